@@ -1,0 +1,50 @@
+"""A rule's statement that something is wrong, firing or resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from copilot.domain.objects import ObjectRef
+
+
+class Rule(StrEnum):
+    """Every rule there is; `detect/rules/` holds one module for each."""
+
+    OOM_KILLED = "oom_killed"
+    CRASH_LOOP = "crash_loop"
+    IMAGE_PULL = "image_pull"
+    UNSCHEDULABLE = "unschedulable"
+    NOT_READY = "not_ready"
+    ERROR_BURST = "error_burst"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What a rule says about one place.
+
+    `fingerprint` is the same for the same trouble at the same place (rule, workload, container),
+    whichever pod shows it; a repeat refreshes `last_us` and adds to `count`.
+    """
+
+    fingerprint: str
+    rule: Rule
+    cluster: str
+    workload: ObjectRef
+    """The top owner, or the pod or node itself where nothing owns it."""
+    pod: str
+    """The pod that shows it, empty for none."""
+    container: str
+    node: str
+    severity: int
+    title: str
+    message: str
+    starts_us: int
+    """When the trouble began, by the cluster's own clock."""
+    last_us: int
+    count: int
+    """How often it has happened as far as the source says, at least 1."""
+    source: str
+    """Where it was read: `pod status`, `kernel`, `alertmanager`, `logs`, `event`."""
+    is_firing: bool = True

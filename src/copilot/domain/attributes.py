@@ -1,0 +1,22 @@
+"""The one table between our field names and OpenTelemetry's attribute names."""
+
+SERVICE_NAME = "service.name"
+CLUSTER = "k8s.cluster.name"
+NAMESPACE = "k8s.namespace.name"
+DEPLOYMENT = "k8s.deployment.name"
+POD = "k8s.pod.name"
+POD_UID = "k8s.pod.uid"
+NODE = "k8s.node.name"
+CONTAINER = "k8s.container.name"
+
+MEMORY_WORKING_SET = "container.memory.working_set"
+"""Bytes of a container, as the kubelet counts them."""
+MEMORY_PEAK = "container.memory.max_usage"
+"""The most bytes the pod's cgroup ever held (cgroup v1 only)."""
+MEMORY_LIMIT = "k8s.container.memory.limit"
+"""Bytes; absent where unlimited."""
+CPU_USAGE = "container.cpu.usage"
+"""Cores."""
+
+INCIDENT_ID = "copilot.incident.id"
+PROPOSAL_ID = "copilot.proposal.id"

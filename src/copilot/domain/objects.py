@@ -1,0 +1,325 @@
+"""Kubernetes objects, as much of them as the rules and causes read.
+
+Field names follow the Kubernetes API (camel case on the wire, snake case here); unknown fields are
+ignored, `null` and absent are the same. Decode with `msgspec.json.decode(body, type=Pod)`.
+Quantities ("32Mi", "100m") stay text; `domain.quantity` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+
+class KubeStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Base of all decoded Kubernetes structures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ObjectRef:
+    """Names one object. `uid` is empty where only the name is known."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {place}{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The same for the same name, whatever the uid: `Deployment/demo/oom-demo`."""
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+
+class OwnerReference(KubeStruct, frozen=True):
+    kind: str
+    name: str
+    uid: str = ""
+    controller: bool = False
+
+
+class ManagedFields(KubeStruct, frozen=True):
+    manager: str = ""
+    operation: str = ""
+    time: datetime | None = None
+    subresource: str = ""
+
+
+class Metadata(KubeStruct, frozen=True):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[OwnerReference] | None = None
+    managed_fields: list[ManagedFields] | None = None
+
+
+class ResourceRequirements(KubeStruct, frozen=True):
+    limits: dict[str, str] | None = None
+    requests: dict[str, str] | None = None
+
+
+class HttpGet(KubeStruct, frozen=True):
+    port: int | str = 0
+    path: str = "/"
+    scheme: str = "HTTP"
+
+
+class TcpSocket(KubeStruct, frozen=True):
+    port: int | str = 0
+
+
+class ExecAction(KubeStruct, frozen=True):
+    command: list[str] | None = None
+
+
+class Probe(KubeStruct, frozen=True):
+    http_get: HttpGet | None = None
+    tcp_socket: TcpSocket | None = None
+    exec: ExecAction | None = None
+    initial_delay_seconds: int | None = None
+    period_seconds: int | None = None
+    timeout_seconds: int | None = None
+    failure_threshold: int | None = None
+    success_threshold: int | None = None
+
+
+class ContainerPort(KubeStruct, frozen=True):
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
+class EnvVar(KubeStruct, frozen=True):
+    name: str
+    value: str | None = None
+
+
+class Container(KubeStruct, frozen=True):
+    name: str
+    image: str = ""
+    command: list[str] | None = None
+    args: list[str] | None = None
+    env: list[EnvVar] | None = None
+    ports: list[ContainerPort] | None = None
+    resources: ResourceRequirements | None = None
+    readiness_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    image_pull_policy: str = ""
+
+
+class Toleration(KubeStruct, frozen=True):
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class PodSpec(KubeStruct, frozen=True):
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+    node_name: str = ""
+    node_selector: dict[str, str] | None = None
+    tolerations: list[Toleration] | None = None
+    restart_policy: str = "Always"
+    termination_grace_period_seconds: int | None = None
+
+
+class StateRunning(KubeStruct, frozen=True):
+    started_at: datetime | None = None
+
+
+class StateWaiting(KubeStruct, frozen=True):
+    reason: str = ""
+    message: str = ""
+
+
+class StateTerminated(KubeStruct, frozen=True):
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    signal: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    container_id: str = msgspec.field(name="containerID", default="")
+
+
+class ContainerState(KubeStruct, frozen=True):
+    running: StateRunning | None = None
+    waiting: StateWaiting | None = None
+    terminated: StateTerminated | None = None
+
+
+class ContainerStatus(KubeStruct, frozen=True):
+    name: str
+    ready: bool = False
+    started: bool | None = None
+    restart_count: int = 0
+    image: str = ""
+    container_id: str = msgspec.field(name="containerID", default="")
+    state: ContainerState | None = None
+    last_state: ContainerState | None = None
+
+
+class Condition(KubeStruct, frozen=True):
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: datetime | None = None
+
+
+class PodStatus(KubeStruct, frozen=True):
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    conditions: list[Condition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+    start_time: datetime | None = None
+    pod_ip: str = msgspec.field(name="podIP", default="")
+
+
+class Pod(KubeStruct, frozen=True):
+    metadata: Metadata
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class LabelSelector(KubeStruct, frozen=True):
+    match_labels: dict[str, str] | None = None
+
+
+class PodTemplate(KubeStruct, frozen=True):
+    metadata: Metadata = Metadata()
+    spec: PodSpec = PodSpec()
+
+
+class DeploymentSpec(KubeStruct, frozen=True):
+    replicas: int | None = None
+    selector: LabelSelector | None = None
+    template: PodTemplate = PodTemplate()
+    paused: bool = False
+
+
+class DeploymentStatus(KubeStruct, frozen=True):
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    unavailable_replicas: int = 0
+    conditions: list[Condition] | None = None
+
+
+class Deployment(KubeStruct, frozen=True):
+    """Also decodes a ReplicaSet, StatefulSet or DaemonSet as far as these fields go."""
+
+    metadata: Metadata
+    spec: DeploymentSpec = DeploymentSpec()
+    status: DeploymentStatus = DeploymentStatus()
+
+
+ReplicaSet = Deployment
+
+
+class Taint(KubeStruct, frozen=True):
+    key: str
+    effect: str = ""
+    value: str = ""
+
+
+class NodeSpec(KubeStruct, frozen=True):
+    taints: list[Taint] | None = None
+    unschedulable: bool = False
+
+
+class NodeStatus(KubeStruct, frozen=True):
+    allocatable: dict[str, str] | None = None
+    capacity: dict[str, str] | None = None
+    conditions: list[Condition] | None = None
+
+
+class Node(KubeStruct, frozen=True):
+    metadata: Metadata
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+class ServicePort(KubeStruct, frozen=True):
+    port: int
+    name: str = ""
+    target_port: int | str | None = None
+
+
+class ServiceSpec(KubeStruct, frozen=True):
+    selector: dict[str, str] | None = None
+    ports: list[ServicePort] | None = None
+    type: str = "ClusterIP"
+
+
+class Service(KubeStruct, frozen=True):
+    metadata: Metadata
+    spec: ServiceSpec = ServiceSpec()
+
+
+class InvolvedObject(KubeStruct, frozen=True):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    field_path: str = ""
+
+
+class EventSource(KubeStruct, frozen=True):
+    component: str = ""
+    host: str = ""
+
+
+class EventSeries(KubeStruct, frozen=True):
+    count: int = 0
+    last_observed_time: datetime | None = None
+
+
+class KubeEvent(KubeStruct, frozen=True):
+    """A core/v1 Event. One story may be told by several of these; never trust one `count`."""
+
+    metadata: Metadata
+    involved_object: InvolvedObject = InvolvedObject()
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int | None = None
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+    source: EventSource | None = None
+    reporting_component: str = ""
+    series: EventSeries | None = None
+
+    @property
+    def occurred(self) -> datetime | None:
+        """The first time that is set: series, last, event time, creation."""
+        series = self.series.last_observed_time if self.series else None
+        return series or self.last_timestamp or self.event_time or self.metadata.creation_timestamp
+
+
+def epoch_us(moment: datetime | None) -> int:
+    """Epoch microseconds, 0 for none."""
+    return 0 if moment is None else round(moment.timestamp() * 1_000_000)
+
+
+def controller_of(metadata: Metadata) -> OwnerReference | None:
+    """The owner that controls this object, if it says so."""
+    return next((o for o in metadata.owner_references or () if o.controller), None)

@@ -1,0 +1,247 @@
+"""What we suggest: one typed change, its way back, its risk, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from copilot.domain.incident import IncidentId
+from copilot.domain.objects import ObjectRef
+
+ProposalId = NewType("ProposalId", int)
+
+
+class _Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    target: ObjectRef
+
+
+class SetMemory(_Action, frozen=True, kw_only=True, tag="set_memory"):
+    """Set a container's memory limit, and its request where given; quantities such as `64Mi`."""
+
+    container: str
+    limit: str
+    request: str | None = None
+
+
+class SetImage(_Action, frozen=True, kw_only=True, tag="set_image"):
+    """Set a container's image."""
+
+    container: str
+    image: str
+
+
+class RollBack(_Action, frozen=True, kw_only=True, tag="roll_back"):
+    """Go back to the pod template of an earlier revision."""
+
+    to_revision: int
+    replica_set: str
+
+
+class Scale(_Action, frozen=True, kw_only=True, tag="scale"):
+    """Set the number of replicas."""
+
+    replicas: int
+
+
+class ChaosMemory(_Action, frozen=True, kw_only=True, tag="chaos_memory"):
+    """Break a demo workload on purpose: set its memory limit below what it needs."""
+
+    container: str
+    limit: str
+
+
+Action = SetMemory | SetImage | RollBack | Scale | ChaosMemory
+"""Every action there is. `match` on it ends with `assert_never`."""
+
+
+def encode_action(action: Action) -> str:
+    """Compact JSON with its `kind`; `decode_action` reads it back."""
+    return msgspec.json.encode(action).decode()
+
+
+def decode_action(text: str | bytes) -> Action:
+    """The action that `encode_action` wrote.
+
+    Raises:
+        msgspec.ValidationError: it is none of ours.
+    """
+    action: Action = msgspec.json.decode(text, type=Action)
+    return action
+
+
+class Risk(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class ProposalStatus(StrEnum):
+    PROPOSED = "proposed"
+    """Guarded and accepted by the cluster's dry run; a person may decide."""
+    REFUSED = "refused"
+    """By a guard or by the dry run; `refusal` says why."""
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    VERIFIED = "verified"
+    REVERTED = "reverted"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+PROPOSAL_MOVES: dict[ProposalStatus, frozenset[ProposalStatus]] = {
+    ProposalStatus.PROPOSED: frozenset(
+        {
+            ProposalStatus.APPROVED,
+            ProposalStatus.REJECTED,
+            ProposalStatus.SUPERSEDED,
+            ProposalStatus.EXPIRED,
+        }
+    ),
+    ProposalStatus.APPROVED: frozenset({ProposalStatus.APPLIED, ProposalStatus.FAILED}),
+    ProposalStatus.APPLIED: frozenset(
+        {ProposalStatus.VERIFIED, ProposalStatus.REVERTED, ProposalStatus.FAILED}
+    ),
+    ProposalStatus.REFUSED: frozenset({ProposalStatus.SUPERSEDED}),
+    ProposalStatus.SUPERSEDED: frozenset(),
+    ProposalStatus.REJECTED: frozenset(),
+    ProposalStatus.VERIFIED: frozenset(),
+    ProposalStatus.REVERTED: frozenset(),
+    ProposalStatus.FAILED: frozenset(),
+    ProposalStatus.EXPIRED: frozenset(),
+}
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """The object version a proposal was computed against.
+
+    `fields_hash` covers the fields and annotations the patch depends on, not `resourceVersion`,
+    which moves with every status change of a crashing pod.
+    """
+
+    uid: str
+    generation: int
+    fields_hash: str
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cluster answered to the very patch with `dryRun=All`."""
+
+    accepted: bool
+    message: str
+    diff: str
+    """Unified diff of the object's YAML before and after, without managed fields and status."""
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What the remediator suggests before guards and dry run."""
+
+    action: Action
+    title: str
+    why: str
+    evidence: tuple[str, ...]
+    hypothesis: str
+    """The id of the hypothesis it answers, `H1`."""
+    is_stopgap: bool = False
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, pinned to the object it was computed against.
+
+    `digest` (64 hex characters) covers target, base, patch and rollback: what is approved is
+    exactly that.
+    """
+
+    id: ProposalId
+    incident_id: IncidentId
+    action: Action
+    title: str
+    why: str
+    evidence: tuple[str, ...]
+    hypothesis: str
+    base: Base
+    patch: str
+    """Strategic merge patch, canonical JSON."""
+    rollback: str | None
+    """The patch that undoes it, canonical JSON; None where there is no way back."""
+    no_rollback_reason: str
+    command: str
+    """The `kubectl` line that does the same."""
+    risk: Risk
+    risk_reasons: tuple[str, ...]
+    disruption: str
+    window_s: int
+    """How long verification may take."""
+    dry_run: DryRun | None
+    status: ProposalStatus
+    refusal: str
+    digest: str
+    created_us: int
+    expires_us: int
+
+
+class Decision(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's decision on one digest."""
+
+    proposal_id: ProposalId
+    approver: str
+    decision: Decision
+    digest: str
+    reason: str
+    ts_us: int
+
+
+class ActionState(StrEnum):
+    CLAIMED = "claimed"
+    APPLIED = "applied"
+    VERIFIED = "verified"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
+    FAILED = "failed"
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to act on one approved proposal. A later claim has a greater `fence`, and only
+    the greatest may write."""
+
+    proposal: Proposal
+    owner: str
+    fence: int
+    state: ActionState
+    applied_us: int = 0
+    """When the patch went in, 0 for not yet."""
+    applied_version: str = ""
+    """resourceVersion right after."""
+    verify_until_us: int = 0
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """The patch is in."""
+
+    at_us: int
+    resource_version: str
+    generation: int
+    was_there: bool = False
+    """True where an earlier try of ours had already applied it."""
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What was observed after applying."""
+
+    held: bool
+    reason: str
+    """For people, with figures."""
+    observed: tuple[str, ...]
+    """What was looked at, one line each."""
+    ended_us: int
+    reverted: bool = False

@@ -1,0 +1,642 @@
+"""What the steps need from outside, in the domain's words. Adapters meet these shapes.
+
+Every method is async and may raise `Unavailable`; what else it raises is said there. Nothing here
+retries by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from copilot.domain.alert import Alert
+from copilot.domain.case import Case
+from copilot.domain.change import Change, ObjectVersion
+from copilot.domain.event import (
+    Batch,
+    Event,
+    LineAddress,
+    LogLine,
+    Point,
+    Series,
+    TemplateActivity,
+)
+from copilot.domain.evidence import Evidence, Gap
+from copilot.domain.hypothesis import Cause, Findings
+from copilot.domain.incident import (
+    EntryKind,
+    FeedEntry,
+    Incident,
+    IncidentId,
+    Status,
+    TimelineEntry,
+)
+from copilot.domain.memory import Memory, MemoryId
+from copilot.domain.notification import Delivery, Notification, NotificationId
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import (
+    ActionState,
+    Applied,
+    Approval,
+    Claim,
+    Proposal,
+    ProposalId,
+    ProposalStatus,
+    Verification,
+)
+from copilot.domain.runbook import Runbook, RunbookMatch
+from copilot.domain.search import Found, Query
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time. Only `wiring.py` makes one."""
+
+    def now_us(self) -> int:
+        """Epoch microseconds UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+# --------------------------------------------------------------------------- the cluster
+
+
+class Kind(StrEnum):
+    """The kinds we list and watch. Secrets are not among them."""
+
+    NAMESPACE = "Namespace"
+    NODE = "Node"
+    POD = "Pod"
+    DEPLOYMENT = "Deployment"
+    REPLICA_SET = "ReplicaSet"
+    EVENT = "Event"
+    CONFIG_MAP = "ConfigMap"
+    SERVICE = "Service"
+
+
+class ClusterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    version: str
+    is_demo: bool
+    """The API server says so itself, in `/version` (`gitVersion` ends in `+demo`)."""
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
+    """What a watch hands over: the next versions, once each, in the server's order.
+
+    `is_synced` is true on the first delta after a full list: until then absence means nothing.
+    `gap` says why a kind cannot be seen (forbidden, unavailable); it is empty again once it can.
+    """
+
+    kind: Kind
+    versions: tuple[ObjectVersion, ...] = ()
+    is_synced: bool = False
+    gap: Gap | None = None
+
+
+class Cluster(Protocol):
+    """One Kubernetes API server. Errors: `NotFound` 404, `Refused` 403 (names verb and resource),
+    `Conflict` 409, `Invalid` 422 (names the field), `Busy` 429, `Unavailable` 5xx, no answer."""
+
+    async def info(self) -> ClusterInfo: ...
+
+    async def get(self, ref: ObjectRef) -> bytes:
+        """The object's JSON."""
+        ...
+
+    async def list_objects(
+        self, kind: Kind, namespace: str = "", selector: str = ""
+    ) -> list[bytes]:
+        """The JSON of each object (with `kind` and `apiVersion` filled in); all pages."""
+        ...
+
+    async def patch(
+        self, ref: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        """Strategic merge patch with strict field validation; the resulting object's JSON.
+
+        A `metadata.resourceVersion` in the patch makes a stale one a `Conflict`.
+        """
+        ...
+
+    def watch(self, kind: Kind) -> AsyncIterator[Delta]:
+        """List, then watch, for ever: survives 410, cut streams and a server that restarts.
+
+        Never ends by itself and never raises for an outage: it yields a delta with a gap.
+        """
+        ...
+
+    async def logs(
+        self, pod: ObjectRef, container: str, *, previous: bool, max_bytes: int
+    ) -> tuple[str, ...]:
+        """The last lines, each with its RFC 3339 timestamp in front.
+
+        Raises:
+            NotFound: there is no such log (any more), also where the kubelet says so in a 200.
+        """
+        ...
+
+    async def usage(self, node: str) -> list[Point]:
+        """Memory and CPU of the node's containers from the kubelet, through the API server."""
+        ...
+
+
+# --------------------------------------------------------------------------- the store
+
+
+class StoredBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch. A repeat stored nothing."""
+
+    is_repeat: bool
+    n_stored: int
+    first_line: LineAddress | None
+
+
+class Telemetry(Protocol):
+    """Lines, events, metrics and spans."""
+
+    async def add(self, batch: Batch) -> StoredBatch:
+        """Keep all of it: blocks for every line, rows for what matters, counts a minute, points,
+        spans, what was set aside. Kubernetes events are keyed by uid: a repeat refreshes."""
+        ...
+
+    async def lines_at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
+        """The line and its neighbours of the same container, oldest first.
+
+        Raises:
+            NotFound: no such line.
+        """
+        ...
+
+    async def lines_of(
+        self, *, namespace: str, pods: Sequence[str], since_us: int, until_us: int, limit: int
+    ) -> tuple[LogLine, ...]:
+        """The newest `limit` lines of these pods in the range, oldest first."""
+        ...
+
+    async def latest_line_us(self, *, namespace: str, pod: str, container: str) -> int:
+        """Time of the newest stored line, 0 for none."""
+        ...
+
+    async def activity(
+        self, *, min_severity: int, window_us: int, now_us: int, namespace: str = "", app: str = ""
+    ) -> tuple[TemplateActivity, ...]:
+        """Templates seen within the window ending now, busiest first, 200 at most."""
+        ...
+
+    async def series(
+        self, *, name: str, namespace: str, pods: Sequence[str], since_us: int, until_us: int
+    ) -> tuple[Series, ...]:
+        """One series for each pod and container that has any point in the range."""
+        ...
+
+    async def events(
+        self, *, namespace: str, names: Sequence[str], since_us: int, limit: int
+    ) -> tuple[Event, ...]:
+        """Row-tier events about these pods or objects, oldest first."""
+        ...
+
+    async def kube_events(
+        self, *, namespace: str, uids: Sequence[str], names: Sequence[str], since_us: int
+    ) -> tuple[bytes, ...]:
+        """Stored core/v1 Events about these objects, as JSON."""
+        ...
+
+    async def event(self, event_id: int) -> Event:
+        """Raises: NotFound."""
+        ...
+
+    async def search(self, query: Query) -> Found:
+        """Logs, events, incidents, runbooks and changes that match, best first."""
+        ...
+
+    async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:
+        """Newest first."""
+        ...
+
+    async def counts(self) -> Counts: ...
+
+
+class SetAsideRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    received_us: int
+    source: str
+    reason: str
+    body: bytes
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Totals for the status page."""
+
+    lines: int
+    events: int
+    points: int
+    spans: int
+    templates: int
+    set_aside: int
+
+
+class Objects(Protocol):
+    """The cluster's objects as last seen, and their versions."""
+
+    async def save(self, version: ObjectVersion, change: Change | None) -> None:
+        """Keep the newest; a change is kept as a version row of its own."""
+        ...
+
+    async def get(self, cluster: str, uid: str) -> ObjectVersion | None: ...
+
+    async def named(
+        self, cluster: str, kind: str, namespace: str, name: str
+    ) -> ObjectVersion | None:
+        """The newest by name, deleted ones too."""
+        ...
+
+    async def find(
+        self,
+        cluster: str,
+        kind: str,
+        namespace: str = "",
+        *,
+        owner_uid: str = "",
+        deleted_since_us: int | None = None,
+    ) -> tuple[ObjectVersion, ...]:
+        """Those that exist; with `deleted_since_us` also those deleted since then."""
+        ...
+
+    async def changes(
+        self, cluster: str, *, namespace: str = "", since_us: int, until_us: int, limit: int
+    ) -> tuple[Change, ...]:
+        """The newest `limit`, oldest first."""
+        ...
+
+    async def set_gap(self, cluster: str, gap: Gap | None, kind: str) -> None:
+        """Note (or clear, with None) that a kind cannot be seen."""
+        ...
+
+    async def gaps(self, cluster: str) -> tuple[Gap, ...]: ...
+
+
+class NewEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A timeline entry before it has its number."""
+
+    ts_us: int
+    kind: EntryKind
+    actor: str
+    title: str
+    detail: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+class NewIncident(msgspec.Struct, frozen=True, kw_only=True):
+    severity: int
+    title: str
+    cluster: str
+    namespace: str
+    app: str
+    workload: ObjectRef
+    open_key: str
+    first_signal_us: int
+    opened_us: int
+
+
+class Incidents(Protocol):
+    async def open(self, new: NewIncident) -> Incident:
+        """Raises: Conflict where one with this `open_key` is open already."""
+        ...
+
+    async def get(self, incident_id: IncidentId) -> Incident:
+        """Raises: NotFound."""
+        ...
+
+    async def opened(self, cluster: str) -> tuple[Incident, ...]:
+        """All that are open, newest first."""
+        ...
+
+    async def page(
+        self, *, status: Sequence[Status] = (), namespace: str = "", before_id: int = 0, limit: int
+    ) -> tuple[Incident, ...]:
+        """Newest first; `before_id` pages on."""
+        ...
+
+    async def last_resolved(self, open_key: str) -> Incident | None:
+        """The newest resolved one of the same place."""
+        ...
+
+    async def save(self, incident: Incident) -> Incident:
+        """Write it as given, with `rev` one up.
+
+        Raises:
+            Conflict: its `rev` is not the stored one.
+        """
+        ...
+
+    async def add_alert(self, incident_id: IncidentId, alert: Alert, reason: str) -> bool:
+        """True where the alert is new to the incident; a repeat refreshes it and is False."""
+        ...
+
+    async def alerts(self, incident_id: IncidentId) -> tuple[Alert, ...]: ...
+
+    async def add_entry(self, incident_id: IncidentId, entry: NewEntry) -> TimelineEntry: ...
+
+    async def timeline(
+        self, incident_id: IncidentId, after_seq: int = 0
+    ) -> tuple[TimelineEntry, ...]:
+        """By `seq`."""
+        ...
+
+    async def keep_evidence(
+        self, incident_id: IncidentId, evidence: Iterable[Evidence]
+    ) -> tuple[Evidence, ...]:
+        """Stores what is new (by source and body) and gives all back with their lasting ids: an
+        id once given never changes its meaning. The ids that come in are ignored."""
+        ...
+
+    async def evidence(self, incident_id: IncidentId) -> tuple[Evidence, ...]: ...
+
+    async def keep_findings(
+        self, incident_id: IncidentId, findings: Findings, gaps: Sequence[Gap], at_us: int
+    ) -> None:
+        """Replaces those of an earlier look."""
+        ...
+
+    async def findings(self, incident_id: IncidentId) -> tuple[Findings, tuple[Gap, ...]] | None:
+        """None before the first look."""
+        ...
+
+    async def keep_runbooks(
+        self, incident_id: IncidentId, matches: Sequence[RunbookMatch]
+    ) -> None: ...
+
+    async def runbooks(self, incident_id: IncidentId) -> tuple[RunbookMatch, ...]: ...
+
+
+class Remediation(Protocol):
+    async def add(self, proposal: Proposal) -> Proposal:
+        """With its id. One with the same incident and digest that is still proposed is given back
+        instead; other still proposed ones for the same incident and target are superseded."""
+        ...
+
+    async def get(self, proposal_id: ProposalId) -> Proposal:
+        """Raises: NotFound."""
+        ...
+
+    async def of_incident(self, incident_id: IncidentId) -> tuple[Proposal, ...]:
+        """Oldest first."""
+        ...
+
+    async def move(
+        self, proposal_id: ProposalId, *, to: ProposalStatus, expected: ProposalStatus
+    ) -> None:
+        """Raises: Conflict where it is not (any more) as expected or may not go there."""
+        ...
+
+    async def decide(self, approval: Approval) -> None:
+        """Keep the decision and move the proposal.
+
+        Raises:
+            Conflict: wrong digest, expired, or no longer proposed; nothing is written then.
+        """
+        ...
+
+    async def approvals(self, proposal_id: ProposalId) -> tuple[Approval, ...]: ...
+
+    async def claim(
+        self, proposal_id: ProposalId, *, owner: str, now_us: int, lease_us: int
+    ) -> Claim:
+        """The right to act, with a new fence; a claim whose lease ran out may be taken over.
+
+        Raises:
+            Conflict: somebody else holds it, or it is ended.
+        """
+        ...
+
+    async def record(
+        self,
+        claim: Claim,
+        *,
+        state: ActionState,
+        at_us: int,
+        applied: Applied | None = None,
+        verification: Verification | None = None,
+        lease_us: int = 0,
+    ) -> Claim:
+        """The next state of the action; also renews the lease.
+
+        Raises:
+            Conflict: a later claim took over (the fence is stale).
+        """
+        ...
+
+    async def verification(self, proposal_id: ProposalId) -> Verification | None: ...
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    queue: str
+    payload: str
+    attempts: int
+
+
+class Jobs(Protocol):
+    """Work between legs: committed with what caused it, claimed by a lease."""
+
+    async def put(self, queue: str, payload: str, *, run_us: int, dedupe: str = "") -> None:
+        """With a `dedupe` key, a job that is still waiting is not doubled."""
+        ...
+
+    async def take(self, queue: str, *, owner: str, now_us: int, lease_us: int) -> Job | None:
+        """The next due job, or one whose lease ran out."""
+        ...
+
+    async def done(self, job: Job) -> None: ...
+
+    async def again(self, job: Job, *, run_us: int, error: str) -> None: ...
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    chain: str
+    seq: int
+    ts_us: int
+    actor: str
+    action: str
+    object: str
+    detail: str
+    prev_hash: str
+    hash: str
+
+
+class Audit(Protocol):
+    """Append-only, hash-chained."""
+
+    async def append(
+        self, *, chain: str, ts_us: int, actor: str, action: str, object: str, detail: str
+    ) -> AuditRow: ...
+
+    async def rows(self, *, chain: str = "", after: int = 0, limit: int) -> tuple[AuditRow, ...]:
+        """Newest first; `after` is an offset."""
+        ...
+
+    async def broken(self) -> tuple[str, ...]:
+        """Chains whose hashes do not add up."""
+        ...
+
+
+class Feed(Protocol):
+    async def append(
+        self,
+        *,
+        cluster: str,
+        ts_us: int,
+        kind: str,
+        incident_id: IncidentId | None,
+        detail: str = "",
+    ) -> FeedEntry: ...
+
+    async def since(self, cluster: str, seq: int, limit: int) -> tuple[FeedEntry, ...]: ...
+
+    async def head(self, cluster: str) -> int: ...
+
+
+class Memories(Protocol):
+    async def add(self, memory: Memory) -> Memory: ...
+
+    async def find(
+        self, *, cluster: str, namespace: str, app: str, cause: Cause | None, now_us: int
+    ) -> tuple[Memory, ...]:
+        """Unexpired ones of this app first, then of this cause elsewhere; newest first, 20."""
+        ...
+
+    async def forget(self, memory_id: MemoryId) -> None: ...
+
+
+class Runbooks(Protocol):
+    async def sync(self, runbooks: Sequence[Runbook]) -> int:
+        """Make the stored ones of the same `source` equal these; how many changed."""
+        ...
+
+    async def get(self, slug: str) -> Runbook:
+        """Raises: NotFound."""
+        ...
+
+    async def all(self) -> tuple[Runbook, ...]: ...
+
+
+class Outbox(Protocol):
+    async def put(self, notification: Notification, *, due_us: int) -> None:
+        """Once for each `dedupe_key`."""
+        ...
+
+    async def take(self, *, owner: str, now_us: int, lease_us: int) -> Notification | None:
+        """The next due one. One whose lease ran out while sending has an unknown outcome: it is
+        marked so, and not given again."""
+        ...
+
+    async def settle(
+        self, notification_id: NotificationId, *, delivery: Delivery, error: str, retry_us: int
+    ) -> None: ...
+
+
+class Session(Protocol):
+    """One transaction, or one consistent look. Parts share it."""
+
+    @property
+    def telemetry(self) -> Telemetry: ...
+    @property
+    def objects(self) -> Objects: ...
+    @property
+    def incidents(self) -> Incidents: ...
+    @property
+    def remediation(self) -> Remediation: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def memories(self) -> Memories: ...
+    @property
+    def runbooks(self) -> Runbooks: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+class Store(Protocol):
+    """Nothing outside the process is awaited inside a transaction."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
+        """Read and write; commits on a clean exit (durable then), rolls back on any error."""
+        ...
+
+    def view(self) -> AbstractAsyncContextManager[Session]:
+        """Read only, one snapshot, never waits for a writer."""
+        ...
+
+    async def migrate(self) -> tuple[str, ...]:
+        """Apply what is missing; the names of what was applied. Harmless the second time."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+# --------------------------------------------------------------------------- agents, model, people
+
+
+class Agents(Protocol):
+    """The five agents, in this process or elsewhere over HTTP."""
+
+    async def context(self, incident_id: IncidentId) -> Case:
+        """Raises: NotFound."""
+        ...
+
+    async def hypothesis(self, case: Case) -> Findings: ...
+
+    async def suggest(self, case: Case, findings: Findings) -> tuple[RunbookMatch, ...]: ...
+
+    async def propose(self, case: Case, findings: Findings) -> tuple[Proposal, ...]:
+        """Best first, each guarded and dry-run; refused ones carry their reason. Not stored."""
+        ...
+
+    async def recheck(self, proposal: Proposal) -> Proposal:
+        """The same proposal against the object as it is now: equal digest where nothing that
+        matters has changed."""
+        ...
+
+    async def notify(self, notification: Notification) -> tuple[Delivery, str]:
+        """What became of it, with the reason where it was not delivered."""
+        ...
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's answer: JSON that fits the schema it was given (checked by the adapter)."""
+
+    json: str
+    tokens_in: int
+    tokens_out: int
+
+
+class LanguageModel(Protocol):
+    """One turn with a model: schema-constrained JSON out."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def next(self, *, system: str, prompt: str, schema: dict[str, object]) -> Reply:
+        """One repair try on invalid JSON inside.
+
+        Raises:
+            Unavailable: no answer in time, or no valid one.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """One channel to people."""
+
+    async def deliver(self, notification: Notification) -> tuple[Delivery, str]: ...
