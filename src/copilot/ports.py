@@ -42,6 +42,7 @@ from copilot.domain.proposal import (
     ActionState,
     Applied,
     Approval,
+    ChaosMemory,
     Claim,
     Proposal,
     ProposalId,
@@ -433,6 +434,14 @@ class Remediation(Protocol):
         """
         ...
 
+    async def renew(self, claim: Claim, *, now_us: int, lease_us: int) -> None:
+        """Keep the lease alive without changing the state.
+
+        Raises:
+            Conflict: a later claim took over.
+        """
+        ...
+
     async def verification(self, proposal_id: ProposalId) -> Verification | None: ...
 
 
@@ -606,6 +615,14 @@ class Agents(Protocol):
     async def recheck(self, proposal: Proposal) -> Proposal:
         """The same proposal against the object as it is now: equal digest where nothing that
         matters has changed."""
+        ...
+
+    async def chaos(self, action: ChaosMemory) -> Applied:
+        """Break a demo workload on purpose.
+
+        Raises:
+            Refused: it is not in a namespace labelled as demo.
+        """
         ...
 
     async def notify(self, notification: Notification) -> tuple[Delivery, str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from copilot.domain.objects import ObjectRef
+import msgspec
+
+from copilot.domain.event import KernelKill, ReceivedAlert, TemplateActivity
+from copilot.domain.objects import KubeEvent, ObjectRef, Pod
 
 
 class Rule(StrEnum):
@@ -48,3 +52,34 @@ class Alert:
     source: str
     """Where it was read: `pod status`, `kernel`, `alertmanager`, `logs`, `event`."""
     is_firing: bool = True
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules look at: the present state, and what has just come in.
+
+    A rule is a pure function of this: the same input gives the same alerts, now or in a replay.
+    """
+
+    now_us: int
+    cluster: str
+    pods: tuple[Pod, ...] = ()
+    owners: dict[str, ObjectRef] = {}
+    """Pod uid to its workload (top owner)."""
+    kernel_kills: tuple[KernelKill, ...] = ()
+    received: tuple[ReceivedAlert, ...] = ()
+    activity: tuple[TemplateActivity, ...] = ()
+    events: tuple[KubeEvent, ...] = ()
+
+    def workload_of(self, pod: Pod) -> ObjectRef:
+        """The pod's top owner, the pod itself where nothing owns it."""
+        itself = ObjectRef(
+            kind="Pod",
+            namespace=pod.metadata.namespace,
+            name=pod.metadata.name,
+            uid=pod.metadata.uid,
+        )
+        return self.owners.get(pod.metadata.uid, itself)
+
+
+Check = Callable[[Seen], Iterable[Alert]]
+"""A rule as a function; the same one opens an incident and verifies its fix."""

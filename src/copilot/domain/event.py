@@ -163,6 +163,8 @@ class Batch:
     kernel_kills: list[KernelKill] = field(default_factory=list)
     alerts: list[ReceivedAlert] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was odd though understood, such as a sender's clock that runs wrong; for the log."""
 
     @property
     def n_records(self) -> int:

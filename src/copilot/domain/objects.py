@@ -100,9 +100,27 @@ class ContainerPort(KubeStruct, frozen=True):
     protocol: str = "TCP"
 
 
+class ConfigMapName(KubeStruct, frozen=True):
+    name: str = ""
+
+
+class EnvVarSource(KubeStruct, frozen=True):
+    config_map_key_ref: ConfigMapName | None = None
+
+
 class EnvVar(KubeStruct, frozen=True):
     name: str
     value: str | None = None
+    value_from: EnvVarSource | None = None
+
+
+class EnvFromSource(KubeStruct, frozen=True):
+    config_map_ref: ConfigMapName | None = None
+
+
+class Volume(KubeStruct, frozen=True):
+    name: str = ""
+    config_map: ConfigMapName | None = None
 
 
 class Container(KubeStruct, frozen=True):
@@ -111,6 +129,7 @@ class Container(KubeStruct, frozen=True):
     command: list[str] | None = None
     args: list[str] | None = None
     env: list[EnvVar] | None = None
+    env_from: list[EnvFromSource] | None = None
     ports: list[ContainerPort] | None = None
     resources: ResourceRequirements | None = None
     readiness_probe: Probe | None = None
@@ -132,6 +151,7 @@ class PodSpec(KubeStruct, frozen=True):
     node_name: str = ""
     node_selector: dict[str, str] | None = None
     tolerations: list[Toleration] | None = None
+    volumes: list[Volume] | None = None
     restart_policy: str = "Always"
     termination_grace_period_seconds: int | None = None
 

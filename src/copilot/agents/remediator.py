@@ -1,0 +1,347 @@
+"""The remediator: what could be done about the causes that are supported, best first. Pure.
+
+It only suggests typed actions; `remediate` plans, guards and dry-runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from copilot.agents.sizing import NoSize, attempted, memory_size, tried_limits
+from copilot.causes.citing import cited, incident_key, object_key
+from copilot.causes.failures import (
+    failing_containers,
+    failing_pods,
+    is_failing,
+    is_gone,
+    limit_of,
+    oom_kills,
+    revision_of,
+)
+from copilot.causes.memory_series import time_to_failure_us
+from copilot.causes.rollouts import template_changes
+from copilot.causes.wording import lasting, one_line, plain
+from copilot.domain.case import Case
+from copilot.domain.change import FieldChange
+from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Verdict
+from copilot.domain.objects import Container, Deployment, ReplicaSet, controller_of
+from copilot.domain.proposal import Action, Draft, RollBack, Scale, SetImage, SetMemory
+from copilot.domain.quantity import format_bytes, humanise_bytes
+
+MOST_DRAFTS = 4
+_MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
+_PULL_FAILS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What to do, and for people why something they may expect is not suggested."""
+
+    drafts: tuple[Draft, ...]
+    notes: tuple[str, ...]
+
+
+def drafts(case: Case, findings: Findings) -> tuple[Draft, ...]:
+    """Typed actions for the supported hypotheses, best first, four at most."""
+    return advise(case, findings).drafts
+
+
+def advise(case: Case, findings: Findings) -> Advice:
+    """The drafts, with notes on what is not suggested and why.
+
+    Where nothing is supported but memory is suspected, one step up is offered as a stopgap that
+    says so: its verification decides.
+    """
+    if case.workload is None or case.incident.workload.kind != "Deployment":
+        what = case.incident.workload
+        return Advice(drafts=(), notes=(f"only Deployments can be changed so far, not {what}",))
+    desk = _Desk(case=case, workload=case.workload, findings=findings)
+    supported = [h for h in findings.hypotheses if h.verdict is Verdict.SUPPORTED]
+    found = [found for h in supported for found in desk.answers(h)]
+    if not any(isinstance(f, Draft) for f in found):
+        undecided = (
+            h
+            for h in findings.hypotheses
+            if h.verdict is Verdict.INCONCLUSIVE and h.cause in _MEMORY
+        )
+        found += [answer for h in undecided for answer in desk.memory(h)]
+    return Advice(
+        drafts=_best(f for f in found if isinstance(f, Draft)),
+        notes=tuple(dict.fromkeys(f for f in found if isinstance(f, str))),
+    )
+
+
+def _best(found: Iterator[Draft]) -> tuple[Draft, ...]:
+    """Each action once, with what speaks for it first; what cites nothing is not said."""
+    once: dict[Action, Draft] = {}
+    for draft in found:
+        if draft.evidence:
+            once.setdefault(draft.action, draft)
+    return tuple(once.values())[:MOST_DRAFTS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """The case on the table. A method gives drafts, or notes (text) where it has none."""
+
+    case: Case
+    workload: Deployment
+    findings: Findings
+
+    def answers(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+        match hypothesis.cause:
+            case Cause.MEMORY_LIMIT_TOO_LOW:
+                yield from self.memory(hypothesis)
+                yield from self.roll_back(hypothesis, about=".resources.limits")
+            case Cause.MEMORY_LEAK:
+                yield from self.roll_back(hypothesis, about="].image")
+                yield from self.memory(hypothesis)
+            case Cause.BAD_ROLLOUT:
+                yield from self.roll_back(hypothesis)
+            case Cause.IMAGE_MISSING:
+                yield from self.image(hypothesis)
+                yield from self.roll_back(hypothesis, about="].image")
+            case Cause.BAD_PROBE:
+                yield from self.roll_back(hypothesis, about="Probe")
+            case Cause.UNSCHEDULABLE:
+                yield from self.roll_back(hypothesis)
+                yield from self.scale(hypothesis)
+            case _:
+                return
+
+    def memory(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+        """The memory limit one size up; a stopgap where memory leaks or that is undecided."""
+        container = self._container()
+        now = limit_of(self.workload.spec.template.spec, container) if container else None
+        if now is None:
+            yield "no memory limit is raised: the container has none"
+            return
+        killed_at = [
+            limit_of(k.pod.spec, container) or 0
+            for k in oom_kills(self.case)
+            if k.container == container
+        ]
+        if killed_at and max(killed_at) < now:
+            yield f"no memory limit is suggested: it is {humanise_bytes(now)} since the last kill"
+            return
+        size = memory_size(self.case, container, now)
+        if isinstance(size, NoSize):
+            yield f"no memory limit is suggested: {size.reason}"
+            return
+        before, after = humanise_bytes(now), format_bytes(size.limit)
+        leaks = self._verdict(Cause.MEMORY_LEAK)
+        is_stopgap = leaks is Verdict.SUPPORTED or hypothesis.verdict is Verdict.INCONCLUSIVE
+        why = f"{size.because[0].upper()}{size.because[1:]}."
+        if is_stopgap:
+            why += f" {self._time_bought(now, size.limit)}"
+        if leaks is Verdict.INCONCLUSIVE:
+            why += " Whether it leaks is not decided: the verification will tell."
+        yield self._draft(
+            SetMemory(
+                target=self.case.incident.workload,
+                container=container,
+                limit=after,
+                request=self._request(container, after),
+            ),
+            title=f"Set the memory limit of {container} from {before} to {after}",
+            why=why,
+            hypothesis=hypothesis,
+            keys=size.keys,
+            is_stopgap=is_stopgap,
+        )
+
+    def roll_back(self, hypothesis: Hypothesis, about: str = "") -> Iterator[Draft | str]:
+        """The newest earlier revision without a known failure that differs in what it is about."""
+        for earlier in self._earlier():
+            changes = self._changes(earlier)
+            if not any(about in c.path for c in changes):
+                continue
+            if about == ".resources.limits" and not self._has_more_memory(earlier):
+                continue
+            revision = revision_of(earlier)
+            name = self.case.incident.workload.name
+            yield self._draft(
+                RollBack(
+                    target=self.case.incident.workload,
+                    to_revision=revision,
+                    replica_set=earlier.metadata.name,
+                ),
+                title=f"Roll {name} back to revision {revision}",
+                why=(
+                    f"Since revision {revision} changed: {_in_words(changes)}. "
+                    "No pod of that revision is known to have failed."
+                ),
+                hypothesis=hypothesis,
+                keys=(object_key(earlier.metadata),),
+            )
+            return
+        if not about:
+            yield "no rollback is suggested: no earlier revision without a failure is left"
+
+    def image(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+        """The image of the newest earlier revision that had another one."""
+        container = self._container_without_image()
+        now = _container(self.workload, container)
+        for earlier in self._earlier():
+            before = _container(earlier, container)
+            if before is None or now is None or before.image in ("", now.image):
+                continue
+            yield self._draft(
+                SetImage(
+                    target=self.case.incident.workload, container=container, image=before.image
+                ),
+                title=f"Set the image of {container} back to {one_line(before.image, 120)}",
+                why=(
+                    f"{one_line(now.image, 120)} cannot be pulled; revision "
+                    f"{revision_of(earlier)} ran {one_line(before.image, 120)}."
+                ),
+                hypothesis=hypothesis,
+                keys=(object_key(earlier.metadata),),
+            )
+            return
+        yield f"no image is suggested for {container}: no earlier revision had another one"
+
+    def scale(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+        """As many replicas as have found a place: the rest then stops waiting for one."""
+        wanted = 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
+        placed = [
+            p
+            for p in self.case.pods
+            if p.spec.node_name and not is_gone(p) and not is_failing(self.case, p)
+        ]
+        if not 0 < len(placed) < wanted:
+            return
+        yield self._draft(
+            Scale(target=self.case.incident.workload, replicas=len(placed)),
+            title=f"Scale {self.case.incident.workload.name} to the {len(placed)} that fit",
+            why=f"{len(placed)} of {wanted} pods have found a node; this ends the waiting only.",
+            hypothesis=hypothesis,
+            keys=tuple(object_key(p.metadata) for p in placed[:3]),
+            is_stopgap=True,
+        )
+
+    def _draft(
+        self,
+        action: Action,
+        *,
+        title: str,
+        why: str,
+        hypothesis: Hypothesis,
+        keys: tuple[str, ...] = (),
+        is_stopgap: bool = False,
+    ) -> Draft:
+        lesson, lesson_keys = self._lesson(action)
+        known = {e.id for e in self.case.evidence}
+        named = (
+            *cited(self.case, (*lesson_keys, *keys)),
+            *(i for s in hypothesis.supporting for i in s.evidence),
+        )
+        return Draft(
+            action=action,
+            title=title,
+            why=f"{lesson}{why}",
+            evidence=tuple(dict.fromkeys(i for i in named if i in known)),
+            hypothesis=hypothesis.id,
+            is_stopgap=is_stopgap,
+        )
+
+    def _lesson(self, action: Action) -> tuple[str, tuple[str, ...]]:
+        """What became of the same kind of action in incidents like this one."""
+        for similar in self.case.similar:
+            memory = similar.memory
+            then = attempted(memory.action)
+            key = incident_key(memory.incident_id)
+            if then is None or type(then) is not type(action) or key not in self.case.cited_as:
+                continue
+            fix = one_line(memory.fix) or type(then).__name__
+            came = "held" if memory.has_held else "did not hold"
+            return f"In INC-{memory.incident_id}, which was like this, {fix} {came}. ", (key,)
+        return "", ()
+
+    def _container(self) -> str:
+        """The one that ran out of memory, as far as pods or alerts tell."""
+        kills = oom_kills(self.case)
+        if kills:
+            return kills[-1].container
+        named = [a.container for a in self.case.alerts if a.container]
+        if named:
+            return named[-1]
+        own = self.workload.spec.template.spec.containers or []
+        return own[0].name if len(own) == 1 else ""
+
+    def _container_without_image(self) -> str:
+        for pod in failing_pods(self.case):
+            for status in pod.status.container_statuses or ():
+                waiting = status.state.waiting if status.state else None
+                if waiting and waiting.reason in _PULL_FAILS:
+                    return status.name
+            for name in failing_containers(pod):
+                return name
+        return self._container()
+
+    def _request(self, container: str, limit: str) -> str | None:
+        """Where request and limit were equal they stay so: the pod keeps its quality of service."""
+        found = _container(self.workload, container)
+        resources = found.resources if found else None
+        request = ((resources.requests if resources else None) or {}).get("memory")
+        before = ((resources.limits if resources else None) or {}).get("memory")
+        return limit if request is not None and request == before else None
+
+    def _time_bought(self, before: int, after: int) -> str:
+        lived_us = time_to_failure_us(self.case)
+        if not lived_us:
+            return "It buys time, how much is unknown, and removes no cause."
+        then = lasting(round(lived_us * after / before))
+        return (
+            f"It buys time only: at the growth seen it lasts about {then} instead of "
+            f"{lasting(lived_us)}."
+        )
+
+    def _verdict(self, cause: Cause) -> Verdict | None:
+        return next((h.verdict for h in self.findings.hypotheses if h.cause is cause), None)
+
+    def _earlier(self) -> Iterator[ReplicaSet]:
+        """Earlier revisions, newest first, of which nothing is known to have failed."""
+        failed = {o.uid for p in failing_pods(self.case) if (o := controller_of(p.metadata))}
+        tries = [attempted(a.action) for a in self.case.attempts]
+        undone = {t.replica_set for t in tries if isinstance(t, RollBack)}
+        for revision in self.case.replica_sets[1:]:
+            is_ours = any(
+                limit_of(revision.spec.template.spec, t.container)
+                in tried_limits(self.case, t.container)
+                for t in tries
+                if isinstance(t, SetMemory)
+            )
+            name, uid = revision.metadata.name, revision.metadata.uid
+            if uid not in failed and name not in undone and not is_ours and revision_of(revision):
+                yield revision
+
+    def _changes(self, earlier: ReplicaSet) -> tuple[FieldChange, ...]:
+        return template_changes(earlier, self.workload)
+
+    def _has_more_memory(self, earlier: ReplicaSet) -> bool:
+        container = self._container()
+        then = limit_of(earlier.spec.template.spec, container)
+        now = limit_of(self.workload.spec.template.spec, container)
+        return then is None or (now is not None and then > now)
+
+
+def _container(owner: Deployment, name: str) -> Container | None:
+    return next((c for c in owner.spec.template.spec.containers or () if c.name == name), None)
+
+
+def _in_words(changes: tuple[FieldChange, ...]) -> str:
+    return ", ".join(_field(c) for c in changes[:3]) + (
+        f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    )
+
+
+def _field(change: FieldChange) -> str:
+    name = change.path.rpartition("].")[2].removeprefix("spec.template.spec.")
+    if name.startswith("env") or name in ("command", "args"):
+        return name
+    before, after = plain(change.before) or "none", plain(change.after) or "none"
+    return one_line(f"{name} {before} → {after}", 120)

@@ -1,0 +1,211 @@
+"""The runbook agent: the written procedures that fit a case, best first, with why.
+
+A runbook is a Markdown file with YAML in front (`title`, `service`, `tags`, `causes`, `rules`) and
+its steps as an ordered list under `## Steps`. What it is written for travels as tags:
+`cause:memory_leak`, `rule:oom_killed`. Guidance is not evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+import yaml
+
+from copilot.domain.alert import Rule
+from copilot.domain.case import Case
+from copilot.domain.errors import Invalid
+from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Verdict
+from copilot.domain.runbook import Runbook, RunbookId, RunbookMatch
+from copilot.domain.words import relevance, words_of
+
+SOURCE = "docs/runbooks"
+"""`Runbook.source` of those we ship."""
+
+MOST_MATCHES = 3
+LEAST_SCORE = 0.1
+
+_CAUSE_WEIGHT = 0.6
+_RULE_WEIGHT = 0.25
+_WORDS_WEIGHT = 0.15
+_UNDECIDED = 0.5
+"""What an inconclusive hypothesis counts for, against a supported one."""
+
+_MOST_LINES = 50
+
+_FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
+_STEPS = re.compile(r"^## Steps[ \t]*\n(?P<steps>.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+_STEP = re.compile(r"^\d+[.)] +", re.MULTILINE)
+
+
+class _FrontMatter(msgspec.Struct, frozen=True, kw_only=True):
+    title: str
+    service: str = "*"
+    tags: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+def parse_runbook(slug: str, text: str, updated_us: int) -> Runbook:
+    """The runbook in a Markdown file; its id is 0 until it is stored.
+
+    Raises:
+        Invalid: no front matter, a wrong field in it, or no steps.
+    """
+    parts = _FRONT.match(text)
+    if parts is None:
+        raise Invalid(f"runbook {slug}: it must begin with front matter between two lines of ---")
+    try:
+        front = msgspec.convert(yaml.safe_load(parts["front"]), type=_FrontMatter)
+    except (yaml.YAMLError, msgspec.ValidationError) as e:
+        raise Invalid(f"runbook {slug}: front matter: {e}") from e
+    body = parts["body"].replace("\r\n", "\n").strip() + "\n"
+    if not steps_of(body):
+        raise Invalid(f"runbook {slug}: no ordered list under '## Steps'")
+    return Runbook(
+        id=RunbookId(0),
+        slug=slug,
+        service=front.service,
+        title=front.title,
+        body=body,
+        tags=(
+            *front.tags,
+            *(f"cause:{cause}" for cause in front.causes),
+            *(f"rule:{rule}" for rule in front.rules),
+        ),
+        source=SOURCE,
+        updated_us=updated_us,
+    )
+
+
+def steps_of(body: str) -> tuple[str, ...]:
+    """The items of the ordered list under `## Steps`, Markdown and all, without their numbers."""
+    section = _STEPS.search(body)
+    if section is None:
+        return ()
+    items = _STEP.split(section["steps"])[1:]
+    return tuple("\n".join(_undented(item)) for item in items)
+
+
+def suggest(
+    case: Case, findings: Findings, runbooks: Sequence[Runbook]
+) -> tuple[RunbookMatch, ...]:
+    """The three that fit best: by what the hypotheses say, by the rules that fired, by words.
+
+    None where nothing speaks for any. A runbook for another service never fits.
+    """
+    fitting = [r for r in runbooks if r.service in ("*", case.incident.app)]
+    by_words = _by_words(case, findings, fitting)
+    matches = [
+        _match(runbook, case, findings, words)
+        for runbook, words in zip(fitting, by_words, strict=True)
+    ]
+    good = [match for match in matches if match.score >= LEAST_SCORE]
+    return tuple(sorted(good, key=lambda m: (-m.score, m.slug))[:MOST_MATCHES])
+
+
+def seed_sql(runbooks: Sequence[Runbook]) -> str:
+    """`db/seed_runbooks.sql`: reads the same in SQLite and in every MySQL, and may be run again.
+
+    Raises:
+        Invalid: a text has a backslash or a NUL, which these databases read differently.
+    """
+    head = (
+        "-- The runbooks of docs/runbooks, printed by `incident-copilot runbooks`. It may be run\n"
+        "-- again: rows that are there are brought up to date.\n"
+    )
+    return head + "".join(_seed_row(r) for r in sorted(runbooks, key=lambda r: r.slug))
+
+
+def _match(runbook: Runbook, case: Case, findings: Findings, words: float) -> RunbookMatch:
+    reasons = []
+    hypothesis = _best_for(runbook, findings.hypotheses)
+    score = _WORDS_WEIGHT * words
+    if hypothesis:
+        score += _CAUSE_WEIGHT * _weight(hypothesis)
+        reasons.append(
+            f"written for {_plain(hypothesis.cause)} "
+            f"({hypothesis.id}, {hypothesis.verdict}, {hypothesis.confidence:.0%})"
+        )
+    rules = [a.rule for a in case.alerts if f"rule:{a.rule}" in runbook.tags]
+    if rules:
+        score += _RULE_WEIGHT
+        reasons.append("for alerts of rule " + ", ".join(_plain(r) for r in dict.fromkeys(rules)))
+    if runbook.service != "*":
+        reasons.append(f"kept for {runbook.service}")
+    if not reasons:
+        reasons.append("shares words with the alerts and logs")
+    return RunbookMatch(
+        runbook_id=runbook.id,
+        slug=runbook.slug,
+        title=runbook.title,
+        score=round(min(1.0, score), 3),
+        reason="; ".join(reasons),
+        steps=steps_of(runbook.body),
+    )
+
+
+def _best_for(runbook: Runbook, hypotheses: Sequence[Hypothesis]) -> Hypothesis | None:
+    """The strongest hypothesis that is not refuted and that the runbook is written for."""
+    mine = [
+        h
+        for h in hypotheses
+        if h.verdict is not Verdict.REFUTED and f"cause:{h.cause}" in runbook.tags
+    ]
+    return max(mine, key=_weight, default=None)
+
+
+def _weight(hypothesis: Hypothesis) -> float:
+    is_supported = hypothesis.verdict is Verdict.SUPPORTED
+    return hypothesis.confidence * (1.0 if is_supported else _UNDECIDED)
+
+
+def _by_words(case: Case, findings: Findings, runbooks: Sequence[Runbook]) -> list[float]:
+    """How well each answers the case's words, 0 to 1, the best 1."""
+    texts = [
+        case.incident.title,
+        *(f"{a.title} {a.message}" for a in case.alerts),
+        *(h.title for h in findings.hypotheses if h.verdict is not Verdict.REFUTED),
+        *(f"{e.reason} {e.message}" for e in case.events[-_MOST_LINES:] if e.type == "Warning"),
+        *(line.body for line in case.lines[-_MOST_LINES:]),
+    ]
+    documents = [words_of(f"{r.title} {' '.join(r.tags)} {r.body}") for r in runbooks]
+    scores = relevance(words_of("\n".join(texts)), documents)
+    best = max(scores, default=0.0)
+    return [score / best if best else 0.0 for score in scores]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _undented(item: str) -> list[str]:
+    """An item's lines without the indentation of the list."""
+    lines = item.strip().split("\n")
+    return [lines[0], *(line.removeprefix("   ") for line in lines[1:])]
+
+
+def _seed_row(runbook: Runbook) -> str:
+    columns = {
+        "service": _quoted(runbook.service),
+        "title": _quoted(runbook.title),
+        "body": _quoted(runbook.body),
+        "tags": _quoted(msgspec.json.encode(runbook.tags).decode()),
+        "source": _quoted(runbook.source),
+        "updated_us": str(runbook.updated_us),
+    }
+    slug = _quoted(runbook.slug)
+    changes = ", ".join(f"{name} = {value}" for name, value in columns.items())
+    return (
+        f"\nUPDATE runbooks SET {changes} WHERE slug = {slug};\n"
+        f"INSERT INTO runbooks (slug, {', '.join(columns)})\n"
+        f"SELECT {slug}, {', '.join(columns.values())} FROM (SELECT 1 AS one) AS seed\n"
+        f"WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = {slug});\n"
+    )
+
+
+def _quoted(text: str) -> str:
+    if "\\" in text or "\0" in text:
+        raise Invalid(f"no backslash may stand in a seeded text: {text[:80]!r}")
+    return "'" + text.replace("'", "''") + "'"

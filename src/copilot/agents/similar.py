@@ -1,0 +1,74 @@
+"""Which earlier incidents resemble this one, how much, and why. Pure.
+
+An old conclusion comes back as something to check again, never as evidence of the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from copilot.domain.alert import Rule
+from copilot.domain.hypothesis import Cause
+from copilot.domain.incident import Incident, IncidentId
+from copilot.domain.memory import Memory, SimilarIncident
+
+MOST = 5
+SAME_APP = 0.5
+SAME_NAMESPACE = 0.1
+SAME_RULES = 0.35
+ITS_FIX_HELD = 0.05
+USUAL: dict[Rule, Cause] = {
+    Rule.OOM_KILLED: Cause.MEMORY_LIMIT_TOO_LOW,
+    Rule.IMAGE_PULL: Cause.IMAGE_MISSING,
+    Rule.UNSCHEDULABLE: Cause.UNSCHEDULABLE,
+    Rule.NOT_READY: Cause.BAD_PROBE,
+    Rule.CRASH_LOOP: Cause.BAD_ROLLOUT,
+}
+"""What a rule most often turns out to be, in the order of how much it says."""
+
+
+def usual_cause(rules: Iterable[Rule]) -> Cause | None:
+    """Where to look beyond the same app before the cause is known."""
+    given = frozenset(rules)
+    return next((cause for rule, cause in USUAL.items() if rule in given), None)
+
+
+def ranked(
+    incident: Incident,
+    rules: Iterable[Rule],
+    memories: Iterable[Memory],
+    titles: Mapping[IncidentId, str],
+) -> tuple[SimilarIncident, ...]:
+    """The five that resemble it most; the same app with the same rules comes first."""
+    given = frozenset(str(rule) for rule in rules)
+    found = [
+        _compared(incident, given, memory, titles.get(memory.incident_id, ""))
+        for memory in memories
+        if memory.incident_id != incident.id
+    ]
+    return tuple(sorted(found, key=lambda s: (-s.score, -s.memory.created_us))[:MOST])
+
+
+def _compared(
+    incident: Incident, rules: frozenset[str], memory: Memory, title: str
+) -> SimilarIncident:
+    is_same_place = memory.namespace == incident.namespace
+    is_same_app = memory.app == incident.app and is_same_place
+    theirs = frozenset(memory.rules)
+    either = rules | theirs
+    overlap = len(rules & theirs) / len(either) if either else 0.0
+    score = (
+        (SAME_APP if is_same_app else 0.0)
+        + (SAME_NAMESPACE if is_same_place else 0.0)
+        + SAME_RULES * overlap
+        + (ITS_FIX_HELD if memory.has_held else 0.0)
+    )
+    where = f"same app {memory.app}" if is_same_app else f"{memory.namespace}/{memory.app}"
+    shared = sorted(rules & theirs)
+    signs = f"same signs ({', '.join(shared)})" if shared else "other signs"
+    return SimilarIncident(
+        memory=memory,
+        title=title or f"{memory.app}: {memory.cause}",
+        score=round(score, 2),
+        reason=f"{where}, {signs}",
+    )

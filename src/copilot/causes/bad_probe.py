@@ -1,0 +1,375 @@
+"""The program runs, but the probe asks the wrong port, path or command, or asks too strictly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from copilot.causes.citing import backed, concluded, event_key, line_key, object_key, said
+from copilot.causes.failures import (
+    began_us,
+    container_named_by,
+    container_of,
+    endings_of,
+    events_about,
+    is_gone,
+    is_ready,
+    statuses_of,
+)
+from copilot.causes.rollouts import Part, just_before
+from copilot.causes.wording import clock, lasting
+from copilot.domain.case import Case
+from copilot.domain.event import LogLine
+from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
+from copilot.domain.objects import Container, KubeEvent, Pod, Probe, epoch_us
+
+_KIND = re.compile(r"^(Readiness|Liveness|Startup) probe (?:failed|errored)", re.IGNORECASE)
+_STATUS = re.compile(r"statuscode: (\d{3})", re.IGNORECASE)
+_REFUSED = re.compile(r"connection refused|connection reset", re.IGNORECASE)
+_TIMEOUT = re.compile(r"deadline exceeded|Client\.Timeout|timed? ?out|i/o timeout", re.IGNORECASE)
+_NO_COMMAND = re.compile(r"executable file not found|no such file or directory", re.IGNORECASE)
+_LISTENS = re.compile(
+    r"\b(?:listen\w*|serving|bound)\b[^\n]{0,60}?(?::|\bon )(\d{2,5})\b(?![:.]\d)"
+    r"|\b(?:listen|serv|start)\w*\b[^\n]{0,60}?\bport\W{1,3}(\d{2,5})\b",
+    re.IGNORECASE,
+)
+LOWEST_PORT = 80
+"""Below it a number near "listening" is likelier a second or a count."""
+KILLED_BY_US = frozenset({137, 143})
+"""What the kubelet's own stop leaves behind: SIGKILL and SIGTERM."""
+MISMATCH = 0.85
+LIKELY = 0.6
+UNDECIDED = 0.4
+CHANGED = 0.1
+REFUTED = 0.06
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    """One probe of one container that failed."""
+
+    pod: Pod
+    container: Container
+    kind: str
+    """`readiness`, `liveness` or `startup`."""
+    probe: Probe
+    message: str
+    event: KubeEvent | None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        own = (event_key(self.event),) if self.event else ()
+        return (*own, object_key(self.pod.metadata))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mismatch:
+    """What is wrong with the probe, how sure, and in whose words."""
+
+    text: str
+    confidence: float
+    keys: tuple[str, ...]
+
+
+def bad_probe(case: Case) -> Hypothesis | None:
+    """Supported where a probe contradicts the container it asks, which runs fine otherwise.
+
+    Refuted where the container dies by itself or answers that it is not well: the probe is right.
+    """
+    failed = _failed(case)
+    if failed is None:
+        return None
+    refuting = (*_dies_by_itself(case, failed), *_answers_unwell(case, failed))
+    title = f"The {failed.kind} probe of {failed.container.name} does not fit the program"
+    if refuting:
+        return concluded(
+            Cause.BAD_PROBE,
+            title=title,
+            verdict=Verdict.REFUTED,
+            confidence=REFUTED,
+            against=refuting,
+        )
+    changed = _changed_just_before(case, failed)
+    found = _mismatch(case, failed)
+    confidence = (found.confidence if found else UNDECIDED) + (CHANGED if changed else 0)
+    is_sure = found is not None and (found.confidence >= LIKELY or bool(changed))
+    return concluded(
+        Cause.BAD_PROBE,
+        title=title,
+        verdict=Verdict.SUPPORTED if is_sure or changed else Verdict.INCONCLUSIVE,
+        confidence=max(confidence, LIKELY + CHANGED) if changed else confidence,
+        supporting=(
+            *_failing(case, failed),
+            *(said(case, found.text, *found.keys) if found else ()),
+            *changed,
+            *_runs_fine(case, failed),
+        ),
+        next_check="" if is_sure else f"Ask {_asked(failed.probe)} from inside the pod by hand.",
+    )
+
+
+def port_announced(line: str) -> int | None:
+    """The port on which a log line says that a program listens."""
+    heard = [int(m[1] or m[2]) for m in _LISTENS.finditer(line[:2000])]
+    return next((p for p in heard if LOWEST_PORT <= p < 65_536), None)
+
+
+def _failed(case: Case) -> _Failed | None:
+    """The last failed probe the kubelet told of, else a readiness probe that never passed."""
+    pods = {p.metadata.uid: p for p in case.pods if not is_gone(p)}
+    for event in backed(case, events_about(case, "Unhealthy", "ProbeError"), event_key):
+        pod = pods.get(event.involved_object.uid)
+        kind = _KIND.match(event.message)
+        if pod is None or kind is None or (is_ready(pod) and kind[1].lower() == "readiness"):
+            continue
+        name = container_named_by(event)
+        container = container_of(pod.spec, name) or next(iter(pod.spec.containers or ()), None)
+        probe = _probe(container, kind[1].lower()) if container is not None else None
+        if container is not None and probe is not None:
+            return _Failed(
+                pod=pod,
+                container=container,
+                kind=kind[1].lower(),
+                probe=probe,
+                message=event.message,
+                event=event,
+            )
+    return _never_ready(case)
+
+
+def _never_ready(case: Case) -> _Failed | None:
+    for pod in case.pods:
+        for status in statuses_of(pod):
+            container = container_of(pod.spec, status.name)
+            runs = status.state is not None and status.state.running is not None
+            if container is None or container.readiness_probe is None or is_gone(pod):
+                continue
+            if runs and not status.ready and status.restart_count == 0:
+                return _Failed(
+                    pod=pod,
+                    container=container,
+                    kind="readiness",
+                    probe=container.readiness_probe,
+                    message="",
+                    event=None,
+                )
+    return None
+
+
+def _probe(container: Container, kind: str) -> Probe | None:
+    probes = {
+        "readiness": container.readiness_probe,
+        "liveness": container.liveness_probe,
+        "startup": container.startup_probe,
+    }
+    return probes[kind]
+
+
+def _failing(case: Case, failed: _Failed) -> tuple[Statement, ...]:
+    since = f" since {clock(began_us(case))}"
+    return said(
+        case,
+        f"The {failed.kind} probe of {failed.container.name} ({_asked(failed.probe)}) fails{since}"
+        f"{_outcome(failed.message)}.",
+        *failed.keys,
+    )
+
+
+def _outcome(message: str) -> str:
+    status = _STATUS.search(message)
+    if status:
+        return f" with status {status[1]}"
+    if _REFUSED.search(message):
+        return ": the connection is refused"
+    return ": no answer in time" if _TIMEOUT.search(message) else ""
+
+
+def _dies_by_itself(case: Case, failed: _Failed) -> tuple[Statement, ...]:
+    """A container that ends without the kubelet's doing cannot answer; the probe only says so."""
+    was_stopped = any(
+        "probe" in e.message and e.involved_object.uid == failed.pod.metadata.uid
+        for e in events_about(case, "Killing")
+    )
+    own = [
+        e
+        for e in endings_of(failed.pod)
+        if e.container == failed.container.name
+        and (e.is_oom or e.exit_code not in KILLED_BY_US or not was_stopped)
+    ]
+    if not own:
+        return ()
+    last = own[-1]
+    return said(
+        case,
+        f"{last.container} ends by itself ({last.reason}, exit {last.exit_code} at "
+        f"{clock(last.finished_us)}); a probe cannot pass while it is down.",
+        object_key(failed.pod.metadata),
+    )
+
+
+def _answers_unwell(case: Case, failed: _Failed) -> tuple[Statement, ...]:
+    status = _STATUS.search(failed.message)
+    if status is None or status[1] not in ("500", "502", "503", "504"):
+        return ()
+    return said(
+        case,
+        f"The program itself answers the probe with status {status[1]}: the probe reaches it, and "
+        "it says that it is not well.",
+        *failed.keys,
+    )
+
+
+def _mismatch(case: Case, failed: _Failed) -> _Mismatch | None:
+    """The first contradiction between the probe and what it asks, the surest first."""
+    for look in (_unknown_name, _wrong_path, _other_port, _missing_command, _too_strict):
+        found = look(case, failed)
+        if found:
+            return found
+    return None
+
+
+def _unknown_name(case: Case, failed: _Failed) -> _Mismatch | None:
+    port = _port(failed.probe)
+    names = {p.name for p in failed.container.ports or ()}
+    if not isinstance(port, str) or port in names or port.isdecimal():
+        return None
+    return _Mismatch(
+        text=f"The probe asks port {port!r}, but the container names no such port.",
+        confidence=MISMATCH + 0.05,
+        keys=(object_key(failed.pod.metadata),),
+    )
+
+
+def _wrong_path(case: Case, failed: _Failed) -> _Mismatch | None:
+    status = _STATUS.search(failed.message)
+    if status is None or failed.probe.http_get is None or status[1][0] not in "34":
+        return None
+    meaning = "knows no such path" if status[1] == "404" else "does not let the probe in"
+    return _Mismatch(
+        text=f"The program answers, so it runs; {failed.probe.http_get.path} gives {status[1]}: "
+        f"it {meaning}.",
+        confidence=MISMATCH if status[1] == "404" else LIKELY,
+        keys=failed.keys,
+    )
+
+
+def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
+    """Refused at one port while the container names or announces another."""
+    port = _number(failed)
+    if port is None or (failed.message and not _REFUSED.search(failed.message)):
+        return None
+    line, heard = _announced(case, failed)
+    if line is not None and heard != port:
+        return _Mismatch(
+            text=f"The probe asks port {port}, while the program's log says it listens on {heard}.",
+            confidence=MISMATCH + 0.05,
+            keys=(line_key(line), *failed.keys),
+        )
+    declared = [p.container_port for p in failed.container.ports or ()]
+    if not declared or port in declared:
+        return None
+    return _Mismatch(
+        text=f"The probe asks port {port}, while the container exposes "
+        f"{', '.join(str(p) for p in declared)} only.",
+        confidence=MISMATCH,
+        keys=failed.keys,
+    )
+
+
+def _missing_command(case: Case, failed: _Failed) -> _Mismatch | None:
+    if failed.probe.exec is None or not _NO_COMMAND.search(failed.message):
+        return None
+    return _Mismatch(
+        text="The probe's command, or the file it looks for, is not in the container.",
+        confidence=LIKELY + 0.1,
+        keys=failed.keys,
+    )
+
+
+def _too_strict(case: Case, failed: _Failed) -> _Mismatch | None:
+    """Not answered in time, or stopped before it was up: a slow program or a hasty probe."""
+    if _TIMEOUT.search(failed.message):
+        waits = failed.probe.timeout_seconds or 1
+        return _Mismatch(
+            text=f"The program does not answer within the {waits} s that the probe waits; it may "
+            "be slow, or the probe hasty.",
+            confidence=UNDECIDED + 0.1,
+            keys=failed.keys,
+        )
+    lives = [e.lived_us for e in endings_of(failed.pod) if e.container == failed.container.name]
+    if failed.kind == "readiness" or not lives or not _REFUSED.search(failed.message):
+        return None
+    return _Mismatch(
+        text=f"The probe gives up after {lasting(_patience_us(failed.probe))} and had the program "
+        f"stopped after {lasting(max(lives))}; it never got to listen.",
+        confidence=UNDECIDED + 0.1,
+        keys=failed.keys,
+    )
+
+
+def _patience_us(probe: Probe) -> int:
+    """How long a probe lets a program fail from its start; Kubernetes' defaults where unset."""
+    first = probe.initial_delay_seconds or 0
+    return (first + (probe.period_seconds or 10) * (probe.failure_threshold or 3)) * 1_000_000
+
+
+def _changed_just_before(case: Case, failed: _Failed) -> tuple[Statement, ...]:
+    rollout = just_before(case, began_us(case))
+    if rollout is None or Part.PROBE not in rollout.parts:
+        return ()
+    mine = [f for f in rollout.fields if f"[{failed.container.name}]" in f.path]
+    if not any("Probe" in f.path for f in mine):
+        return ()
+    return said(
+        case,
+        f"The probe was changed{rollout.by} {lasting(began_us(case) - rollout.at_us)} before it "
+        f"first failed: {rollout.title}.",
+        *rollout.keys,
+    )
+
+
+def _runs_fine(case: Case, failed: _Failed) -> tuple[Statement, ...]:
+    for status in statuses_of(failed.pod):
+        running = status.state.running if status.state else None
+        if status.name == failed.container.name and running and status.restart_count == 0:
+            since = clock(epoch_us(running.started_at))
+            return said(
+                case,
+                f"{status.name} itself has run since {since} without a restart.",
+                object_key(failed.pod.metadata),
+            )
+    return ()
+
+
+def _announced(case: Case, failed: _Failed) -> tuple[LogLine | None, int]:
+    """The last line in which the program says where it listens."""
+    for line in reversed(case.lines):
+        if line.pod != failed.pod.metadata.name or line.container != failed.container.name:
+            continue
+        heard = port_announced(line.body)
+        if heard is not None:
+            return line, heard
+    return None, 0
+
+
+def _port(probe: Probe) -> int | str | None:
+    if probe.http_get is not None:
+        return probe.http_get.port
+    return probe.tcp_socket.port if probe.tcp_socket is not None else None
+
+
+def _number(failed: _Failed) -> int | None:
+    port = _port(failed.probe)
+    if isinstance(port, int):
+        return port
+    named = [p.container_port for p in failed.container.ports or () if p.name == port]
+    return named[0] if named else None
+
+
+def _asked(probe: Probe) -> str:
+    if probe.http_get is not None:
+        return f"GET {probe.http_get.path} on port {probe.http_get.port}"
+    if probe.tcp_socket is not None:
+        return f"TCP port {probe.tcp_socket.port}"
+    command = probe.exec.command if probe.exec else None
+    return f"command {' '.join(command)[:80]}" if command else "its check"

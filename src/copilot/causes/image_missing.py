@@ -1,0 +1,261 @@
+"""An image cannot be pulled: it is not there, not allowed, or not named right."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from copilot.causes.citing import backed, concluded, event_key, object_key, said
+from copilot.causes.failures import (
+    alerts_of,
+    began_us,
+    container_named_by,
+    container_of,
+    events_about,
+    is_gone,
+    statuses_of,
+)
+from copilot.causes.rollouts import just_before
+from copilot.causes.wording import clock, lasting, one_line, plain
+from copilot.domain.alert import Rule
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
+from copilot.domain.objects import KubeEvent, Pod, epoch_us
+
+PULL_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+    }
+)
+_PULLED = re.compile(r"[Ff]ailed to pull image|ErrImage|InvalidImageName|pull policy of Never")
+
+
+class Why(StrEnum):
+    """What stands in the way of a pull."""
+
+    NEVER = "never"
+    INVALID = "invalid"
+    UNREACHABLE = "unreachable"
+    THROTTLED = "throttled"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+_SIGNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
+    (
+        Why.NEVER,
+        re.compile(r"ErrImageNeverPull|pull policy of Never|policy is Never", re.IGNORECASE),
+    ),
+    (
+        Why.INVALID,
+        re.compile(r"InvalidImageName|couldn't parse image|invalid reference", re.IGNORECASE),
+    ),
+    (
+        Why.UNREACHABLE,
+        re.compile(
+            r"no such host|dial tcp|connection refused|i/o timeout|TLS handshake|x509|"
+            r"deadline exceeded|\b50[0234]\b|RegistryUnavailable|server misbehaving",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        Why.THROTTLED,
+        re.compile(r"too many requests|toomanyrequests|\b429\b|rate limit", re.IGNORECASE),
+    ),
+    (
+        Why.DENIED,
+        re.compile(r"unauthorized|denied|authorization failed|forbidden|\b40[13]\b", re.IGNORECASE),
+    ),
+    (
+        Why.NOT_FOUND,
+        re.compile(
+            r"not found|manifest unknown|does not exist|no such image|\b404\b", re.IGNORECASE
+        ),
+    ),
+)
+"""In this order: a message may carry several, and a name server's `no such host` is no 404;
+a registry that says "denied, or does not exist" has not said which."""
+
+_SAID = {
+    Why.NEVER: "is not on the node, and its pull policy is Never",
+    Why.INVALID: "has a name that cannot be read",
+    Why.UNREACHABLE: "could not be asked for: the registry did not answer",
+    Why.THROTTLED: "was refused for now: the registry limits requests",
+    Why.DENIED: "is refused by the registry: not allowed, or not there",
+    Why.NOT_FOUND: "does not exist in its registry",
+    Why.UNKNOWN: "cannot be pulled",
+}
+_CONFIDENCE = {
+    Why.NEVER: 0.95,
+    Why.INVALID: 0.97,
+    Why.UNREACHABLE: 0.4,
+    Why.THROTTLED: 0.4,
+    Why.DENIED: 0.9,
+    Why.NOT_FOUND: 0.95,
+    Why.UNKNOWN: 0.75,
+}
+_CHECK = {
+    Why.UNREACHABLE: "Ask the registry from the node: does its name resolve, does it answer?",
+    Why.THROTTLED: "Wait for the registry's limit to pass, or pull with an account.",
+    Why.DENIED: "Check that the repository exists and that the pod names a valid pull secret.",
+    Why.UNKNOWN: "Pull the image by hand with the same credentials.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    pod: Pod
+    container: str
+    image: str
+    text: str
+    """All that status and events say about it."""
+    events: tuple[KubeEvent, ...]
+
+
+def image_missing(case: Case) -> Hypothesis | None:
+    """Supported where a container waits for an image that cannot be had.
+
+    Inconclusive while the registry itself does not answer; refuted where it was pulled since.
+    """
+    waiting = _waiting(case)
+    if waiting is None:
+        return _pulled_since(case)
+    why = why_of(_without_names(waiting.text, waiting.image))
+    is_passing = why in (Why.UNREACHABLE, Why.THROTTLED)
+    return concluded(
+        Cause.IMAGE_MISSING,
+        title=f"Image {one_line(waiting.image, 120)} {_SAID[why]}",
+        verdict=Verdict.INCONCLUSIVE if is_passing else Verdict.SUPPORTED,
+        confidence=_CONFIDENCE[why],
+        supporting=(
+            *_said(case, waiting, why),
+            *_previous(case, waiting),
+        ),
+        next_check=_CHECK.get(why, ""),
+    )
+
+
+def why_of(text: str) -> Why:
+    """What a runtime's message about a pull means."""
+    return next((why for why, sign in _SIGNS if sign.search(text)), Why.UNKNOWN)
+
+
+def _without_names(text: str, image: str) -> str:
+    """The message without image names and addresses: a tag such as `404` is no answer."""
+    name = re.escape(image.rpartition("/")[2])
+    return re.sub(rf"https?://\S+|\S*{name}\S*" if name else r"https?://\S+", " ", text)
+
+
+def previous_image(case: Case, container: str, image: str) -> tuple[str, tuple[str, ...]]:
+    """What the container ran before this image, and where that is seen; empty where unknown."""
+    rollout = just_before(case, began_us(case))
+    for field in rollout.fields if rollout else ():
+        if field.path.endswith(f"[{container}].image") and plain(field.after) == image:
+            return plain(field.before), rollout.keys if rollout else ()
+    for owned in case.replica_sets:
+        spec = container_of(owned.spec.template.spec, container)
+        if spec and spec.image and spec.image != image:
+            return spec.image, (object_key(owned.metadata),)
+    return "", ()
+
+
+def _waiting(case: Case) -> _Waiting | None:
+    there = [p for p in case.pods if not is_gone(p) and _waits(p)]
+    for pod in backed(case, there, lambda p: object_key(p.metadata)):
+        for status in statuses_of(pod):
+            waits = status.state.waiting if status.state else None
+            if waits is None or waits.reason not in PULL_REASONS:
+                continue
+            spec = container_of(pod.spec, status.name)
+            events = tuple(_pull_events(case, pod, status.name))
+            texts = [waits.reason, waits.message, *(e.message for e in events)]
+            return _Waiting(
+                pod=pod,
+                container=status.name,
+                image=spec.image if spec else status.image,
+                text="\n".join(texts),
+                events=events,
+            )
+    return None
+
+
+def _waits(pod: Pod) -> bool:
+    states = [s.state for s in statuses_of(pod) if s.state is not None]
+    return any(s.waiting is not None and s.waiting.reason in PULL_REASONS for s in states)
+
+
+def _pull_events(case: Case, pod: Pod, container: str) -> list[KubeEvent]:
+    """The runtime's own words, without the mere back-offs."""
+    return [
+        e
+        for e in events_about(case, "Failed", "ErrImageNeverPull", "InspectFailed")
+        if e.involved_object.uid == pod.metadata.uid
+        and container_named_by(e) in ("", container)
+        and _PULLED.search(e.message)
+    ]
+
+
+def _said(case: Case, waiting: _Waiting, why: Why) -> tuple[Statement, ...]:
+    return said(
+        case,
+        f"{waiting.container} in {waiting.pod.metadata.name} waits for "
+        f"{one_line(waiting.image, 120)}, which {_SAID[why]}.",
+        *(event_key(e) for e in waiting.events),
+        object_key(waiting.pod.metadata),
+    )
+
+
+def _previous(case: Case, waiting: _Waiting) -> tuple[Statement, ...]:
+    image, keys = previous_image(case, waiting.container, waiting.image)
+    if not image:
+        return ()
+    rollout = just_before(case, began_us(case))
+    gap = lasting(began_us(case) - rollout.at_us) if rollout else ""
+    when = f", until {gap} before the first failure{rollout.by}" if rollout else ""
+    return said(case, f"Before that {waiting.container} ran {one_line(image, 120)}{when}.", *keys)
+
+
+def _pulled_since(case: Case) -> Hypothesis | None:
+    """It failed to pull, and then it was pulled: what fails now has another cause."""
+    if not alerts_of(case, Rule.IMAGE_PULL) and not any(
+        _PULLED.search(e.message) for e in events_about(case, "Failed")
+    ):
+        return None
+    for pod in case.pods:
+        started = [s for s in statuses_of(pod) if s.container_id and not is_gone(pod)]
+        if started and _had_trouble(case, pod):
+            return concluded(
+                Cause.IMAGE_MISSING,
+                title="An image cannot be pulled",
+                verdict=Verdict.REFUTED,
+                confidence=0.05,
+                against=said(
+                    case,
+                    f"{started[0].name} in {pod.metadata.name} has its image now and was started"
+                    f"{_since(pod)}.",
+                    object_key(pod.metadata),
+                    *(event_key(e) for e in _pull_events(case, pod, started[0].name)),
+                ),
+            )
+    return None
+
+
+def _had_trouble(case: Case, pod: Pod) -> bool:
+    named = {a.pod for a in alerts_of(case, Rule.IMAGE_PULL)}
+    return pod.metadata.name in named or any(
+        _pull_events(case, pod, s.name) for s in statuses_of(pod)
+    )
+
+
+def _since(pod: Pod) -> str:
+    for status in statuses_of(pod):
+        if status.state and status.state.running:
+            return f" at {clock(epoch_us(status.state.running.started_at))}"
+    return ""

@@ -1,0 +1,337 @@
+"""A container needs more memory than its limit allows, and the kernel kills it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from copilot.causes.citing import (
+    alert_key,
+    backed,
+    concluded,
+    event_key,
+    object_key,
+    said,
+    series_key,
+)
+from copilot.causes.failures import (
+    STARVED_AT_START,
+    Ending,
+    alerts_of,
+    began_us,
+    containers_of,
+    limit_of,
+    oom_kills,
+    restarts_of,
+    statuses_of,
+)
+from copilot.causes.memory_series import (
+    AT_THE_LIMIT,
+    Run,
+    highest_peak,
+    runs,
+    same_program,
+    whole_runs,
+)
+from copilot.causes.rollouts import (
+    JUST_BEFORE_US,
+    SLACK_US,
+    Part,
+    Rollout,
+    just_before,
+    limit_words,
+    memory_limits_changed,
+)
+from copilot.causes.wording import clock, lasting
+from copilot.domain.alert import Rule
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
+from copilot.domain.objects import Node, Pod
+from copilot.domain.quantity import humanise_bytes
+
+KILLED_AT_ITS_LIMIT = 0.72
+"""Where it would have stopped is unknown, so a leak is not excluded."""
+SEEN_BY_OTHERS_ONLY = 0.55
+LOWERED_JUST_BEFORE = 0.93
+NEED_IS_KNOWN = 0.95
+BOTH = 0.98
+ENOUGH_FOR_OLD_CODE = 0.5
+NODE_UNDER_PRESSURE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """The limit was lowered, or set where there was none."""
+
+    rollout: Rollout
+    before: int | None
+    after: int
+
+
+def memory_limit_too_low(case: Case) -> Hypothesis | None:
+    """Supported by a kill at a limit; sure where the limit was just lowered or the need is known.
+
+    Refuted where the killed container has no limit: then the node ran out of memory.
+    """
+    kills = oom_kills(case)
+    if not kills:
+        return _starved_at_start(case) or _from_alerts(case)
+    kill = backed(case, kills, lambda k: object_key(k.pod.metadata))[-1]
+    limit = limit_of(kill.pod.spec, kill.container)
+    if limit is None:
+        return _without_limit(case, kill)
+    mine = tuple(
+        k
+        for k in kills
+        if k.container == kill.container and limit_of(k.pod.spec, k.container) == limit
+    )
+    cut = _cut_before(case, kill.container, limit)
+    whole = backed(case, whole_runs(case, kill.container), _series_of)
+    pressed, fitted = _pressed(case, kill), _fitted_before(case, kill, limit)
+    supporting = (
+        *_killed(case, mine, limit),
+        *_lowered(case, cut, kill.container),
+        *_known_need(case, whole, limit),
+        *_reached(case, kill, limit),
+    )
+    return concluded(
+        Cause.MEMORY_LIMIT_TOO_LOW,
+        title=_title(kill.container, limit, whole),
+        verdict=Verdict.SUPPORTED,
+        confidence=_confidence(
+            cut is not None, bool(whole), is_pressed=bool(pressed), fitted=bool(fitted)
+        ),
+        supporting=supporting,
+        against=(*pressed, *fitted),
+        next_check="" if cut or whole else "Raise the limit one step and see where memory stops.",
+    )
+
+
+def _title(container: str, limit: int, whole: tuple[Run, ...]) -> str:
+    if whole:
+        need = humanise_bytes(max(r.peak for r in whole))
+        return f"{container} needs {need}, its memory limit is {humanise_bytes(limit)}"
+    return f"The memory limit of {container}, {humanise_bytes(limit)}, is below what it needs"
+
+
+def _confidence(was_cut: bool, is_known: bool, *, is_pressed: bool, fitted: bool) -> float:
+    if was_cut and is_known:
+        return BOTH
+    if is_known:
+        return NEED_IS_KNOWN
+    if is_pressed:
+        return NODE_UNDER_PRESSURE
+    if was_cut:
+        return LOWERED_JUST_BEFORE
+    return ENOUGH_FOR_OLD_CODE if fitted else KILLED_AT_ITS_LIMIT
+
+
+def _killed(case: Case, kills: tuple[Ending, ...], limit: int) -> tuple[Statement, ...]:
+    last = backed(case, kills, lambda k: object_key(k.pod.metadata))[-1]
+    after = f" {lasting(last.lived_us)} after its start" if last.lived_us else ""
+    restarts = restarts_of(last.pod)
+    again = f"; {restarts} restarts so far" if restarts > 1 else ""
+    at_start = " before it could even start" if last.exit_code != 137 and not last.lived_us else ""
+    return said(
+        case,
+        f"{last.container} was {last.reason} (exit {last.exit_code}) at "
+        f"{clock(last.finished_us)}{after}{at_start} under a limit of "
+        f"{humanise_bytes(limit)}{again}.",
+        object_key(last.pod.metadata),
+        *(object_key(k.pod.metadata) for k in reversed(kills)),
+    )
+
+
+def _cut_before(case: Case, container: str, limit: int) -> _Cut | None:
+    """The last change that brought the limit down to what it is, before the trouble began."""
+    began = began_us(case)
+    cuts = [
+        _Cut(rollout=rollout, before=before, after=after)
+        for rollout, before, after in memory_limits_changed(case, container)
+        if after == limit
+        and (before is None or before > after)
+        and began - JUST_BEFORE_US <= rollout.at_us <= began + SLACK_US
+    ]
+    return cuts[-1] if cuts else None
+
+
+def _lowered(case: Case, cut: _Cut | None, container: str) -> tuple[Statement, ...]:
+    if cut is None:
+        return ()
+    rollout = cut.rollout
+    gap = lasting(began_us(case) - rollout.at_us)
+    return said(
+        case,
+        f"The memory limit of {container} was changed {limit_words(cut.before, cut.after)}"
+        f"{rollout.by} at {clock(rollout.at_us)}, {gap} before the first kill.",
+        *rollout.keys,
+    )
+
+
+def _known_need(case: Case, whole: tuple[Run, ...], limit: int) -> tuple[Statement, ...]:
+    if not whole:
+        return ()
+    highest = max(whole, key=lambda r: r.peak)
+    under = f" under a limit of {humanise_bytes(highest.limit)}" if highest.limit else ""
+    return said(
+        case,
+        f"The same program levelled off at {humanise_bytes(highest.peak)}{under}, which does not "
+        f"fit into {humanise_bytes(limit)}.",
+        series_key(highest.series),
+    )
+
+
+def _reached(case: Case, kill: Ending, limit: int) -> tuple[Statement, ...]:
+    """The series right before a kill, or the pod's own peak counter."""
+    killed = [r for r in runs(case, kill.container) if r.was_killed and r.limit == limit]
+    highest = max(backed(case, killed, _series_of), key=lambda r: r.peak, default=None)
+    if highest is not None and highest.peak >= AT_THE_LIMIT * limit:
+        share = min(100, round(100 * highest.peak / limit))
+        return said(
+            case,
+            f"Its working set had reached {humanise_bytes(highest.peak)}, {share} % of the limit, "
+            "when it was killed.",
+            series_key(highest.series),
+        )
+    counter = highest_peak(case, kill.pod)
+    if counter is None or counter.points[-1].high < 0.99 * limit:
+        return ()
+    return said(
+        case,
+        f"The pod's peak counter stands at {humanise_bytes(counter.points[-1].high)}: the kill cut "
+        "the peak off, so the true need is not known.",
+        series_key(counter),
+    )
+
+
+def _fitted_before(case: Case, kill: Ending, limit: int) -> tuple[Statement, ...]:
+    """New code came just before, and the old code lived within this very limit."""
+    rollout = just_before(case, began_us(case))
+    if rollout is None or Part.CODE not in rollout.parts:
+        return ()
+    old = [
+        r
+        for r in runs(case, kill.container)
+        if not r.was_killed
+        and r.peak < limit
+        and r.pod is not None
+        and not same_program(r.pod, kill.pod, kill.container)
+    ]
+    if not old:
+        return ()
+    highest = max(backed(case, old, _series_of), key=lambda r: r.peak)
+    return said(
+        case,
+        f"Before the rollout the program peaked at {humanise_bytes(highest.peak)}, within this "
+        "limit: what runs now needs more.",
+        series_key(highest.series),
+        *rollout.keys,
+    )
+
+
+def _series_of(run: Run) -> str:
+    return series_key(run.series)
+
+
+def _pressed(case: Case, kill: Ending) -> tuple[Statement, ...]:
+    node = _node_under_pressure(case, kill.pod.spec.node_name)
+    if node is None:
+        return ()
+    return said(
+        case,
+        f"Node {node.metadata.name} itself reports memory pressure.",
+        object_key(node.metadata),
+    )
+
+
+def _node_under_pressure(case: Case, name: str) -> Node | None:
+    return next(
+        (
+            n
+            for n in case.nodes
+            if n.metadata.name == name
+            and any(
+                c.type == "MemoryPressure" and c.status == "True" for c in n.status.conditions or ()
+            )
+        ),
+        None,
+    )
+
+
+def _without_limit(case: Case, kill: Ending) -> Hypothesis | None:
+    against = said(
+        case,
+        f"{kill.container} was killed at {clock(kill.finished_us)} but has no memory limit: the "
+        "node ran short, not the container.",
+        object_key(kill.pod.metadata),
+    )
+    return concluded(
+        Cause.MEMORY_LIMIT_TOO_LOW,
+        title=f"The memory limit of {kill.container} is below what it needs",
+        verdict=Verdict.REFUTED,
+        confidence=0.05,
+        against=(*against, *_pressed(case, kill)),
+    )
+
+
+def _starved_at_start(case: Case) -> Hypothesis | None:
+    """The limit does not even hold the container's first process; it never ran, so no kill shows."""
+    told = [e for e in case.events if STARVED_AT_START in e.message]
+    uids = {e.involved_object.uid for e in told}
+    starved = [p for p in case.pods if p.metadata.uid in uids or _waits_starved(p)]
+    if not starved:
+        return None
+    pod = backed(case, starved, lambda p: object_key(p.metadata))[-1]
+    container, limit = _tightest(pod)
+    if not limit:
+        return None
+    cut = _cut_before(case, container, limit)
+    return concluded(
+        Cause.MEMORY_LIMIT_TOO_LOW,
+        title=_title(container, limit, ()),
+        verdict=Verdict.SUPPORTED,
+        confidence=LOWERED_JUST_BEFORE,
+        supporting=(
+            *said(
+                case,
+                f"{container} could not even start under its limit of {humanise_bytes(limit)}: "
+                "the runtime says that its first process was killed for want of memory.",
+                object_key(pod.metadata),
+                *(event_key(e) for e in told),
+            ),
+            *_lowered(case, cut, container),
+        ),
+    )
+
+
+def _waits_starved(pod: Pod) -> bool:
+    states = [s.state for s in statuses_of(pod) if s.state is not None]
+    return any(s.waiting is not None and STARVED_AT_START in s.waiting.message for s in states)
+
+
+def _tightest(pod: Pod) -> tuple[str, int]:
+    """The container with the lowest memory limit, and that limit; empty and 0 for none."""
+    limits = [(limit_of(pod.spec, c.name) or 0, c.name) for c in containers_of(pod.spec)]
+    limit, name = min((pair for pair in limits if pair[0]), default=(0, ""))
+    return name, limit
+
+
+def _from_alerts(case: Case) -> Hypothesis | None:
+    """The kernel or another system tells of a kill that no pod's status shows (any more)."""
+    alerts = alerts_of(case, Rule.OOM_KILLED)
+    if not alerts:
+        return None
+    last = max(alerts, key=lambda a: a.last_us)
+    place = last.container or last.pod or last.workload.name
+    return concluded(
+        Cause.MEMORY_LIMIT_TOO_LOW,
+        title=f"The memory limit of {place} is below what it needs",
+        verdict=Verdict.SUPPORTED,
+        confidence=SEEN_BY_OTHERS_ONLY,
+        supporting=said(
+            case,
+            f"An out-of-memory kill in {place} was reported at {clock(last.last_us)} "
+            f"({last.source}); no pod's status shows it.",
+            alert_key(last),
+        ),
+        next_check="Compare the container's working set with its limit, process by process.",
+    )

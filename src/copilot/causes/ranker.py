@@ -1,0 +1,78 @@
+"""The order of hypotheses: causes before their symptoms, refuted ones last and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
+
+EXPLAINS: dict[Cause, frozenset[Cause]] = {
+    Cause.MEMORY_LEAK: frozenset({Cause.MEMORY_LIMIT_TOO_LOW, Cause.BAD_PROBE}),
+    Cause.MEMORY_LIMIT_TOO_LOW: frozenset({Cause.BAD_PROBE}),
+    Cause.IMAGE_MISSING: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE}),
+    Cause.UNSCHEDULABLE: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE}),
+    Cause.BAD_PROBE: frozenset({Cause.BAD_ROLLOUT}),
+}
+"""Where the first holds, the others are what it looks like from further away."""
+SHADOWED = 0.5
+"""What is explained keeps at most this share of the confidence of what explains it."""
+ORDER = (Verdict.SUPPORTED, Verdict.INCONCLUSIVE, Verdict.REFUTED)
+
+
+def rank(hypotheses: Iterable[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """All of them with their ids, best first: supported, then undecided, then refuted.
+
+    A supported cause takes the place of those it explains: they become undecided, with at most
+    half its confidence and its first sentence against them. Of two that remain, confidences add up
+    to 1.2 at most: two causes at once are rare.
+    """
+    given = tuple(hypotheses)
+    explained = tuple(_explained(h, given) for h in given)
+    ordered = _ordered(_tempered(_ordered(explained)))
+    return tuple(replace(h, id=f"H{n}") for n, h in enumerate(ordered, 1))
+
+
+def _ordered(hypotheses: Iterable[Hypothesis]) -> tuple[Hypothesis, ...]:
+    return tuple(sorted(hypotheses, key=lambda h: (ORDER.index(h.verdict), -h.confidence, h.cause)))
+
+
+def _explained(hypothesis: Hypothesis, given: tuple[Hypothesis, ...]) -> Hypothesis:
+    """The hypothesis, set back where a supported cause among those given explains it."""
+    if hypothesis.verdict is not Verdict.SUPPORTED:
+        return hypothesis
+    stronger = [
+        h
+        for h in given
+        if h.verdict is Verdict.SUPPORTED and hypothesis.cause in EXPLAINS.get(h.cause, ())
+    ]
+    if not stronger:
+        return hypothesis
+    cause = max(stronger, key=lambda h: h.confidence)
+    first = cause.supporting[0]
+    return replace(
+        hypothesis,
+        verdict=Verdict.INCONCLUSIVE,
+        confidence=round(min(hypothesis.confidence, SHADOWED * cause.confidence), 2),
+        against=(
+            *hypothesis.against,
+            Statement(text=f"Explained by another cause: {cause.title}.", evidence=first.evidence),
+        ),
+        next_check=hypothesis.next_check or "See whether it is gone once that is fixed.",
+    )
+
+
+def _tempered(ordered: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+    """Rivals of the first supported cause give way to it."""
+    if not ordered or ordered[0].verdict is not Verdict.SUPPORTED:
+        return ordered
+    room = 1.2 - ordered[0].confidence
+    return (
+        ordered[0],
+        *(
+            replace(h, confidence=round(min(h.confidence, room), 2))
+            if h.verdict is Verdict.SUPPORTED
+            else h
+            for h in ordered[1:]
+        ),
+    )

@@ -1,0 +1,96 @@
+"""A container dies and is restarted over and over.
+
+It fires in a `CrashLoopBackOff`, and also between two deaths, while the container is up for a
+moment: at least three restarts, the last life shorter than ten minutes and its end not yet over
+(`placing.is_trouble_over`).
+
+Quiet: finished containers, a Job's container that ended with 0, restarts that ended with 0 (a
+program that is done and started again is no crash, until Kubernetes backs off), restarts of long
+ago, a pod being deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from copilot.detect.placing import (
+    RECENT_US,
+    ContainerView,
+    all_containers,
+    clip,
+    clock_time,
+    duration,
+    is_trouble_over,
+    last_end,
+    live_pods,
+    lived_us,
+    pod_alert,
+    short_name,
+)
+from copilot.domain.alert import Alert, Rule, Seen
+from copilot.domain.objects import ContainerStatus, StateTerminated, controller_of, epoch_us
+
+SEVERITY = 2
+MANY_RESTARTS = 3
+
+
+def check(seen: Seen) -> Iterator[Alert]:
+    """One alert for each container that keeps dying."""
+    for pod in live_pods(seen):
+        if pod.status.phase == "Failed":  # nothing restarts it any more
+            continue
+        for view in all_containers(pod):
+            end = last_end(view.status)
+            if _is_backing_off(view, end) or _keeps_restarting(view.status, end, seen.now_us):
+                yield _alert(seen, view, end)
+
+
+def _is_backing_off(view: ContainerView, end: StateTerminated | None) -> bool:
+    state = view.status.state
+    if not (state and state.waiting and state.waiting.reason == "CrashLoopBackOff"):
+        return False
+    owner = controller_of(view.pod.metadata)
+    is_done_job = (
+        owner is not None and owner.kind == "Job" and end is not None and not end.exit_code
+    )
+    return not is_done_job
+
+
+def _keeps_restarting(status: ContainerStatus, end: StateTerminated | None, now_us: int) -> bool:
+    if end is None or end.exit_code == 0 or status.restart_count < MANY_RESTARTS:
+        return False
+    ended_us, life_us = epoch_us(end.finished_at), lived_us(end)
+    return life_us < RECENT_US and not is_trouble_over(
+        status, ended_us=ended_us, life_us=life_us, now_us=now_us
+    )
+
+
+def _alert(seen: Seen, view: ContainerView, end: StateTerminated | None) -> Alert:
+    status = view.status
+    name = short_name(seen.workload_of(view.pod), status.name)
+    exit_text = f"exit {end.exit_code}" if end else "exit code unknown"
+    return pod_alert(
+        seen,
+        view.pod,
+        rule=Rule.CRASH_LOOP,
+        container=status.name,
+        severity=SEVERITY,
+        title=f"{name} is in a crash loop ({exit_text}, {status.restart_count} restarts)",
+        message=(
+            f"Container {status.name} of pod {view.pod.metadata.name} has restarted "
+            f"{status.restart_count} times. {_how_it_ended(end)}"
+        ),
+        starts_us=epoch_us(end.finished_at) if end else seen.now_us,
+        count=status.restart_count,
+    )
+
+
+def _how_it_ended(end: StateTerminated | None) -> str:
+    if end is None:
+        return "How it ended is not (any more) known."
+    reason = clip(end.reason, 60) or "no reason given"
+    said = f" It said: {clip(end.message)}" if end.message else ""
+    return (
+        f"It ended last at {clock_time(epoch_us(end.finished_at))} after {duration(lived_us(end))}: "
+        f"{reason}, exit code {end.exit_code}.{said}"
+    )

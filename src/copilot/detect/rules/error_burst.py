@@ -1,0 +1,98 @@
+"""An application logs a new error, or a known one far more often than before.
+
+Counts of one template are taken together over the pods of an application, so a rollout (new pods,
+same errors as ever) is no burst.
+
+Quiet: below five lines in the window, below severity ERROR, less than ten times what it was.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from copilot.detect.placing import (
+    SECOND_US,
+    clip,
+    duration,
+    fingerprint_of,
+    pod_named,
+    workload_named,
+)
+from copilot.domain.alert import Alert, Rule, Seen
+from copilot.domain.event import Severity, Stream, TemplateActivity
+from copilot.domain.objects import ObjectRef
+
+SEVERITY = 3
+WINDOW_US = 120 * SECOND_US
+"""The window that `Seen.activity` has to be asked for with."""
+LEAST_LINES = 5
+FACTOR = 10
+
+
+def check(seen: Seen) -> Iterator[Alert]:
+    """One alert for each error template and workload that is new or bursting."""
+    together: dict[tuple[ObjectRef, str, str], list[TemplateActivity]] = defaultdict(list)
+    for activity in seen.activity:
+        if activity.severity >= Severity.ERROR:
+            stream = activity.stream
+            place = (_workload(seen, stream), stream.container, activity.pattern)
+            together[place].append(activity)
+    for (workload, container, pattern), parts in together.items():
+        recent = sum(a.recent_count for a in parts)
+        earlier = sum(a.earlier_count for a in parts)
+        first_us = min(a.first_us for a in parts)
+        is_new = earlier == 0 and first_us >= seen.now_us - WINDOW_US
+        if recent >= LEAST_LINES and (is_new or recent >= FACTOR * max(1, earlier)):
+            yield _alert(seen, workload, container, pattern, parts, is_new=is_new)
+
+
+def _alert(
+    seen: Seen,
+    workload: ObjectRef,
+    container: str,
+    pattern: str,
+    parts: Sequence[TemplateActivity],
+    *,
+    is_new: bool,
+) -> Alert:
+    recent = sum(a.recent_count for a in parts)
+    earlier = sum(a.earlier_count for a in parts)
+    busiest = max(parts, key=lambda a: a.recent_count).stream
+    what = "a new error" if is_new else "an error in a burst"
+    before = "never seen before" if is_new else f"{earlier} in the {duration(WINDOW_US)} before"
+    return Alert(
+        fingerprint=fingerprint_of(
+            cluster=seen.cluster,
+            rule=Rule.ERROR_BURST,
+            workload=workload,
+            container=container,
+            detail=pattern,
+        ),
+        rule=Rule.ERROR_BURST,
+        cluster=seen.cluster,
+        workload=workload,
+        pod=busiest.pod,
+        container=container,
+        node=busiest.node,
+        severity=SEVERITY,
+        title=f"{workload.name} logs {what}: {clip(pattern, 100)}",
+        message=(
+            f"{recent} lines in {duration(WINDOW_US)} ({before}), "
+            f"in {len({a.stream.pod for a in parts})} pods: {clip(pattern)}"
+        ),
+        starts_us=min(a.first_us for a in parts) if is_new else seen.now_us - WINDOW_US,
+        last_us=seen.now_us,
+        count=recent,
+        source="logs",
+    )
+
+
+def _workload(seen: Seen, stream: Stream) -> ObjectRef:
+    """By the pod, else by the application's name; what no cluster object stands for is an `App`."""
+    pod = pod_named(seen, stream.namespace, stream.pod) if stream.pod else None
+    if pod is not None:
+        return seen.workload_of(pod)
+    known = workload_named(seen, stream.namespace, stream.app) if stream.app else None
+    name = stream.app or stream.pod or "unknown"
+    return known or ObjectRef(kind="App", namespace=stream.namespace, name=name)

@@ -1,0 +1,55 @@
+"""The scheduler finds no node for a pod.
+
+Quiet: for the first five seconds (a node may be joining, a pod leaving), pods held back on purpose
+(`SchedulingGated`), a pod being deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from copilot.detect.placing import SECOND_US, clip, duration, live_pods, pod_alert
+from copilot.domain.alert import Alert, Rule, Seen
+from copilot.domain.objects import Condition, Pod, epoch_us
+
+SEVERITY = 2
+PATIENCE_US = 5 * SECOND_US
+
+
+def check(seen: Seen) -> Iterator[Alert]:
+    """One alert for each workload with a pod that has found no node for a while."""
+    for pod in live_pods(seen):
+        condition = _refusal(pod)
+        if condition is None:
+            continue
+        since_us = epoch_us(condition.last_transition_time or pod.metadata.creation_timestamp)
+        waited_us = seen.now_us - since_us
+        if waited_us <= PATIENCE_US:
+            continue
+        why = clip(condition.message or "no reason given")
+        yield pod_alert(
+            seen,
+            pod,
+            rule=Rule.UNSCHEDULABLE,
+            container="",
+            severity=SEVERITY,
+            title=f"{seen.workload_of(pod).name} cannot be scheduled: {_short(why)}",
+            message=f"Pod {pod.metadata.name} has waited {duration(waited_us)} for a node: {why}",
+            starts_us=since_us,
+        )
+
+
+def _refusal(pod: Pod) -> Condition | None:
+    return next(
+        (
+            c
+            for c in pod.status.conditions or ()
+            if c.type == "PodScheduled" and c.status == "False" and c.reason == "Unschedulable"
+        ),
+        None,
+    )
+
+
+def _short(why: str) -> str:
+    """The scheduler's sentence without its afterthought about preemption."""
+    return clip(why.partition(" preemption:")[0].rstrip(". "), 120)

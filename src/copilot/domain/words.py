@@ -1,0 +1,64 @@
+"""How our texts become words, and how well a text answers a few words.
+
+Operations has its own words: `OOMKilled` is also *oom* and *killed*, `exit code 137` is one thing,
+`java.lang.OutOfMemoryError` and `/etc/app/config.yaml` are found whole and by their parts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+LONGEST = 64
+"""Longer words are left out (their parts are kept): they are data, nobody types them."""
+
+_WHOLE = re.compile(r"[^\W_](?:[\w./:@-]*[^\W_])?")
+_PART = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+")
+_EXIT = re.compile(
+    r"\bexit(?:ed)?(?:[ _-]?code|[ _-]?status| with(?: code| status)?)?[ :=]*(\d{1,3})\b",
+    re.IGNORECASE,
+)
+
+_K1 = 1.2
+_B = 0.75
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words in order: each compound whole, then its parts; `exit_137` for exit codes."""
+    words: list[str] = []
+    for match in _WHOLE.finditer(text):
+        words.extend(_with_parts(match.group()))
+    words.extend(f"exit_{match.group(1)}" for match in _EXIT.finditer(text))
+    return words
+
+
+def relevance(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[float]:
+    """BM25 of each document (its words) for the query's words, 0 where none occurs.
+
+    A word that the query repeats counts once. https://en.wikipedia.org/wiki/Okapi_BM25
+    """
+    counts = [Counter(words) for words in documents]
+    mean = sum(len(words) for words in documents) / max(1, len(documents)) or 1.0
+    scores = [0.0] * len(documents)
+    for word in dict.fromkeys(query):
+        n_with = sum(word in count for count in counts)
+        rarity = math.log(1 + (len(documents) - n_with + 0.5) / (n_with + 0.5))
+        for i, count in enumerate(counts):
+            if n := count[word]:
+                norm = _K1 * (1 - _B + _B * len(documents[i]) / mean)
+                scores[i] += rarity * n * (_K1 + 1) / (n + norm)
+    return scores
+
+
+def _with_parts(whole: str) -> list[str]:
+    found = {whole.lower(): None}  # a dict keeps the order
+    for part in _PART.findall(whole):
+        found[part.lower()] = None
+        humps = _HUMP.findall(part)
+        # CamelCase of a programmer, and no id such as 5f44895955.
+        if len(humps) > 1 and part.isascii() and part.isalpha():
+            found.update((hump.lower(), None) for hump in humps)
+    return [word for word in found if len(word) <= LONGEST]

@@ -1,0 +1,260 @@
+"""Secrets in text are replaced by `***` before anything is stored.
+
+Two things are wanted at once: no credential passes, and ordinary text stays readable. So each
+pattern needs a context (a name such as `password=`, a scheme, a known token prefix), and values
+that are plainly prose (`token: expired`) or placeholders (`$TOKEN`, `null`) are left alone.
+
+Every pattern is linear in the length of the text: the text is hostile. Whether a text needs looking
+at is decided by a few substring searches over a whole column at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+MASK = "***"
+WITHHELD = b"(withheld: binary data that may hold a secret)"
+
+_NAMES = (
+    r"passw(?:or)?d|passphrase|pwd|secret|token|credentials?"
+    r"|(?:api|access|secret|private|account|shared|signing|encryption|master)[_\-. ]?key"
+)
+_NAME = re.compile(rf"(?P<name>{_NAMES})(?=\\{{0,8}}[\"']?\s{{0,3}}[=:])")
+"""On text in lower case: many times faster than ignoring case."""
+_VALUE = re.compile(
+    r"""
+    (?P<end>\\{0,8}["']?)
+    (?P<sep>\s{0,3}(?:=>|:=|==?|:)\s{0,3})
+    (?: (?P<open>")(?P<plain>(?:[^"\\]++|\\.)*+)(?:"|\\?\Z)
+      | (?P<esc>\\{1,8})"(?P<escaped>(?:(?!(?<!\\)(?P=esc)").)*+)(?:(?P=esc)"|\Z)
+      | '(?P<single>[^']*+)(?:'|\Z)
+      | (?P<bare>[^\s,;&"'<>()\[\]{}|\\]++)
+    )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_FLAG = re.compile(
+    rf"(?P<name>(?<!\S)--?[\w-]{{0,40}}?(?:{_NAMES}))\s{{1,3}}(?P<bare>[^\s,;\"'|&-][^\s,;\"'|&]*+)",
+    re.IGNORECASE,
+)
+_ELEMENT = re.compile(rf"(<[\w:.-]{{0,60}}?(?:{_NAMES})>)([^<]++)", re.IGNORECASE)
+_AUTHORIZATION = re.compile(
+    r"(?P<name>authorization[\"'\\]{0,9}\s{0,3}[:=]\s{0,3}\[?[\"'\\]{0,9})"
+    r"(?P<scheme>(?:bearer|basic|token|digest|apikey|aws4-hmac-sha256|negotiate)\s{1,3})?"
+    r"(?P<bare>[^\s\"'\\,\]]++)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(\bbearer\s{1,3})([A-Za-z0-9._~+/=-]{8,}+)", re.IGNORECASE)
+_COOKIE = re.compile(
+    r"(\b(?:set-)?cookie[\"'\\]{0,9}\s{0,3}:\s{0,3}[\"'\\]{0,9})([\w.-]{1,80}=[^\"'\\\r\n]++)",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,256}:)[^\s/\"'?#<>]{1,1024}@")
+_DSN = re.compile(r"(?<![\w.-])([\w.-]{1,64}:)[^\s:@/\"']{1,256}(?=@tcp\()")
+_SIGNATURE = re.compile(r"((?<=[?&])(?:sig|signature|x-amz-signature)=)[^\s&\"']++", re.IGNORECASE)
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{6,}+\.[\w-]{6,}+(?:\.[\w-]*+)?")
+_AWS_ID = re.compile(r"(?<![A-Za-z0-9])(AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
+_PREFIXED = re.compile(
+    r"(?<![\w-])(gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-(?:proj-|ant-)?|[sr]k_(?:live|test)_"
+    r"|npm_|hf_|AIza|ya29\.|dop_v1_|hvs\.|SG\.|xapp-)(?=[\w.-]*[0-9])[\w.-]{20,}+"
+)
+_PRIVATE_KEY = re.compile(
+    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----).*?(-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?!.*-----END)", re.DOTALL)
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]{16,}\s*\Z")
+_SECRET_NAME = re.compile(rf"(?:{_NAMES}|authorization|(?:set-)?cookie)\Z", re.IGNORECASE)
+
+_NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false"})
+_PLACEHOLDER = re.compile(
+    r"\$[A-Z_][A-Z0-9_]*|\$\{[^}]*\}|\$\([^)]*\)|%[sdvq]|%\(\w+\)s|<[\w .-]+>|\{\{.*\}\}|\{\w*\}"
+    r"|[*xX.-]+"
+)
+# fmt: off
+_PROSE = frozenset([
+    "empty", "yes", "no", "unset", "missing", "required", "invalid", "incorrect", "expired",
+    "wrong", "redacted", "masked", "hidden", "unknown", "denied", "failed", "error", "not",
+    "is", "are", "was", "has", "must", "and", "or", "for", "from", "in", "of", "to", "the",
+    "a", "an", "file", "flag", "option", "argument",
+])
+# fmt: on
+
+Pattern = tuple[tuple[str, ...], Callable[[str], str]]
+
+
+def mask(text: str) -> str:
+    """The text with every secret in it replaced; the same object where there is none."""
+    lowered = text.lower()
+    for hints, replace in _PATTERNS:
+        if any(hint in lowered for hint in hints):
+            text = replace(text)
+    return text
+
+
+def mask_lines(lines: Sequence[str]) -> list[str]:
+    """Each line with its secrets replaced, in order.
+
+    A private key that is logged line by line is masked down to its last line.
+    """
+    lowered = "\n".join(lines).lower()
+    active = [
+        (tuple(hint for hint in hints if hint in lowered), replace)
+        for hints, replace in _PATTERNS
+        if any(hint in lowered for hint in hints)
+    ]
+    if not active:
+        return list(lines)
+    masked = [_mask_with(line, active) for line in lines]
+    return _mask_key_blocks(lines, masked) if "private key-----" in lowered else masked
+
+
+def mask_value(name: str, value: str) -> str:
+    """A named value: hidden whole where the name says that it is a secret, else masked."""
+    if _SECRET_NAME.search(name) and value and not _is_placeholder(value):
+        return MASK
+    return mask(value)
+
+
+def mask_bytes(body: bytes) -> bytes:
+    """Bytes that could not be decoded, fit to be kept.
+
+    Text is masked. In binary data names and values lie apart in ways that no pattern sees, so it
+    is withheld where it mentions anything secret.
+    """
+    text = body.decode("latin-1")
+    is_binary = any(ord(char) < 32 and char not in "\t\r\n" for char in text)
+    if not is_binary:
+        return mask(text).encode("latin-1")
+    lowered = text.lower()
+    is_suspect = any(hint in lowered for hints, _ in _PATTERNS for hint in hints)
+    return WITHHELD if is_suspect else body
+
+
+def _mask_with(line: str, patterns: Sequence[Pattern]) -> str:
+    lowered = line.lower()
+    for hints, replace in patterns:
+        for hint in hints:
+            if hint in lowered:
+                line = replace(line)
+                break
+    return line
+
+
+def _mask_key_blocks(lines: Sequence[str], masked: list[str]) -> list[str]:
+    is_inside = False
+    for index, line in enumerate(lines):
+        if is_inside and _KEY_END.search(line):
+            is_inside = False
+        elif is_inside and _KEY_LINE.match(line):
+            masked[index] = MASK
+        elif _KEY_BEGIN.search(line):
+            is_inside = True
+    return masked
+
+
+def _is_placeholder(value: str) -> bool:
+    return value.lower() in _NOTHING or _PLACEHOLDER.fullmatch(value) is not None
+
+
+def _is_prose(name: str, value: str, rest: str) -> bool:
+    """True where `name: value` without quotes reads like a sentence, not like a setting."""
+    word = value.strip(".!?:")
+    if word.lower() in _PROSE:
+        return True
+    is_word = word.isalpha() and (value.islower() or value.istitle())
+    if name.startswith(("passw", "pwd", "passphrase")):
+        return len(value) < 4 or (is_word and rest[:1] == " ")
+    return len(value) < 8 or (is_word and len(value) < 20)
+
+
+def _is_harmless(name: str, separator: str, value: str, rest: str) -> bool:
+    if _is_placeholder(value):
+        return True
+    if name == "pwd" and value[:1] in "/~.":
+        return True  # the working directory
+    if not name.startswith(("passw", "pwd")) and value.isdigit() and len(value) < 6:
+        return True  # a count
+    return ":" in separator and separator[-1].isspace() and _is_prose(name, value, rest)
+
+
+def _mask_keyed(text: str) -> str:
+    """Masks the values of `name=value`, `name: value` and `"name": "value"`."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # some letters have a longer small form
+        lowered = text.encode().lower().decode()
+    parts: list[str] = []
+    done = 0
+    for name in _NAME.finditer(lowered):
+        value = _VALUE.match(text, name.end()) if name.start() >= done else None
+        if value is None:
+            continue
+        parts += text[done : name.end()], _masked_value(name["name"], value)
+        done = value.end()
+    return "".join([*parts, text[done:]]) if parts else text
+
+
+def _masked_value(name: str, match: re.Match[str]) -> str:
+    """What stands behind a name: `=hunter2` becomes `=***`, in the quotes that it had."""
+    before = f"{match['end']}{match['sep']}"
+    bare = match["bare"]
+    if bare is not None:
+        rest = match.string[match.end() : match.end() + 2]
+        return match[0] if _is_harmless(name, match["sep"], bare, rest) else before + MASK
+    if match["single"] is not None:
+        value, quote = match["single"], "'"
+    elif match["escaped"] is not None:
+        value, quote = match["escaped"], match["esc"] + '"'
+    else:
+        value, quote = match["plain"], '"'
+    if not value or _is_placeholder(value):
+        return match[0]
+    return f"{before}{quote}{MASK}{quote}"
+
+
+def _replace_flag(match: re.Match[str]) -> str:
+    rest = match.string[match.end() : match.end() + 2]
+    value = match["bare"]
+    is_word = value.isalpha() and value.islower()
+    if _is_placeholder(value) or value in _PROSE or (is_word and rest[:1] == " "):
+        return match[0]
+    return match[0].removesuffix(value) + MASK
+
+
+def _replace_authorization(match: re.Match[str]) -> str:
+    scheme, value = match["scheme"] or "", match["bare"]
+    if not scheme and (_is_placeholder(value) or value.strip(".").isalpha()):
+        return match[0]
+    return f"{match['name']}{scheme}{MASK}"
+
+
+def _replace_bearer(match: re.Match[str]) -> str:
+    is_token = len(match[2]) >= 20 or any(char.isdigit() for char in match[2])
+    return match[1] + MASK if is_token else match[0]
+
+
+_PATTERNS: tuple[Pattern, ...] = (
+    (("private key-----",), lambda text: _PRIVATE_KEY.sub(rf"\1{MASK}\2", text)),
+    (("eyj",), lambda text: _JWT.sub(MASK, text)),
+    (("akia", "asia"), lambda text: _AWS_ID.sub(rf"\1{MASK}", text)),
+    (
+        ("gh", "glpat-", "xox", "sk-", "k_live_", "k_test_", "npm_", "hf_", "aiza", "ya29.")
+        + ("dop_v1_", "hvs.", "sg.", "xapp-"),
+        lambda text: _PREFIXED.sub(rf"\1{MASK}", text),
+    ),
+    (("authorization",), lambda text: _AUTHORIZATION.sub(_replace_authorization, text)),
+    (("bearer",), lambda text: _BEARER.sub(_replace_bearer, text)),
+    (("cookie",), lambda text: _COOKIE.sub(rf"\1{MASK}", text)),
+    (("://",), lambda text: _USERINFO.sub(rf"\1{MASK}@", text)),
+    (("@tcp(",), lambda text: _DSN.sub(rf"\1{MASK}", text)),
+    (("sig",), lambda text: _SIGNATURE.sub(rf"\1{MASK}", text)),
+    (
+        ("pass", "pwd", "secret", "token", "credential", "key"),
+        lambda text: _ELEMENT.sub(rf"\1{MASK}", _FLAG.sub(_replace_flag, _mask_keyed(text))),
+    ),
+)
+"""What must be in a text (in lower case) for a pattern to be worth trying, and what it does.
+
+The headers come before the names in general: `Authorization: Bearer` has its own shape."""

@@ -1,0 +1,1 @@
+"""One module a sender: the only code that knows a sender's format."""

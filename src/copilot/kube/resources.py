@@ -1,0 +1,173 @@
+"""Where each kind lives in the API, and the calls we make there.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from copilot.domain.errors import Invalid
+from copilot.domain.objects import ObjectRef
+from copilot.ports import Kind
+
+Query = tuple[tuple[str, str], ...]
+
+STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ (DNS subdomain)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind's place in the API."""
+
+    kind: Kind
+    api_version: str
+    plural: str
+    is_namespaced: bool = True
+
+    @property
+    def root(self) -> str:
+        """`/api/v1` or `/apis/<group>/<version>`."""
+        prefix = "apis" if "/" in self.api_version else "api"
+        return f"/{prefix}/{self.api_version}"
+
+
+_RESOURCES = {
+    resource.kind: resource
+    for resource in (
+        Resource(kind=Kind.NAMESPACE, api_version="v1", plural="namespaces", is_namespaced=False),
+        Resource(kind=Kind.NODE, api_version="v1", plural="nodes", is_namespaced=False),
+        Resource(kind=Kind.POD, api_version="v1", plural="pods"),
+        Resource(kind=Kind.DEPLOYMENT, api_version="apps/v1", plural="deployments"),
+        Resource(kind=Kind.REPLICA_SET, api_version="apps/v1", plural="replicasets"),
+        Resource(kind=Kind.EVENT, api_version="v1", plural="events"),
+        Resource(kind=Kind.CONFIG_MAP, api_version="v1", plural="configmaps"),
+        Resource(kind=Kind.SERVICE, api_version="v1", plural="services"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, with the words that RBAC and people use for it.
+
+    `resource` is as in an RBAC rule (`pods/log`), `subject` names the thing for people.
+    """
+
+    verb: str
+    resource: str
+    subject: str
+    path: str
+    namespace: str = ""
+    method: str = "GET"
+    query: Query = ()
+    patch: dict[str, object] | None = None
+
+
+def resource_of(kind: str) -> Resource:
+    """Raises: Invalid: a kind that we do not read (Secrets among them)."""
+    try:
+        return _RESOURCES[Kind(kind)]
+    except ValueError:
+        raise Invalid(f"kind {kind[:63]!r} is not one that the co-pilot reads") from None
+
+
+def listing(resource: Resource, namespace: str = "", query: Query = ()) -> Call:
+    """All objects of a kind, of one namespace where it is given."""
+    return Call(
+        verb="list",
+        resource=resource.plural,
+        subject=resource.plural,
+        namespace=namespace,
+        path=_collection(resource, namespace),
+        query=query,
+    )
+
+
+def watching(resource: Resource, query: Query) -> Call:
+    """The stream of changes of a kind."""
+    return Call(
+        verb="watch",
+        resource=resource.plural,
+        subject=resource.plural,
+        path=_collection(resource, ""),
+        query=query,
+    )
+
+
+def reading(ref: ObjectRef) -> Call:
+    """One object."""
+    resource = resource_of(ref.kind)
+    return Call(
+        verb="get",
+        resource=resource.plural,
+        subject=str(ref),
+        namespace=ref.namespace,
+        path=_object(resource, ref),
+    )
+
+
+def patching(ref: ObjectRef, patch: dict[str, object], query: Query) -> Call:
+    """A strategic merge patch of one object."""
+    resource = resource_of(ref.kind)
+    return Call(
+        verb="patch",
+        resource=resource.plural,
+        subject=str(ref),
+        namespace=ref.namespace,
+        path=_object(resource, ref),
+        method="PATCH",
+        query=query,
+        patch=patch,
+    )
+
+
+def reading_log(pod: ObjectRef, container: str, query: Query) -> Call:
+    """The log of one container."""
+    return Call(
+        verb="get",
+        resource="pods/log",
+        subject=f"the log of container {container[:63]} in {pod}",
+        namespace=pod.namespace,
+        path=f"{_object(resource_of(Kind.POD), pod)}/log",
+        query=(("container", container), *query),
+    )
+
+
+def asking_kubelet(node: str, path: str, query: Query = ()) -> Call:
+    """A page of a node's kubelet, through the API server."""
+    return Call(
+        verb="get",
+        resource="nodes/proxy",
+        subject=f"{path} of node {node[:253]}",
+        path=f"/api/v1/nodes/{_named(node)}/proxy{path}",
+        query=query,
+    )
+
+
+def asking_version() -> Call:
+    """What the server is."""
+    return Call(verb="get", resource="/version", subject="the server's version", path="/version")
+
+
+def _collection(resource: Resource, namespace: str) -> str:
+    place = f"/namespaces/{_named(namespace)}" if namespace and resource.is_namespaced else ""
+    return f"{resource.root}{place}/{resource.plural}"
+
+
+def _object(resource: Resource, ref: ObjectRef) -> str:
+    if resource.is_namespaced and not ref.namespace:
+        raise Invalid(f"{ref} names no namespace")
+    return f"{_collection(resource, ref.namespace)}/{_named(ref.name)}"
+
+
+def _named(name: str) -> str:
+    """The name as a path segment; names come from hostile places and must not leave theirs."""
+    if not _NAME.fullmatch(name):
+        raise Invalid(f"{name[:63]!r} is not a name of a Kubernetes object")
+    return quote(name, safe="")

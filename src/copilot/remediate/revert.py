@@ -1,0 +1,110 @@
+"""Takes a change back that did not hold, unless somebody else has changed it since."""
+
+from __future__ import annotations
+
+import msgspec
+
+from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
+from copilot.domain.proposal import Claim, Proposal, Verification
+from copilot.ports import Clock, Cluster
+from copilot.remediate.apply import PAUSE_S, TRIES
+from copilot.remediate.marks import REVERTED, annotation, field_manager_of, key_in, mark_of
+from copilot.remediate.plan import holds, with_version
+from copilot.remediate.rollout import look, missing_for_rollout
+from copilot.remediate.tree import Fields, decode, text_at
+from copilot.remediate.verify import POLL_S, Progress
+
+ROLLOUT_S = 60.0
+OUTAGE_S = 120.0
+"""How long an API server that does not answer is waited for."""
+
+
+async def revert(
+    claim: Claim,
+    cluster: Cluster,
+    clock: Clock,
+    *,
+    failed: Verification,
+    progress: Progress,
+) -> Verification:
+    """The failed verification, now with what became of taking the change back; `reverted` is true
+    where the object is as it was. Called again after a crash it takes nothing back twice.
+
+    What was there before may itself be broken, so its rollout need not become available; it is
+    waited for, a minute at most. A cluster that does not answer is waited for, two minutes.
+    """
+    outcome, is_back = await _take_back(claim.proposal, cluster, clock)
+    await progress(outcome)
+    if is_back:
+        outcome = f"{outcome}; {await _rolled_out(claim.proposal, cluster, clock)}"
+    return msgspec.structs.replace(
+        failed,
+        held=False,
+        reason=f"{failed.reason}; {outcome}",
+        observed=(*failed.observed, outcome),
+        ended_us=clock.now_us(),
+        reverted=is_back,
+    )
+
+
+async def _take_back(proposal: Proposal, cluster: Cluster, clock: Clock) -> tuple[str, bool]:
+    """What happened, and whether the object is as it was."""
+    if proposal.rollback is None:
+        return f"it stays: {proposal.no_rollback_reason}", False
+    until_us = clock.now_us() + round(OUTAGE_S * 1_000_000)
+    conflicts = 0
+    while True:
+        try:
+            return await _try_once(proposal, proposal.rollback, cluster)
+        except Conflict:
+            conflicts += 1
+            if conflicts >= TRIES:
+                return f"could not be taken back: {proposal.action.target} keeps changing", False
+            await clock.sleep(PAUSE_S * conflicts)
+        except (Unavailable, Busy) as error:
+            if clock.now_us() >= until_us:
+                return f"could not be taken back: {error.message[:160]}", False
+            await clock.sleep(POLL_S)
+        except (BadInput, NotFound, Refused) as error:
+            return f"could not be taken back: {error.message[:300]}", False
+
+
+async def _try_once(proposal: Proposal, rollback: str, cluster: Cluster) -> tuple[str, bool]:
+    target = proposal.action.target
+    live = decode(await cluster.get(target))
+    key = key_in(proposal.action, proposal.patch)
+    if annotation(live, REVERTED) == key:
+        return _done(live, rollback)
+    if annotation(live, mark_of(proposal.action)) != key or not holds(live, proposal.patch):
+        return f"not taken back: somebody else has changed {target} since", False
+    version = text_at(live, "metadata", "resourceVersion") or ""
+    await cluster.patch(
+        target,
+        with_version(rollback, version),
+        dry_run=False,
+        field_manager=field_manager_of(proposal.action),
+    )
+    return "taken back to what it was before", True
+
+
+def _done(live: Fields, rollback: str) -> tuple[str, bool]:
+    if holds(live, rollback):
+        return "taken back to what it was before", True
+    return "taken back, and changed by somebody else since", True
+
+
+async def _rolled_out(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:
+    until_us = clock.now_us() + round(ROLLOUT_S * 1_000_000)
+    missing = "the cluster has not answered"
+    while clock.now_us() < until_us:
+        try:
+            sight = await look(proposal.action.target, cluster)
+            missing = missing_for_rollout(sight, needs_available=False)
+        except (Unavailable, Busy) as error:
+            missing = error.message[:160]
+        except NotFound:
+            return f"{proposal.action.target} was deleted meanwhile"
+        if not missing:
+            return "the earlier version is rolled out"
+        await clock.sleep(POLL_S)
+    return f"its rollout is not complete after {ROLLOUT_S:.0f} s: {missing}"

@@ -1,0 +1,289 @@
+"""One process: the ASGI application of its roles, and the loops that run beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import copilot
+from copilot import __version__
+from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
+from copilot.roles import problems
+from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.gateway import Gateway, founding_router, gateway_router
+from copilot.roles.ingestion import ingestion_routes
+from copilot.roles.live import live_route
+from copilot.roles.screens import screen_routes
+from copilot.roles.security import Doorkeeper
+from copilot.roles.watcher import Watcher
+from copilot.roles.workers import Workers
+from copilot.settings import Settings
+from copilot.wiring import Parts
+
+GATEWAY = "gateway"
+INGESTION = "ingestion"
+WATCHER = "watcher"
+ROLES = (GATEWAY, INGESTION, WATCHER, *(agent.value for agent in Agent))
+ACTING_ROLES = frozenset({GATEWAY, WATCHER, Agent.REMEDIATOR.value})
+"""Those that talk to the cluster; the gateway only asks for its version."""
+
+Loop = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An application and its loops."""
+
+    app: ASGIApp
+    loops: tuple[Loop, ...]
+
+
+def compose(
+    roles: Iterable[str], parts: Parts, doorkeeper: Doorkeeper, settings: Settings
+) -> Running:
+    """The application that plays these roles, in one process."""
+    chosen = set(roles)
+    app = FastAPI(title="Incident Co-Pilot", version=__version__, docs_url=None, redoc_url=None)
+    problems.install(app)
+    workers = Workers(
+        store=parts.store,
+        flow=parts.flow,
+        agents=parts.agents,
+        clock=parts.clock,
+        owner=parts.owner,
+    )
+    loops: list[Loop] = []
+    app.router.routes.extend(_health_routes(parts, doorkeeper))
+    if INGESTION in chosen:
+        app.router.routes.extend(
+            ingestion_routes(
+                parts.flow.receive,
+                authenticate=doorkeeper.sender,
+                clock=parts.clock,
+                default_cluster=parts.cluster_name,
+            )
+        )
+    for agent in Agent:
+        if agent in chosen:
+            app.router.routes.extend(agent_routes(agent, parts.agents, doorkeeper))
+    if WATCHER in chosen and parts.cluster is not None:
+        watcher = Watcher(
+            cluster=parts.cluster,
+            flow=parts.flow,
+            clock=parts.clock,
+            cluster_name=parts.cluster_name,
+        )
+        loops.append(watcher.run)
+    if Agent.REMEDIATOR in chosen:
+        loops.append(workers.remediate)
+    if Agent.REPORTER in chosen:
+        loops.append(workers.report)
+    if GATEWAY in chosen:
+        loops.append(workers.investigate)
+        _add_gateway(app, parts, doorkeeper, settings)
+    return Running(app=_Front(app, doorkeeper), loops=tuple(loops))
+
+
+def _add_gateway(app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings) -> None:
+    gateway = Gateway(
+        flow=parts.flow,
+        store=parts.store,
+        clock=parts.clock,
+        cluster=parts.cluster_name,
+        mode=settings.mode.value,
+        model=parts.model.name if parts.model else None,
+        whoami=doorkeeper.person,
+        cluster_info=_cluster_info(parts),
+    )
+    app.include_router(gateway_router(gateway), prefix="/api")
+    app.include_router(founding_router(gateway), include_in_schema=False)
+    app.router.routes.append(
+        live_route(parts.store, parts.clock, cluster=parts.cluster_name, doorkeeper=doorkeeper)
+    )
+    app.include_router(_no_such_api())
+    app.router.routes.extend(screen_routes(ui_folder(), doorkeeper))
+
+
+def ui_folder() -> Path:
+    """The built screens inside the package."""
+    return Path(copilot.__file__).parent / "ui_dist"
+
+
+def _no_such_api() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    async def nothing(path: str) -> Response:
+        return problems.problem(404, "NotFound", f"there is no /api/{path}")
+
+    return router
+
+
+def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
+    """Version and demo mark of the cluster, asked once."""
+    known: list[tuple[str, bool]] = []
+
+    async def info() -> tuple[str, bool]:
+        if not known and parts.cluster is not None:
+            try:
+                answer = await parts.cluster.info()
+            except CopilotError:
+                return "", False
+            known.append((answer.version, answer.is_demo))
+        return known[0] if known else ("", False)
+
+    return info
+
+
+def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
+    async def alive(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        _let_in(request, doorkeeper)
+        async with parts.store.view() as view:
+            gaps = await view.objects.gaps(parts.cluster_name)
+        return JSONResponse(
+            {
+                "status": "ok",
+                "cluster": parts.cluster_name,
+                "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
+            }
+        )
+
+    async def metrics(request: Request) -> Response:
+        _let_in(request, doorkeeper)
+        async with parts.store.view() as view:
+            counts = await view.telemetry.counts()
+            opened = await view.incidents.opened(parts.cluster_name)
+        figures = {
+            "copilot_lines_stored": counts.lines,
+            "copilot_events_stored": counts.events,
+            "copilot_metric_points_stored": counts.points,
+            "copilot_spans_stored": counts.spans,
+            "copilot_templates": counts.templates,
+            "copilot_records_set_aside": counts.set_aside,
+            "copilot_incidents_open": len(opened),
+        }
+        text = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items())
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+
+
+def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
+    """Any of our tokens will do: a person's, a sender's or a role's."""
+    for door in (
+        lambda: doorkeeper.agent(request.headers),
+        lambda: doorkeeper.sender(request.headers),
+    ):
+        with contextlib.suppress(Unauthenticated):
+            door()
+            return
+    doorkeeper.person(request)
+
+
+class _Front:
+    """Checks the host first, and sends a browser that asks for a page to the page."""
+
+    def __init__(self, app: FastAPI, doorkeeper: Doorkeeper) -> None:
+        self._app = app
+        self._doorkeeper = doorkeeper
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            connection = HTTPConnection(scope)
+            try:
+                self._doorkeeper.check_host(connection.headers.get("host", ""))
+            except CopilotError as refusal:
+                answer = problems.problem(refusal.status, "Refused", refusal.message)
+                await answer(scope, receive, send)
+                return
+            if _wants_page(connection):
+                scope = {**scope, "path": _page_path(scope["path"])}
+        await self._app(scope, receive, send)
+
+
+def _wants_page(connection: HTTPConnection) -> bool:
+    """A browser's navigation to a path that is an API path for everyone else."""
+    return (
+        connection.scope["method"] == "GET"
+        and "text/html" in connection.headers.get("accept", "")
+        and connection.scope["path"] in ("/search", "/incidents")
+    )
+
+
+def _page_path(path: str) -> str:
+    return f"{path}/"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        Unavailable: the port is taken, or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Unavailable(
+            f"cannot listen on {host}:{port} ({error.strerror}); is another co-pilot running? "
+            "Choose another port with --port"
+        ) from error
+    return bound
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the command line, which stops everything in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run(running: Running, bound: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serves until cancelled, then stops in order; ends with the error of a loop that died."""
+    config = uvicorn.Config(
+        running.app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        ws_max_size=65_536,
+        server_header=False,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    beside = [asyncio.ensure_future(loop()) for loop in running.loops]
+    announcing = asyncio.create_task(_announce(server, on_ready))
+    try:
+        await asyncio.wait((serving, *beside), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        for task in (*beside, announcing):
+            task.cancel()
+        ended = await asyncio.gather(serving, *beside, return_exceptions=True)
+    for outcome in ended:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:
+    while not server.started:
+        await asyncio.sleep(0.02)
+    on_ready()

@@ -1,0 +1,406 @@
+"""What the API answers with: the shapes the UI's client is generated from.
+
+No field has a default, so that the generated types have no false `?`. Nouns of the domain that can
+be shown as they are (incident, evidence, hypothesis, ...) are used as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from copilot.domain.alert import Alert
+from copilot.domain.change import FieldChange
+from copilot.domain.event import LogLine
+from copilot.domain.evidence import Evidence, Gap
+from copilot.domain.hypothesis import Hypothesis, Statement
+from copilot.domain.incident import Incident, Status, TimelineEntry
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Approval, ProposalStatus, Risk
+from copilot.domain.runbook import RunbookMatch
+from copilot.domain.search import Hit
+
+
+class Health(StrEnum):
+    """How a pod is doing; worst first."""
+
+    FAILING = "failing"
+    DEGRADED = "degraded"
+    PENDING = "pending"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Who is signed in."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """About this co-pilot and the cluster it watches."""
+
+    version: str
+    cluster: str
+    cluster_version: str
+    is_demo: bool
+    is_synced: bool
+    """False until the first full look at the cluster."""
+    nodes: int
+    mode: str
+    """`read_only`, `review` or `autonomous`."""
+    model: str | None
+    gaps: list[Gap]
+    feed_head: int
+    now_us: int
+    open_incidents: int
+    lines: int
+    events: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodView:
+    name: str
+    uid: str
+    workload: str
+    node: str
+    health: Health
+    reason: str
+    """Why it is not healthy; empty where it is."""
+    restarts: int
+    memory_limit_bytes: int | None
+    memory_bytes: int | None
+    incident_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceView:
+    """Worst pod first."""
+
+    name: str
+    is_demo: bool
+    pods: list[PodView]
+    failing: int
+    degraded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCounts:
+    failing: int
+    degraded: int
+    pending: int
+    healthy: int
+    completed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """The health heat map, worst namespace first; every number on the page comes from here."""
+
+    namespaces: list[NamespaceView]
+    counts: HealthCounts
+    open_incidents: int
+    resolved_incidents_30d: int
+    mtta_seconds_30d: int | None
+    mttr_seconds_30d: int | None
+    is_synced: bool
+    updated_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    object: ObjectRef
+    ts_us: int
+    actor: str
+    title: str
+    fields: list[FieldChange]
+    incident_id: int | None
+    """The incident whose first signal this came shortly before, in the same workload."""
+    seconds_before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    incident: Incident
+    stage: str
+    """For people: `Fix proposed`, `Verifying`, `Resolved in 41 s`."""
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentPage:
+    """Newest first. `next_before_id` pages on, None at the end."""
+
+    rows: list[IncidentRow]
+    next_before_id: int | None
+    open: int
+    resolved: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationView:
+    held: bool
+    reason: str
+    observed: list[str]
+    ended_us: int
+    reverted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalView:
+    """A proposal as a person reads it. `digest` is what an approval must name."""
+
+    id: int
+    incident_id: int
+    kind: str
+    target: ObjectRef
+    title: str
+    why: str
+    evidence: list[str]
+    hypothesis: str
+    diff: str
+    """Unified, of the YAML before and after, as the cluster's dry run answered."""
+    dry_run_accepted: bool
+    dry_run_message: str
+    patch: str
+    rollback: str | None
+    no_rollback_reason: str
+    command: str
+    risk: Risk
+    risk_reasons: list[str]
+    disruption: str
+    window_s: int
+    status: ProposalStatus
+    refusal: str
+    digest: str
+    created_us: int
+    expires_us: int
+    approvals: list[Approval]
+    verification: VerificationView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarView:
+    incident_id: int
+    title: str
+    fix: str
+    has_held: bool
+    mttr_seconds: int
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomView:
+    """Everything the incident room shows. `summary` and hypotheses cite `evidence` by id."""
+
+    incident: Incident
+    stage: str
+    alerts: list[Alert]
+    timeline: list[TimelineEntry]
+    summary: list[Statement]
+    hypotheses: list[Hypothesis]
+    dropped: int
+    """Sentences dropped because they cited nothing that exists."""
+    model: str
+    evidence: list[Evidence]
+    gaps: list[Gap]
+    proposals: list[ProposalView]
+    """The one to look at first comes first."""
+    runbooks: list[RunbookMatch]
+    similar: list[SimilarView]
+    moves: list[Status]
+    feed_head: int
+    """The feed's position this was read at: resume the live stream from here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartPoint:
+    ts_us: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartLine:
+    label: str
+    """Pod and container."""
+    points: list[ChartPoint]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartMark:
+    ts_us: int
+    label: str
+    kind: str
+    """`change`, `alert`, `action` or `verified`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryChart:
+    """Working set of the workload's containers in bytes, with its limit over time."""
+
+    title: str
+    lines: list[ChartLine]
+    limit: list[ChartPoint]
+    """Steps: the limit from each time on; empty where unlimited."""
+    marks: list[ChartMark]
+    since_us: int
+    until_us: int
+    gap: str
+    """Why there is nothing to show; empty where there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWindow:
+    """A line and its neighbours, oldest first."""
+
+    address: str
+    lines: list[LogLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchView:
+    hits: list[Hit]
+    counts: dict[str, int]
+    """Hits by kind."""
+    looked_back_to_us: int
+    """How far a bounded scan of lines reached; 0 where all was looked at."""
+    scanned_lines: int
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookView:
+    slug: str
+    title: str
+    service: str
+    tags: list[str]
+    body: str
+    updated_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    chain: str
+    seq: int
+    ts_us: int
+    actor: str
+    action: str
+    object: str
+    detail: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    rows: list[AuditView]
+    next_after: int | None
+    broken: list[str]
+    """Chains whose hashes do not add up; empty is good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAsideView:
+    id: int
+    received_us: int
+    source: str
+    reason: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosTarget:
+    object: ObjectRef
+    container: str
+    limit: str
+    chaos_limit: str
+    is_broken: bool
+    """Its limit is at the chaos value already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosView:
+    """What Chaos Mode may break: only workloads in namespaces labelled as demo."""
+
+    targets: list[ChaosTarget]
+    reason: str
+    """Why there is none; empty where there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosStarted:
+    object: ObjectRef
+    title: str
+    started_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAccepted:
+    """The work has been queued; the room shows how it goes on."""
+
+    proposal: ProposalView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """RFC 9457 problem document, also the body of every error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reference: str | None
+    proposal: ProposalView | None
+    """Where an approval came too late: the proposal with the new diff."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedMessage:
+    """One message of the WebSocket. `hello` comes first and tells the head of the feed."""
+
+    seq: int
+    kind: str
+    incident_id: int | None
+    ts_us: int
+    detail: str
+
+
+# --------------------------------------------------------------------------- what is sent to us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIncidentBody:
+    title: str
+    namespace: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveBody:
+    digest: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectBody:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveBody:
+    resolution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteBody:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosBody:
+    namespace: str
+    name: str

@@ -1,0 +1,371 @@
+"""The watcher: follows the cluster and hands what it sees to leg 1.
+
+Objects and events by list-and-watch, use of memory and CPU from the kubelets, and, where no log
+sender is installed, the log of a container at the moment its run ended badly: the kubelet removes
+it soon after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from copilot.domain.change import ObjectVersion
+from copilot.domain.errors import Busy, Conflict, CopilotError, NotFound, Refused, Unavailable
+from copilot.domain.event import Batch, Point, Stream
+from copilot.domain.objects import (
+    ContainerStatus,
+    ObjectRef,
+    Pod,
+    StateTerminated,
+    epoch_us,
+)
+from copilot.ingest.normalise import APP_LABELS, pod_prefix
+from copilot.ingest.sources import pod_logs
+from copilot.ports import Clock, Cluster, Delta, Kind
+
+TICK_S = 1.0
+USAGE_EVERY_S = 5.0
+USAGE_AGAIN_S = 60.0
+"""After a node's kubelet could not be read."""
+NODES_AT_ONCE = 4
+LOGS_AT_ONCE = 4
+MAX_LOG_BYTES = 256 * 2**10
+MAX_WAITING_LOGS = 1000
+LOG_TRIES = 5
+SENDER_IS_ALIVE_US = 30_000_000
+OLDEST_RUN_US = 3_600_000_000
+"""At our start, runs that ended longer ago are history."""
+MAX_PAUSE_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Flow(Protocol):
+    """As much of leg 1 as the watcher needs."""
+
+    async def observe(self, delta: Delta) -> object:
+        """Take in the next versions of a kind; a repeat changes nothing."""
+        ...
+
+    async def receive(self, batch: Batch) -> object:
+        """Keep a batch; one with a known key stores nothing."""
+        ...
+
+    async def tick(self) -> object:
+        """Look at what depends on time alone."""
+        ...
+
+    async def latest_line_us(self, *, namespace: str, pod: str, container: str) -> int:
+        """Time of the newest stored line of a container, 0 for none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a container that ended badly. `id` is the container's at its runtime."""
+
+    pod: ObjectRef
+    container: str
+    id: str
+    node: str
+    app: str
+    finished_us: int
+    is_current: bool
+    """It is the container's present state, so its log is the current one; else the previous."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What we know of a pod."""
+
+    node: str
+    runs: frozenset[str]
+    own_line_us: dict[str, int] = field(default_factory=dict)
+    """By container: the newest line that we ourselves read and handed over."""
+
+
+class Watcher:
+    """Watches one cluster. `run` goes on until it is cancelled."""
+
+    def __init__(self, *, cluster: Cluster, flow: Flow, clock: Clock, cluster_name: str) -> None:
+        self._cluster = cluster
+        self._flow = flow
+        self._clock = clock
+        self._cluster_name = cluster_name
+        self._pods: dict[str, _Seen] = {}
+        self._ended: asyncio.Queue[Run] = asyncio.Queue(MAX_WAITING_LOGS)
+        self._usage_due_us: dict[str, int] = {}
+        self._last_us: dict[str, dict[tuple[str, Stream], int]] = {}
+        """By node: the time of the newest point of each series that was handed over."""
+        self._troubles: set[str] = set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for kind in Kind:
+                group.create_task(self._follow(kind), name=f"watch-{kind}")
+            group.create_task(self._tick(), name="tick")
+            group.create_task(self._poll_usage(), name="usage")
+            for n in range(LOGS_AT_ONCE):
+                group.create_task(self._capture_logs(), name=f"logs-{n}")
+
+    # ------------------------------------------------------------------ objects and time
+
+    async def _follow(self, kind: Kind) -> None:
+        """Every delta is handed over until it is taken: the watch will not repeat it."""
+        while True:
+            deltas = self._cluster.watch(kind)
+            try:
+                async for delta in deltas:
+                    if kind is Kind.POD:
+                        self._look_at_pods(delta)
+                    await self._insist(f"observe {kind}", partial(self._flow.observe, delta))
+            except CopilotError as error:
+                self._trouble(f"watch {kind}", error)
+            finally:
+                if isinstance(deltas, AsyncGenerator):
+                    await deltas.aclose()
+            await self._clock.sleep(MAX_PAUSE_S)
+
+    async def _tick(self) -> None:
+        while True:
+            try:
+                await self._flow.tick()
+                self._well("tick")
+            except CopilotError as error:
+                self._trouble("tick", error)
+                await self._clock.sleep(MAX_PAUSE_S)
+            await self._clock.sleep(TICK_S)
+
+    # ------------------------------------------------------------------ use of memory and CPU
+
+    async def _poll_usage(self) -> None:
+        while True:
+            nodes = {seen.node for seen in self._pods.values() if seen.node}
+            for gone in (self._last_us.keys() | self._usage_due_us.keys()) - nodes:
+                self._last_us.pop(gone, None)
+                self._usage_due_us.pop(gone, None)
+            at_once = asyncio.Semaphore(NODES_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for node in sorted(nodes):
+                    group.create_task(self._read_usage(node, at_once))
+            await self._clock.sleep(USAGE_EVERY_S)
+
+    async def _read_usage(self, node: str, at_once: asyncio.Semaphore) -> None:
+        """One try: what is missed now is replaced by the next look."""
+        if self._clock.now_us() < self._usage_due_us.get(node, 0):
+            return
+        try:
+            async with at_once:
+                points = self._newer(node, await self._cluster.usage(node))
+            if points:
+                await self._flow.receive(self._batch_of(points))
+                latest = self._last_us.setdefault(node, {})
+                latest.update({(p.name, p.stream): p.ts_us for p in points})
+            self._well(f"usage {node}")
+        except CopilotError as error:
+            self._trouble(f"usage {node}", error)
+            self._usage_due_us[node] = self._clock.now_us() + round(USAGE_AGAIN_S * 1_000_000)
+
+    def _newer(self, node: str, points: list[Point]) -> list[Point]:
+        """Kubelets look less often than we do and repeat themselves meanwhile."""
+        known = self._last_us.get(node, {})
+        return [p for p in points if p.ts_us > known.get((p.name, p.stream), 0)]
+
+    def _batch_of(self, points: list[Point]) -> Batch:
+        key = hashlib.blake2b(msgspec.json.encode(points), digest_size=16, person=b"usage")
+        return Batch(
+            key=key.digest(),
+            source="kubelet",
+            cluster=self._cluster_name,
+            received_us=self._clock.now_us(),
+            points=points,
+        )
+
+    # ------------------------------------------------------------------ logs of what failed
+
+    def _look_at_pods(self, delta: Delta) -> None:
+        for version in delta.versions:
+            uid = version.object.uid
+            if version.is_deleted:
+                self._pods.pop(uid, None)
+                continue
+            pod = _pod(version)
+            if pod is None:
+                continue
+            runs = failed_runs(pod)
+            seen = self._pods.get(uid) or _Seen(node="", runs=frozenset())
+            is_over = pod.status.phase in ("Succeeded", "Failed")
+            self._remember([run for run in runs if run.id not in seen.runs])
+            seen.node = "" if is_over else pod.spec.node_name
+            seen.runs = frozenset(run.id for run in runs)
+            self._pods[uid] = seen
+
+    def _remember(self, runs: list[Run]) -> None:
+        oldest_us = self._clock.now_us() - OLDEST_RUN_US
+        for run in runs:
+            if run.finished_us < oldest_us:
+                continue
+            try:
+                self._ended.put_nowait(run)
+            except asyncio.QueueFull:
+                self._trouble("log queue", Busy(f"{MAX_WAITING_LOGS} logs wait to be read"))
+
+    async def _capture_logs(self) -> None:
+        while True:
+            run = await self._ended.get()
+            what = f"logs in {run.pod.namespace}"
+            for attempt in range(LOG_TRIES):
+                try:
+                    await self._capture(run)
+                    self._well(what)
+                    break
+                except NotFound as error:
+                    _log.debug("watcher.log_gone", pod=run.pod.key, error=error.message)
+                    break
+                except Refused as error:
+                    self._trouble(what, error)
+                    break
+                except CopilotError as error:
+                    self._trouble(what, error)
+                    await self._clock.sleep(min(0.5 * 2**attempt, MAX_PAUSE_S))
+
+    async def _capture(self, run: Run) -> None:
+        if await self._has_a_sender(run):
+            return
+        lines = await self._lines_of(run)
+        if not lines:
+            return
+        stream = Stream(
+            cluster=self._cluster_name,
+            namespace=run.pod.namespace,
+            app=run.app,
+            pod=run.pod.name,
+            container=run.container,
+            node=run.node,
+        )
+        batch = pod_logs.decode(
+            lines, stream=stream, cluster=self._cluster_name, received_us=self._clock.now_us()
+        )
+        await self._insist("receive logs", partial(self._flow.receive, batch))
+        seen = self._pods.get(run.pod.uid)
+        if seen is not None:
+            seen.own_line_us[run.container] = max(batch.lines.ts_us, default=0)
+
+    async def _has_a_sender(self, run: Run) -> bool:
+        """True where somebody else delivered lines of this container lately."""
+        newest_us = await self._flow.latest_line_us(
+            namespace=run.pod.namespace, pod=run.pod.name, container=run.container
+        )
+        seen = self._pods.get(run.pod.uid)
+        own_us = seen.own_line_us.get(run.container, 0) if seen else 0
+        return newest_us > own_us and self._clock.now_us() - newest_us < SENDER_IS_ALIVE_US
+
+    async def _lines_of(self, run: Run) -> tuple[str, ...]:
+        """The log of exactly this run, whole, so that reading it again gives the same batch.
+
+        The container may start again while we read; "current" is another run's log then.
+        """
+        if run.is_current:
+            lines = await self._log(run, previous=False)
+            if await self._is_still_current(run):
+                return lines
+        return await self._log(run, previous=True)
+
+    async def _log(self, run: Run, *, previous: bool) -> tuple[str, ...]:
+        return await self._cluster.logs(
+            run.pod, run.container, previous=previous, max_bytes=MAX_LOG_BYTES
+        )
+
+    async def _is_still_current(self, run: Run) -> bool:
+        try:
+            pod = msgspec.json.decode(await self._cluster.get(run.pod), type=Pod)
+        except (NotFound, msgspec.DecodeError):
+            # Deleted meanwhile: nothing else can have run in it.
+            return True
+        return any(now.id == run.id and now.is_current for now in failed_runs(pod))
+
+    # ------------------------------------------------------------------ surviving
+
+    async def _insist(self, what: str, act: Callable[[], Awaitable[object]]) -> None:
+        """Until it is done; only what would fail every time is given up."""
+        pause_s = 0.2
+        while True:
+            try:
+                await act()
+                self._well(what)
+                return
+            except (Unavailable, Busy, Conflict) as error:
+                self._trouble(what, error)
+                await self._clock.sleep(pause_s)
+                pause_s = min(pause_s * 2, MAX_PAUSE_S)
+            except CopilotError as error:
+                _log.error("watcher.given_up", what=what, error=error.message)
+                return
+
+    def _trouble(self, what: str, error: CopilotError) -> None:
+        """Said once for each stretch of trouble."""
+        if what not in self._troubles:
+            _log.warning("watcher.trouble", what=what, error=error.message)
+        self._troubles.add(what)
+
+    def _well(self, what: str) -> None:
+        if what in self._troubles:
+            self._troubles.discard(what)
+            _log.info("watcher.well_again", what=what)
+
+
+def failed_runs(pod: Pod) -> list[Run]:
+    """The runs that the pod's status still shows and that ended badly.
+
+    An exit with 0 is bad only where the container is in a crash loop. Between two kills a pod is
+    running and ready: its last state alone tells.
+    """
+    statuses = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
+    return [run for status in statuses for run in _failed_runs_of(pod, status)]
+
+
+def _failed_runs_of(pod: Pod, status: ContainerStatus) -> list[Run]:
+    state, last = status.state, status.last_state
+    is_looping = bool(state and state.waiting and state.waiting.reason == "CrashLoopBackOff")
+    runs: list[Run] = []
+    if state and state.terminated and state.terminated.exit_code:
+        runs.append(_run(pod, status, state.terminated, is_current=True))
+    if last and last.terminated and (last.terminated.exit_code or is_looping):
+        runs.append(_run(pod, status, last.terminated, is_current=False))
+    return runs
+
+
+def _run(pod: Pod, status: ContainerStatus, ended: StateTerminated, *, is_current: bool) -> Run:
+    meta = pod.metadata
+    finished_us = epoch_us(ended.finished_at)
+    return Run(
+        pod=ObjectRef(kind=Kind.POD, namespace=meta.namespace, name=meta.name, uid=meta.uid),
+        container=status.name,
+        id=ended.container_id or f"{status.name}@{finished_us}",
+        node=pod.spec.node_name,
+        app=_app(pod),
+        finished_us=finished_us,
+        is_current=is_current,
+    )
+
+
+def _app(pod: Pod) -> str:
+    labels = pod.metadata.labels or {}
+    named = next(filter(None, (labels.get(label) for label in APP_LABELS)), "")
+    return named or pod_prefix(pod.metadata.name)
+
+
+def _pod(version: ObjectVersion) -> Pod | None:
+    try:
+        return msgspec.json.decode(version.json, type=Pod)
+    except msgspec.DecodeError as error:
+        _log.warning("watcher.pod_unreadable", pod=version.object.key, error=str(error))
+        return None

@@ -1,0 +1,120 @@
+"""Loops that do queued work: legs 2 and 3, and the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from copilot.domain.errors import CopilotError, Unavailable
+from copilot.domain.incident import IncidentId
+from copilot.domain.notification import Delivery
+from copilot.domain.proposal import ProposalId
+from copilot.flow import INVESTIGATE, REMEDIATE, Flow
+from copilot.ports import Agents, Clock, Job, Store
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 0.1
+LEASE_US = 15_000_000
+RETRIES = 8
+OUTBOX_LEASE_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """The loops of one process. Cancelling one leaves its job for whoever comes next."""
+
+    store: Store
+    flow: Flow
+    agents: Agents
+    clock: Clock
+    owner: str
+
+    async def investigate(self) -> None:
+        """Leg 2, for ever."""
+        await self._work(
+            INVESTIGATE, lambda job: self.flow.investigate(IncidentId(int(job.payload)))
+        )
+
+    async def remediate(self) -> None:
+        """Leg 3, for ever."""
+        await self._work(REMEDIATE, self._remediate)
+
+    async def _remediate(self, job: Job) -> None:
+        await self.flow.remediate(ProposalId(int(job.payload)))
+
+    async def _work(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> None:
+        while True:
+            job = await self._take(queue)
+            if job is None:
+                await asyncio.sleep(POLL_S)
+                continue
+            try:
+                await handle(job)
+            except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
+                await self._put_back(job, error)
+            else:
+                async with self.store.transaction() as tx:
+                    await tx.jobs.done(job)
+
+    async def _take(self, queue: str) -> Job | None:
+        try:
+            async with self.store.transaction() as tx:
+                return await tx.jobs.take(
+                    queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
+                )
+        except Unavailable as error:
+            log.warning("store.unavailable", error=error.message)
+            await asyncio.sleep(1)
+            return None
+
+    async def _put_back(self, job: Job, error: Exception) -> None:
+        """Try again later, longer each time; after `RETRIES` it is given up and said so."""
+        is_expected = isinstance(_innermost(error), CopilotError)
+        log.warning(
+            "job.failed",
+            queue=job.queue,
+            payload=job.payload,
+            attempts=job.attempts,
+            error=str(_innermost(error)),
+            exc_info=None if is_expected else error,
+        )
+        async with self.store.transaction() as tx:
+            if job.attempts >= RETRIES and not is_expected:
+                await tx.jobs.done(job)
+                return
+            delay_us = min(2 ** min(job.attempts, 5), 30) * 500_000
+            await tx.jobs.again(
+                job, run_us=self.clock.now_us() + delay_us, error=str(_innermost(error))[:500]
+            )
+
+    async def report(self) -> None:
+        """Send what waits in the outbox, for ever."""
+        while True:
+            if not await self._send_one():
+                await asyncio.sleep(0.5)
+
+    async def _send_one(self) -> bool:
+        async with self.store.transaction() as tx:
+            message = await tx.outbox.take(
+                owner=self.owner, now_us=self.clock.now_us(), lease_us=OUTBOX_LEASE_US
+            )
+        if message is None:
+            return False
+        try:
+            delivery, error = await self.agents.notify(message)
+        except CopilotError as failure:
+            delivery, error = Delivery.UNKNOWN, failure.message
+        retry_us = self.clock.now_us() + min(2**message.attempts, 300) * 1_000_000
+        async with self.store.transaction() as tx:
+            await tx.outbox.settle(message.id, delivery=delivery, error=error, retry_us=retry_us)
+        return True
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,141 @@
+"""Every setting, read once in `cli.py`; the only reader of the environment.
+
+Each is given as `COPILOT_<NAME>`; the founding names (`OPENAI_API_KEY`) work too. Command line
+options win over the environment.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Mode(StrEnum):
+    READ_ONLY = "read_only"
+    REVIEW = "review"
+
+
+def default_data() -> Path:
+    """The one folder that holds all state."""
+    root = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(root) / "incident-copilot"
+
+
+def default_user() -> str:
+    """Who signs in with the token made at first start."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+def has_display() -> bool:
+    """Whether a browser window could be opened here."""
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+
+
+class Settings(BaseSettings):
+    """All of them. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COPILOT_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+    data: Path = Field(default_factory=default_data)
+    """The folder that holds the database, the tokens and the demo cluster's kubeconfig."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = Field(default=3000, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    """Host names that requests may be addressed to (against DNS rebinding)."""
+    cluster: str = ""
+    """The name of the watched cluster; empty takes the kubeconfig context's."""
+    kubeconfig: str = ""
+    """Path of the kubeconfig; empty takes the usual places, then the pod's service account."""
+    context: str = ""
+    """Context of the kubeconfig; empty takes the current one."""
+    user: str = Field(default_factory=default_user)
+    """Name of the person who signs in with the access token; approvals record it."""
+    access_token: SecretStr | None = None
+    """Token of that person; made at first start where not given."""
+    sender_token: SecretStr | None = None
+    """Token of log, metric and alert senders; made at first start where not given."""
+    agent_token: SecretStr | None = None
+    """Token between roles; made at first start where not given."""
+    mode: Mode = Mode.REVIEW
+    """What the co-pilot may do: `read_only` proposes nothing, `review` asks a person."""
+    public_url: str = ""
+    """Where people reach the UI, for links in messages; empty takes host and port."""
+
+    context_url: str = ""
+    """Where agent-context answers; empty runs it in this process."""
+    detective_url: str = ""
+    """Where agent-detective answers; empty runs it in this process."""
+    runbook_url: str = ""
+    """Where agent-runbook answers; empty runs it in this process."""
+    remediator_url: str = ""
+    """Where agent-remediator answers; empty runs it in this process."""
+    reporter_url: str = ""
+    """Where agent-reporter answers; empty runs it in this process."""
+
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("COPILOT_OPENAI_API_KEY", "OPENAI_API_KEY")
+    )
+    """Key of the language model's API; without key and base URL no model is used."""
+    openai_base_url: str = Field(
+        default="", validation_alias=AliasChoices("COPILOT_OPENAI_BASE_URL", "OPENAI_BASE_URL")
+    )
+    """Any OpenAI-compatible API; empty takes OpenAI's."""
+    openai_model: str = Field(
+        default="gpt-4.1-mini",
+        validation_alias=AliasChoices("COPILOT_OPENAI_MODEL", "OPENAI_MODEL"),
+    )
+    """The model's name."""
+    model_timeout: float = Field(default=60.0, gt=0)
+    """Seconds to wait for one answer of the model."""
+
+    slack_webhook_url: SecretStr | None = None
+    """Slack-compatible incoming webhook; without it nothing is sent there."""
+    jira_url: str = ""
+    """Base URL of Jira; without it no issue is made."""
+    jira_project: str = ""
+    """Key of the Jira project."""
+    jira_user: str = ""
+    """Jira user (e-mail) for basic authentication; empty sends the token as a bearer token."""
+    jira_token: SecretStr | None = None
+    """Jira API token."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+
+
+def describe() -> str:
+    """Every setting as a Markdown table: name in the environment, default, meaning."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        names = (
+            [str(choice) for choice in alias.choices]
+            if isinstance(alias, AliasChoices)
+            else [f"COPILOT_{name.upper()}"]
+        )
+        default = "" if info.default_factory or info.default is None else info.default
+        shown = default.value if isinstance(default, StrEnum) else default
+        if isinstance(shown, tuple):
+            shown = ", ".join(shown)
+        meaning = (info.description or "").replace("\n", " ")
+        named = ", ".join(f"`{one}`" for one in names)
+        rows.append(f"| {named} | {f'`{shown}`' if shown != '' else ''} | {meaning} |")
+    return "\n".join(rows) + "\n"

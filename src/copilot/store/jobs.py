@@ -1,0 +1,63 @@
+"""Jobs: work between legs, claimed by a lease with compare-and-set."""
+
+from __future__ import annotations
+
+from copilot.ports import Job
+from copilot.store.coding import digest16
+from copilot.store.database import Database
+
+_DUE = "(state = 'ready' AND run_us <= ?) OR (state = 'leased' AND lease_us < ?)"
+_LOOK_AT = 8
+"""Candidates a take looks at: others may win some of them."""
+
+
+class SqlJobs:
+    """Meets `copilot.ports.Jobs`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def put(self, queue: str, payload: str, *, run_us: int, dedupe: str = "") -> None:
+        """See the port. The dedupe key is free again once the job is taken."""
+        sql = self._db.dialect.insert_new(
+            "jobs", ("queue", "payload", "state", "run_us", "dedupe_key")
+        )
+        key = digest16(queue, dedupe) if dedupe else None
+        await self._db.insert(sql, (queue, payload, "ready", run_us, key))
+
+    async def take(self, queue: str, *, owner: str, now_us: int, lease_us: int) -> Job | None:
+        """See the port; `lease_us` is how long the lease lasts."""
+        candidates = await self._db.fetch_all(
+            f"SELECT id, payload, attempts FROM jobs WHERE queue = ? AND ({_DUE}) "
+            "ORDER BY run_us, id LIMIT ?",
+            (queue, now_us, now_us, _LOOK_AT),
+        )
+        for row in candidates:
+            won = await self._db.execute(
+                "UPDATE jobs SET state = 'leased', lease_owner = ?, lease_us = ?, "
+                f"attempts = attempts + 1, dedupe_key = NULL WHERE id = ? AND ({_DUE})",
+                (owner, now_us + lease_us, row["id"], now_us, now_us),
+            )
+            if won == 1:
+                return Job(
+                    id=row["id"],
+                    queue=queue,
+                    payload=row["payload"],
+                    attempts=row["attempts"] + 1,
+                )
+        return None
+
+    async def done(self, job: Job) -> None:
+        """Nothing happens where the lease ran out and somebody else took it."""
+        await self._db.execute(
+            "DELETE FROM jobs WHERE id = ? AND state = 'leased' AND attempts = ?",
+            (job.id, job.attempts),
+        )
+
+    async def again(self, job: Job, *, run_us: int, error: str) -> None:
+        """Back to waiting until `run_us`; nothing happens where somebody else took it."""
+        await self._db.execute(
+            "UPDATE jobs SET state = 'ready', run_us = ?, lease_us = 0, last_error = ? "
+            "WHERE id = ? AND state = 'leased' AND attempts = ?",
+            (run_us, error, job.id, job.attempts),
+        )

@@ -1,0 +1,296 @@
+"""Log lines: appended as blocks to this process's open segment, read back by address and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from copilot.domain.errors import NotFound
+from copilot.domain.event import LineAddress, LogLine, Stream, level_of
+from copilot.store.blocks import (
+    MAX_SPAN_US,
+    Block,
+    Line,
+    OpenedBlock,
+    cut,
+    encoded,
+    pack_ids,
+    unpack_ids,
+)
+from copilot.store.database import Database, Row, Value
+from copilot.store.streams import Streams
+
+SEGMENT_LINES = 100_000
+SEGMENT_BYTES = 64 * 1024 * 1024
+"""A segment that has reached either is sealed; the next block opens another."""
+
+_INLINE_BYTES = 256 * 1024
+"""More text than this is compressed on a thread, so that nothing else waits for it."""
+_PAGE = 256
+"""Heads read at once."""
+_PAGES = 400
+"""A walk goes over 100,000 blocks at most."""
+_GROUP = 16
+"""Bodies read at once, at most; a walk starts with one."""
+_HEADS = "SELECT segment_id, first_line, n, min_us, max_us, max_severity, streams FROM log_blocks"
+FOREVER = 2**62
+"""Microseconds no line reaches."""
+
+Position = tuple[int, int, int]
+"""Time, segment, line: the order of lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A block's place and what it holds, without its body."""
+
+    segment: int
+    first_line: int
+    n: int
+    min_us: int
+    max_us: int
+    max_severity: int
+    streams: frozenset[int]
+
+    def position(self, line: Line) -> Position:
+        return line.ts_us, self.segment, self.first_line + line.number
+
+
+class LogLines:
+    """Writes and reads lines."""
+
+    def __init__(self, database: Database, writer: str) -> None:
+        self._db = database
+        self._writer = writer
+        self._streams = Streams(database)
+
+    async def append(
+        self,
+        *,
+        ts_us: list[int],
+        stream: list[int],
+        template: list[int],
+        severity: list[int],
+        body: list[str],
+    ) -> LineAddress:
+        """Store columns of lines with lasting stream and template ids; the address of the first
+        (the others follow one by one)."""
+        texts = encoded(body)
+        segment, first_line, size = await self._open_segment(min(ts_us))
+        rows: list[tuple[Value, ...]] = []
+        for start, end in cut(ts_us, texts):
+            block = Block(
+                ts_us=ts_us[start:end],
+                stream=stream[start:end],
+                template=template[start:end],
+                severity=severity[start:end],
+                text=texts[start:end],
+            )
+            data = await _encode(block)
+            size += len(data)
+            rows.append(
+                (
+                    *(segment, first_line + start, len(block), min(block.ts_us), max(block.ts_us)),
+                    *(max(block.severity), pack_ids(block.stream), pack_ids(block.template), data),
+                )
+            )
+        await self._db.executemany(
+            "INSERT INTO log_blocks (segment_id, first_line, n, min_us, max_us, max_severity, "
+            "streams, templates, body_z) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        await self._extend(segment, first_line + len(texts), size, ts_us)
+        return LineAddress(segment=segment, line=first_line)
+
+    async def at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
+        """See `Telemetry.lines_at`."""
+        head, line = await self._find(address)
+        here = head.position(line)
+        streams = await self._streams.of_container(line.stream_id)
+        earlier = await self._nearest(streams, here, before, is_before=True)
+        later = await self._nearest(streams, here, after, is_before=False)
+        return await self.read_back([*reversed(earlier), (here, line), *later])
+
+    async def of(
+        self, streams: frozenset[int], *, since_us: int, until_us: int, limit: int
+    ) -> tuple[LogLine, ...]:
+        """The newest `limit` lines of these streams in the range (ends included), oldest first."""
+        found: list[tuple[Position, Line]] = []
+        heads = self.newest_first(since_us=since_us, until_us=until_us)
+        async for head, block in self.opened(heads, streams):
+            if len(found) == limit and head.max_us < found[-1][0][0]:
+                break
+            found += [
+                (head.position(line), line)
+                for line in block.of_streams(streams)
+                if since_us <= line.ts_us <= until_us
+            ]
+            found.sort(key=_position, reverse=True)
+            del found[limit:]
+        return await self.read_back(list(reversed(found)))
+
+    async def newest_first(self, *, since_us: int, until_us: int) -> AsyncIterator[Head]:
+        """Blocks that may hold lines of the range, by their newest line."""
+        last: tuple[Value, ...] = (min(until_us + MAX_SPAN_US, FOREVER), FOREVER, FOREVER)
+        for _ in range(_PAGES):
+            rows = await self._db.fetch_all(
+                f"{_HEADS} WHERE max_us >= ? AND min_us <= ? "
+                "AND (max_us, segment_id, first_line) < (?, ?, ?) "
+                "ORDER BY max_us DESC, segment_id DESC, first_line DESC LIMIT ?",
+                (since_us, until_us, *last, _PAGE),
+            )
+            for row in rows:
+                yield _head(row)
+            if len(rows) < _PAGE:
+                return
+            last = (rows[-1]["max_us"], rows[-1]["segment_id"], rows[-1]["first_line"])
+
+    async def oldest_first(self, *, since_us: int) -> AsyncIterator[Head]:
+        """Blocks that may hold lines from then on, by their oldest line."""
+        last: tuple[Value, ...] = (since_us - MAX_SPAN_US, -1, -1)
+        for _ in range(_PAGES):
+            rows = await self._db.fetch_all(
+                f"{_HEADS} WHERE max_us >= ? AND (min_us, segment_id, first_line) > (?, ?, ?) "
+                "ORDER BY min_us, segment_id, first_line LIMIT ?",
+                (since_us, *last, _PAGE),
+            )
+            for row in rows:
+                yield _head(row)
+            if len(rows) < _PAGE:
+                return
+            last = (rows[-1]["min_us"], rows[-1]["segment_id"], rows[-1]["first_line"])
+
+    async def opened(
+        self, heads: AsyncIterator[Head], streams: frozenset[int] | None = None
+    ) -> AsyncIterator[tuple[Head, OpenedBlock]]:
+        """The blocks of these heads in the same order; with `streams` only those that hold any."""
+        group: list[Head] = []
+        size = 1
+        async for head in heads:
+            if streams is not None and head.streams.isdisjoint(streams):
+                continue
+            group.append(head)
+            if len(group) == size:
+                for one in await self._bodies(group):
+                    yield one
+                group, size = [], min(size * 2, _GROUP)
+        for one in await self._bodies(group):
+            yield one
+
+    async def _bodies(self, heads: list[Head]) -> list[tuple[Head, OpenedBlock]]:
+        if not heads:
+            return []
+        rows = await self._db.fetch_all(
+            "SELECT segment_id, first_line, body_z FROM log_blocks WHERE "
+            + " OR ".join(["(segment_id = ? AND first_line = ?)"] * len(heads)),
+            [number for head in heads for number in (head.segment, head.first_line)],
+        )
+        bodies = {(row["segment_id"], row["first_line"]): row["body_z"] for row in rows}
+        return [(head, OpenedBlock(bodies[head.segment, head.first_line])) for head in heads]
+
+    async def _nearest(
+        self, streams: frozenset[int], here: Position, count: int, *, is_before: bool
+    ) -> list[tuple[Position, Line]]:
+        """The `count` lines nearest to a place on one side of it, nearest first."""
+        found: list[tuple[Position, Line]] = []
+        if count <= 0:
+            return found
+        heads = (
+            self.newest_first(since_us=-FOREVER, until_us=here[0])
+            if is_before
+            else self.oldest_first(since_us=here[0])
+        )
+        async for head, block in self.opened(heads, streams):
+            if len(found) == count:
+                farthest = found[-1][0][0]
+                if head.max_us < farthest if is_before else head.min_us > farthest:
+                    break
+            for line in block.of_streams(streams):
+                position = head.position(line)
+                if position < here if is_before else position > here:
+                    found.append((position, line))
+            found.sort(key=_position, reverse=is_before)
+            del found[count:]
+        return found
+
+    async def _find(self, address: LineAddress) -> tuple[Head, Line]:
+        row = await self._db.fetch_one(
+            f"{_HEADS} WHERE segment_id = ? AND first_line <= ? ORDER BY first_line DESC LIMIT 1",
+            (address.segment, address.line),
+        )
+        if row is None or not 0 <= address.line < row["first_line"] + row["n"]:
+            raise NotFound(f"there is no log line {address}")
+        head = _head(row)
+        [(_, block)] = await self._bodies([head])
+        return head, block.line(address.line - head.first_line)
+
+    async def read_back(self, lines: list[tuple[Position, Line]]) -> tuple[LogLine, ...]:
+        """The domain's lines, in the same order."""
+        streams = await self._streams.named(line.stream_id for _, line in lines)
+        return tuple(
+            log_line(position, line, streams.get(line.stream_id, Stream()))
+            for position, line in lines
+        )
+
+    async def _open_segment(self, ts_us: int) -> tuple[int, int, int]:
+        """This process's open segment: its id, next line and bytes so far."""
+        row = await self._db.fetch_one(
+            "SELECT id, n_lines, bytes FROM log_segments WHERE writer = ? AND sealed_us IS NULL",
+            (self._writer,),
+        )
+        if row:
+            return row["id"], row["n_lines"], row["bytes"]
+        new_id = await self._db.insert(
+            "INSERT INTO log_segments (writer, min_us, max_us, n_lines, bytes) "
+            "VALUES (?, ?, ?, 0, 0)",
+            (self._writer, ts_us, ts_us),
+        )
+        return new_id or 0, 0, 0
+
+    async def _extend(self, segment: int, n_lines: int, size: int, ts_us: list[int]) -> None:
+        first, last = min(ts_us), max(ts_us)
+        is_full = n_lines >= SEGMENT_LINES or size >= SEGMENT_BYTES
+        await self._db.execute(
+            "UPDATE log_segments SET n_lines = ?, bytes = ?, sealed_us = ?, "
+            "min_us = CASE WHEN min_us < ? THEN min_us ELSE ? END, "
+            "max_us = CASE WHEN max_us > ? THEN max_us ELSE ? END WHERE id = ?",
+            (n_lines, size, last if is_full else None, first, first, last, last, segment),
+        )
+
+
+def log_line(position: Position, line: Line, stream: Stream) -> LogLine:
+    """The domain's line."""
+    ts_us, segment, number = position
+    return LogLine(
+        address=str(LineAddress(segment=segment, line=number)),
+        ts_us=ts_us,
+        level=level_of(line.severity),
+        namespace=stream.namespace,
+        app=stream.app,
+        pod=stream.pod,
+        container=stream.container,
+        body=line.text,
+    )
+
+
+async def _encode(block: Block) -> bytes:
+    if sum(map(len, block.text)) > _INLINE_BYTES:
+        return await asyncio.to_thread(block.encode)
+    return block.encode()
+
+
+def _position(one: tuple[Position, Line]) -> Position:
+    return one[0]
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        segment=row["segment_id"],
+        first_line=row["first_line"],
+        n=row["n"],
+        min_us=row["min_us"],
+        max_us=row["max_us"],
+        max_severity=row["max_severity"],
+        streams=unpack_ids(row["streams"]),
+    )

@@ -1,0 +1,99 @@
+"""The store as the steps see it: sessions made of repositories that share one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
+
+from copilot.ports import Clock
+from copilot.store.audit import SqlAudit
+from copilot.store.database import Database, Engine
+from copilot.store.feed import SqlFeed
+from copilot.store.incidents import SqlIncidents
+from copilot.store.jobs import SqlJobs
+from copilot.store.memories import SqlMemories
+from copilot.store.objects import SqlObjects
+from copilot.store.outbox import SqlOutbox
+from copilot.store.remediation import SqlRemediation
+from copilot.store.runbooks import SqlRunbooks
+from copilot.store.telemetry import SqlTelemetry
+
+
+class SqlSession:
+    """Meets `copilot.ports.Session` over one open transaction."""
+
+    def __init__(self, database: Database, writer: str) -> None:
+        self._database = database
+        self._writer = writer
+
+    @cached_property
+    def telemetry(self) -> SqlTelemetry:
+        return SqlTelemetry(self._database, self._writer)
+
+    @cached_property
+    def objects(self) -> SqlObjects:
+        return SqlObjects(self._database)
+
+    @cached_property
+    def incidents(self) -> SqlIncidents:
+        return SqlIncidents(self._database)
+
+    @cached_property
+    def remediation(self) -> SqlRemediation:
+        return SqlRemediation(self._database)
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        return SqlJobs(self._database)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        return SqlAudit(self._database)
+
+    @cached_property
+    def feed(self) -> SqlFeed:
+        return SqlFeed(self._database)
+
+    @cached_property
+    def memories(self) -> SqlMemories:
+        return SqlMemories(self._database)
+
+    @cached_property
+    def runbooks(self) -> SqlRunbooks:
+        return SqlRunbooks(self._database)
+
+    @cached_property
+    def outbox(self) -> SqlOutbox:
+        return SqlOutbox(self._database)
+
+
+class SqlStore:
+    """Meets `copilot.ports.Store` over any engine."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._writer = secrets.token_hex(8)
+        """Names this process as the writer of its log segments."""
+
+    def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
+        return self._session(self._engine.transaction())
+
+    def view(self) -> AbstractAsyncContextManager[SqlSession]:
+        return self._session(self._engine.view())
+
+    async def migrate(self) -> tuple[str, ...]:
+        """Raises: Conflict where the store was made by a newer program."""
+        return await self._engine.migrate(self._clock.now_us())
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    @asynccontextmanager
+    async def _session(
+        self, opening: AbstractAsyncContextManager[Database]
+    ) -> AsyncIterator[SqlSession]:
+        async with opening as database:
+            yield SqlSession(database, self._writer)

@@ -1,0 +1,183 @@
+"""Where adapters meet ports: what a role needs, built from the settings and taken down again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import copilot
+from copilot.agents.runbook import parse_runbook
+from copilot.detect.rules import RULES
+from copilot.domain.notification import Channel
+from copilot.flow import Flow
+from copilot.journal import Journal
+from copilot.local import LocalAgents
+from copilot.ports import Agents, Clock, Cluster, LanguageModel, Notifier, Store
+from copilot.remediate.guard import Mode as GuardMode
+from copilot.remediate.guard import Policy
+from copilot.remote import RemoteAgents
+from copilot.settings import Settings
+from copilot.store import open_store
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What roles are made of."""
+
+    store: Store
+    clock: Clock
+    cluster: Cluster | None
+    cluster_name: str
+    agents: Agents
+    flow: Flow
+    owner: str
+    model: LanguageModel | None
+
+
+@asynccontextmanager
+async def wired(
+    settings: Settings,
+    *,
+    agent_token: str,
+    needs_cluster: bool,
+    clock: Clock | None = None,
+    link_base: str = "",
+) -> AsyncIterator[Parts]:
+    """Everything a role needs; closed on the way out.
+
+    Raises:
+        Unavailable: the store or, where it is needed, the cluster cannot be reached.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.data / "copilot.db", clock=clock)
+        stack.push_async_callback(store.close)
+        await store.migrate()
+        await _sync_runbooks(store, clock)
+        cluster = await _connected(settings, clock, stack) if needs_cluster else None
+        name = settings.cluster or ((await cluster.info()).name if cluster else "default")
+        model = _model(settings)
+        notifiers = _notifiers(settings)
+        local = LocalAgents(
+            store=store,
+            clock=clock,
+            cluster=cluster,
+            policy=Policy(mode=GuardMode(settings.mode.value)),
+            model=model,
+            notifiers=notifiers,
+        )
+        agents = RemoteAgents(urls=_agent_urls(settings), token=agent_token, local=local)
+        stack.push_async_callback(agents.close)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        flow = Flow(
+            store=store,
+            agents=agents,
+            clock=clock,
+            journal=Journal(
+                cluster=name,
+                channels=tuple(notifiers),
+                link_base=settings.public_url or link_base,
+            ),
+            rules=RULES,
+            cluster=cluster,
+            owner=owner,
+        )
+        yield Parts(
+            store=store,
+            clock=clock,
+            cluster=cluster,
+            cluster_name=name,
+            agents=agents,
+            flow=flow,
+            owner=owner,
+            model=model,
+        )
+
+
+async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Cluster:
+    from copilot.kube import connect  # its client costs 0.3 s and 55 MiB
+
+    cluster = await connect(
+        kubeconfig=settings.kubeconfig or None,
+        context=settings.context or None,
+        name=settings.cluster or None,
+        clock=clock,
+    )
+    stack.push_async_callback(cluster.close)
+    return cluster
+
+
+def _model(settings: Settings) -> LanguageModel | None:
+    """The language model, where one is set."""
+    if settings.openai_api_key is None and not settings.openai_base_url:
+        return None
+    from copilot.llm import OpenAICompatible  # only who has a model pays for its client
+
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    return OpenAICompatible(
+        base_url=settings.openai_base_url,
+        api_key=key,
+        model=settings.openai_model,
+        timeout_s=settings.model_timeout,
+    )
+
+
+def _notifiers(settings: Settings) -> dict[Channel, Notifier]:
+    """The channels that are set up."""
+    found: dict[Channel, Notifier] = {}
+    if settings.slack_webhook_url is not None:
+        from copilot.notify.slack import SlackWebhook
+
+        found[Channel.SLACK] = SlackWebhook(settings.slack_webhook_url.get_secret_value())
+    if settings.jira_url and settings.jira_token is not None:
+        from copilot.notify.jira import JiraIssue
+
+        found[Channel.JIRA] = JiraIssue(
+            url=settings.jira_url,
+            project=settings.jira_project,
+            user=settings.jira_user,
+            token=settings.jira_token.get_secret_value(),
+        )
+    return found
+
+
+def _agent_urls(settings: Settings) -> dict[str, str]:
+    return {
+        "context": settings.context_url,
+        "detective": settings.detective_url,
+        "runbook": settings.runbook_url,
+        "remediator": settings.remediator_url,
+        "reporter": settings.reporter_url,
+    }
+
+
+def runbook_folder() -> Path:
+    """Our own runbooks: inside the installed package, in `docs/` of a checkout."""
+    package = Path(copilot.__file__).parent
+    shipped = package / "runbooks"
+    return shipped if shipped.is_dir() else package.parents[1] / "docs" / "runbooks"
+
+
+async def _sync_runbooks(store: Store, clock: Clock) -> None:
+    runbooks = [
+        parse_runbook(path.stem, path.read_text(encoding="utf-8"), clock.now_us())
+        for path in sorted(runbook_folder().glob("*.md"))
+    ]
+    async with store.transaction() as tx:
+        await tx.runbooks.sync(runbooks)

@@ -1,0 +1,1 @@
+"""Shortest ways to make the nouns in tests; every field can be given."""

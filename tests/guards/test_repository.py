@@ -1,0 +1,114 @@
+"""The repository itself: what is printed from code is current, what exists is documented."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from copilot.agents.runbook import parse_runbook, seed_sql
+from copilot.causes import CAUSES
+from copilot.detect.rules import RULES
+from copilot.domain import errors
+from copilot.domain.alert import Rule
+from copilot.domain.hypothesis import Cause
+from copilot.domain.incident import MOVES
+from copilot.roles.gateway import openapi_json
+from copilot.settings import Settings, describe
+from copilot.store import schema_sql
+
+ROOT = Path(__file__).parents[2]
+
+
+def tracked(pattern: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    return [path for name in listed if (path := ROOT / name).is_file()]
+
+
+def test_the_openapi_document_is_that_of_the_gateway() -> None:
+    assert (ROOT / "ui/openapi.json").read_text() == openapi_json(), "run `make api`"
+
+
+def test_the_printed_schema_is_current() -> None:
+    assert (ROOT / "db/schema.sql").read_text() == schema_sql(), "run `make schema`"
+
+
+def test_the_printed_runbooks_are_current() -> None:
+    parsed = [
+        parse_runbook(path.stem, path.read_text(), 0)
+        for path in sorted((ROOT / "docs/runbooks").glob("*.md"))
+    ]
+
+    assert (ROOT / "db/seed_runbooks.sql").read_text() == seed_sql(parsed), "run `make schema`"
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (ROOT / "docs/settings.md").read_text()
+
+    assert documented == describe(), "run `make schema`"
+    assert all(info.description for info in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_every_rule_is_listed_and_has_a_runbook(rule: Rule) -> None:
+    runbooks = "\n".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
+
+    assert rule in RULES
+    assert re.search(rf"^rules:.*\b{rule.value}\b", runbooks, re.M), f"no runbook names {rule}"
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.UNKNOWN])
+def test_every_cause_has_a_runbook(cause: Cause) -> None:
+    runbooks = "\n".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
+
+    assert CAUSES
+    assert re.search(rf"^causes:.*\b{cause.value}\b", runbooks, re.M), f"no runbook names {cause}"
+
+
+def test_every_error_stands_in_the_tree_that_opens_the_module() -> None:
+    tree = errors.__doc__ or ""
+    classes = [
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.CopilotError)
+    ]
+
+    assert [name for name in classes if name not in tree] == []
+
+
+def test_the_screens_know_the_same_moves_as_the_domain() -> None:
+    source = (ROOT / "ui/lib/moves.ts").read_text()
+    table = json.loads(re.search(r"/\* moves \*/\s*(\{.*?\})\s*/\* end \*/", source, re.S)[1])  # type: ignore[index]  # its absence fails too
+
+    assert {k: sorted(v) for k, v in table.items()} == {
+        status.value: sorted(MOVES[status]) for status in MOVES
+    }
+
+
+def test_lock_files_name_no_registry() -> None:
+    locks = [*tracked("requirements/*.lock"), ROOT / "ui/package-lock.json"]
+
+    for lock in locks:
+        found = re.search(r'(https?://[^"\s]+\.(tgz|whl|gz))|index-url', lock.read_text())
+        assert found is None, f"{lock.name}: {found and found.group()}"
+
+
+def test_nothing_tracked_names_a_path_of_one_machine() -> None:
+    for path in tracked("*"):
+        if path.suffix in {".py", ".md", ".ts", ".tsx", ".yaml", ".toml", ".sql", ".json"}:
+            text = path.read_text(errors="ignore")
+            assert not re.search(r"/(home|root|Users)/[a-z]|/tmp/w/", text), path
+
+
+def test_every_python_package_says_what_it_promises() -> None:
+    for package in (ROOT / "src/copilot").rglob("__init__.py"):
+        assert package.read_text().lstrip().startswith('"""'), package

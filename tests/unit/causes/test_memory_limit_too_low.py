@@ -1,0 +1,226 @@
+"""Too little memory allowed: when the detective says so, how surely, and when it does not."""
+
+import msgspec
+
+from copilot.causes.memory_limit_too_low import memory_limit_too_low
+from copilot.causes.memory_series import peak_seen_whole
+from copilot.domain import attributes
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Hypothesis, Verdict
+from copilot.domain.objects import Pod
+from tests.builders_case import (
+    MI,
+    NEW,
+    OLD,
+    a_case,
+    a_change,
+    a_limit_change,
+    a_line,
+    a_series,
+    an_event,
+)
+from tests.builders_objects import (
+    a_container,
+    a_node,
+    a_pod,
+    a_replica_set,
+    a_status,
+    ago,
+    an_oom_killed_pod,
+    condition,
+    waiting,
+)
+
+LEVEL_48 = [12, 24, 36, 48, 48, 48, 48, 48, 48, 48, 48]
+
+
+def looked_at(case: Case) -> Hypothesis:
+    found = memory_limit_too_low(case)
+    assert found is not None
+    return found
+
+
+def words_of(found: Hypothesis) -> str:
+    return " ".join(s.text for s in (*found.supporting, *found.against))
+
+
+def old_pod(limit: str = "64Mi", image: str = "docker.io/dev/oom-demo:1") -> Pod:
+    return a_pod(
+        "billing",
+        template_hash=OLD,
+        suffix="old01",
+        containers=[a_container(limit=limit, image=image)],
+        deleted=ago(40),
+    )
+
+
+def killed_pod(limit: str = "32Mi", **how: object) -> Pod:
+    return an_oom_killed_pod("billing", template_hash=NEW, limit=limit, **how)  # type: ignore[arg-type]
+
+
+def test_a_kill_at_a_limit_is_supported_and_cites_the_pod() -> None:
+    case = a_case(pods=[killed_pod("96Mi")])
+
+    found = looked_at(case)
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert 0.6 < found.confidence < 0.85
+    assert "96Mi" in found.title
+    assert found.supporting[0].evidence == (case.cited_as["object:uid-billing-64fdd9cd94-jhblt"],)
+
+
+def test_a_limit_that_was_just_lowered_is_named_with_who_and_when() -> None:
+    case = a_case(pods=[killed_pod("200Mi")], changes=[a_limit_change("1Gi", "200Mi", at=ago(47))])
+
+    found = looked_at(case)
+
+    assert found.confidence > 0.9
+    assert "1Gi → 200Mi by kubectl-edit" in words_of(found)
+    assert "7 s before the first kill" in words_of(found)
+
+
+def test_a_limit_lowered_without_a_recorded_change_is_seen_between_two_revisions() -> None:
+    sets = [
+        a_replica_set(
+            "billing",
+            template_hash=NEW,
+            revision=5,
+            containers=[a_container(limit="32Mi")],
+            created=ago(50),
+        ),
+        a_replica_set(
+            "billing", template_hash=OLD, revision=4, containers=[a_container(limit="64Mi")]
+        ),
+    ]
+
+    found = looked_at(a_case(pods=[killed_pod()], replica_sets=sets))
+
+    assert found.confidence > 0.9
+    assert "64Mi → 32Mi" in words_of(found)
+
+
+def test_a_limit_lowered_hours_ago_adds_nothing() -> None:
+    plain = looked_at(a_case(pods=[killed_pod()]))
+
+    found = looked_at(
+        a_case(pods=[killed_pod()], changes=[a_limit_change("64Mi", "32Mi", at=ago(7000))])
+    )
+
+    assert found.confidence == plain.confidence
+
+
+def test_a_level_seen_under_a_higher_limit_makes_the_need_known() -> None:
+    old = old_pod()
+    case = a_case(pods=[old, killed_pod()], memory=[a_series(old, LEVEL_48, since=ago(400))])
+
+    found = looked_at(case)
+
+    assert peak_seen_whole(case, "app") == 48 * MI
+    assert found.confidence >= 0.95
+    assert found.title == "app needs 48Mi, its memory limit is 32Mi"
+    assert not found.next_check
+
+
+def test_a_level_of_another_program_says_nothing_about_this_one() -> None:
+    old = old_pod(image="docker.io/dev/other:9")
+    case = a_case(pods=[old, killed_pod()], memory=[a_series(old, LEVEL_48, since=ago(400))])
+
+    found = looked_at(case)
+
+    assert peak_seen_whole(case, "app") is None
+    assert found.confidence < 0.85
+
+
+def test_new_code_that_outgrows_an_unchanged_limit_lowers_the_confidence() -> None:
+    old = old_pod("32Mi", image="docker.io/dev/oom-demo:0")
+    case = a_case(
+        pods=[old, killed_pod()],
+        memory=[a_series(old, [20] * 12, since=ago(400))],
+        changes=[
+            a_change("image", "docker.io/dev/oom-demo:0", "docker.io/dev/oom-demo:1", at=ago(60))
+        ],
+    )
+
+    found = looked_at(case)
+
+    assert found.confidence <= 0.5
+    assert "what runs now needs more" in words_of(found)
+
+
+def test_the_pods_own_peak_counter_shows_where_no_series_does() -> None:
+    pod = killed_pod()
+    counter = a_series(pod, [32], since=ago(15), container="", name=attributes.MEMORY_PEAK)
+
+    found = looked_at(a_case(pods=[pod], memory=[counter]))
+
+    assert "cut the peak off" in words_of(found)
+
+
+def test_a_container_killed_without_a_limit_of_its_own_refutes_it() -> None:
+    pod = killed_pod(containers=[a_container(limit=None)])
+    sick = msgspec.structs.replace(
+        a_node(),
+        status=msgspec.structs.replace(
+            a_node().status, conditions=[condition("MemoryPressure", True)]
+        ),
+    )
+
+    found = looked_at(a_case(pods=[pod], nodes=[sick]))
+
+    assert found.verdict is Verdict.REFUTED
+    assert "the node ran short" in words_of(found)
+    assert "memory pressure" in words_of(found)
+
+
+def test_a_container_whose_init_does_not_fit_is_a_limit_too_low() -> None:
+    message = "container init was OOM-killed (memory limit too low?): unknown"
+    pod = a_pod(
+        "billing",
+        containers=[a_container(limit="4Mi")],
+        statuses=[a_status(state=waiting("RunContainerError", message), ready=False)],
+    )
+
+    found = looked_at(a_case(pods=[pod]))
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert "could not even start" in words_of(found)
+
+
+def test_an_exit_137_that_the_kernel_did_not_cause_is_none_of_it() -> None:
+    pod = killed_pod()
+    error = msgspec.convert(
+        msgspec.to_builtins(pod), type=Pod
+    )  # the same pod, but stopped by somebody else
+    last = error.status.container_statuses[0].last_state  # type: ignore[index]
+    stopped = msgspec.structs.replace(last.terminated, reason="Error")  # type: ignore[union-attr]
+    status = msgspec.structs.replace(
+        error.status.container_statuses[0],  # type: ignore[index]
+        last_state=msgspec.structs.replace(last, terminated=stopped),
+    )
+    whole = msgspec.structs.replace(
+        error, status=msgspec.structs.replace(error.status, container_statuses=[status])
+    )
+
+    assert memory_limit_too_low(a_case(pods=[whole], alerts=[])) is None
+
+
+def test_a_kill_that_only_others_saw_is_said_with_less_confidence() -> None:
+    found = looked_at(a_case(pods=[a_pod("billing")]))
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert found.confidence < 0.6
+
+
+def test_a_kill_in_a_pod_that_was_gone_before_belongs_to_another_incident() -> None:
+    from copilot.domain.alert import Rule
+
+    gone = killed_pod(killed=ago(900), now_is="waiting")
+    meta = msgspec.structs.replace(gone.metadata, deletion_timestamp=ago(850))
+    case = a_case(
+        pods=[msgspec.structs.replace(gone, metadata=meta)],
+        rule=Rule.IMAGE_PULL,
+        lines=[a_line("x", gone, at=ago(901))],
+        events=[an_event("BackOff", "Back-off", gone, at=ago(890))],
+    )
+
+    assert memory_limit_too_low(case) is None

@@ -1,0 +1,146 @@
+"""Pods that no node takes, and pods that only had to wait."""
+
+import msgspec
+import pytest
+
+from copilot.causes.unschedulable import Obstacle, obstacles_in, unschedulable
+from copilot.domain.alert import Rule
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Hypothesis, Verdict
+from copilot.domain.objects import Node, Pod, Taint, Toleration
+from tests.builders_case import a_case, a_change, an_event
+from tests.builders_objects import a_container, a_node, a_pod, ago, condition
+
+MEMORY = "0/2 nodes are available: 2 Insufficient memory. preemption: 0/2 nodes are available."
+SELECTOR = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+TAINT = "0/1 nodes are available: 1 node(s) had untolerated taint {gpu: true}."
+
+
+def a_homeless_pod(*, request: str = "16Mi", selector: dict[str, str] | None = None) -> Pod:
+    pod = a_pod(
+        "etl",
+        node="",
+        containers=[a_container(request=request, limit=None)],
+        statuses=[],
+        phase="Pending",
+        conditions=[condition("PodScheduled", False, reason="Unschedulable")],
+    )
+    spec = msgspec.structs.replace(pod.spec, node_selector=selector)
+    return msgspec.structs.replace(pod, spec=spec)
+
+
+def case_with(pod: Pod, message: str, nodes: list[Node], *, changed: bool = False) -> Case:
+    changes = [a_change("resources.requests.memory", "1Gi", "64Gi", at=ago(50), app="etl")]
+    return a_case(
+        app="etl",
+        pods=[pod],
+        nodes=nodes,
+        events=[an_event("FailedScheduling", message, pod, at=ago(10))],
+        changes=changes if changed else [],
+        rule=Rule.UNSCHEDULABLE,
+    )
+
+
+def looked_at(case: Case) -> Hypothesis:
+    found = unschedulable(case)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        pytest.param(
+            "0/2 nodes are available: 1 Insufficient memory, 1 Too many pods, 1 node(s) didn't "
+            "match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/2 "
+            "nodes are available: 2 Preemption is not helpful for scheduling.",
+            [
+                "Insufficient memory",
+                "Too many pods",
+                "node(s) didn't match Pod's node affinity/selector",
+            ],
+            id="several reasons",
+        ),
+        pytest.param(
+            "0/3 nodes are available: 1 node(s) had untolerated taint "
+            "{node-role.kubernetes.io/control-plane: }, 2 Insufficient cpu.",
+            [
+                "node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }",
+                "Insufficient cpu",
+            ],
+            id="a taint with dots",
+        ),
+        pytest.param(
+            'persistentvolumeclaim "data" not found',
+            ['persistentvolumeclaim "data" not found'],
+            id="other words",
+        ),
+        pytest.param("", [], id="nothing said"),
+    ],
+)
+def test_the_schedulers_message_is_read(message: str, expected: list[str]) -> None:
+    assert [o.reason for o in obstacles_in(message)] == expected
+
+
+def test_each_obstacle_says_how_many_nodes_it_rules_out() -> None:
+    assert obstacles_in(MEMORY) == (Obstacle(nodes=2, reason="Insufficient memory"),)
+
+
+def test_a_request_larger_than_any_node_is_shown_with_what_would_fit() -> None:
+    nodes = [a_node("small", memory="4Gi"), a_node("large", memory="16Gi")]
+
+    found = looked_at(case_with(a_homeless_pod(request="64Gi"), MEMORY, nodes))
+
+    assert found.confidence > 0.95
+    assert "the largest node, large, has 16Gi" in found.supporting[1].text
+
+
+def test_a_node_that_is_full_but_large_enough_is_the_schedulers_word_alone() -> None:
+    found = looked_at(case_with(a_homeless_pod(request="8Gi"), MEMORY, [a_node(memory="16Gi")]))
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert len(found.supporting) == 1
+    assert found.next_check
+
+
+def test_a_label_that_no_node_has_is_named() -> None:
+    pod = a_homeless_pod(selector={"disk": "ssd"})
+
+    found = looked_at(case_with(pod, SELECTOR, [a_node()]))
+
+    assert "disk=ssd; no node is" in found.supporting[1].text
+
+
+def test_taints_count_where_every_node_repels_the_pod() -> None:
+    tainted = a_node(taints=[Taint(key="gpu", value="true", effect="NoSchedule")])
+    tolerant = a_homeless_pod()
+    spec = msgspec.structs.replace(
+        tolerant.spec, tolerations=[Toleration(key="gpu", operator="Exists")]
+    )
+
+    repelled = looked_at(case_with(a_homeless_pod(), TAINT, [tainted]))
+    welcome = looked_at(case_with(msgspec.structs.replace(tolerant, spec=spec), MEMORY, [tainted]))
+
+    assert "does not tolerate: gpu=true" in repelled.supporting[1].text
+    assert not any("tolerate" in s.text for s in welcome.supporting)
+
+
+def test_a_change_of_the_request_just_before_is_cited() -> None:
+    case = case_with(a_homeless_pod(request="64Gi"), MEMORY, [a_node()], changed=True)
+
+    found = looked_at(case)
+
+    assert "1Gi → 64Gi" in found.supporting[-1].text
+
+
+def test_a_pod_that_found_its_node_since_refutes_it() -> None:
+    pod = a_pod("etl", node="dev")
+
+    found = looked_at(case_with(pod, MEMORY, [a_node()]))
+
+    assert found.verdict is Verdict.REFUTED
+    assert "runs on node dev" in found.against[0].text
+
+
+def test_a_pod_that_never_waited_says_nothing() -> None:
+    assert unschedulable(a_case(pods=[a_pod("etl")])) is None

@@ -1,0 +1,98 @@
+"""New errors and bursts of known ones."""
+
+import pytest
+from tests.builders_detect import an_activity, seen
+from tests.builders_objects import a_pod, ago_us
+
+from copilot.detect.rules.error_burst import check
+from copilot.domain.event import TemplateActivity
+
+LONG_AGO_US = ago_us(86_400)
+
+
+def test_an_error_never_seen_before_fires_from_its_first_line_on() -> None:
+    activity = an_activity(first_us=ago_us(30), recent=12)
+
+    (alert,) = check(seen(activity=[activity]))
+
+    assert alert.title == "web logs a new error: connection to <*> refused"
+    assert (alert.starts_us, alert.count, alert.source) == (ago_us(30), 12, "logs")
+    assert "12 lines in 2 min (never seen before)" in alert.message
+
+
+@pytest.mark.parametrize(
+    ("activity", "fires"),
+    [
+        pytest.param(an_activity(recent=5), True, id="new: five lines"),
+        pytest.param(an_activity(recent=4), False, id="new: four lines"),
+        pytest.param(an_activity(severity=13), False, id="a warning"),
+        pytest.param(an_activity(severity=21), True, id="fatal"),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=50, earlier=5), True, id="ten times as many"
+        ),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=49, earlier=5), False, id="not ten times"
+        ),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=9, earlier=0), False, id="known, a few again"
+        ),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=10, earlier=0), True, id="known, many again"
+        ),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=300, earlier=310), False, id="as ever"
+        ),
+    ],
+)
+def test_what_counts_as_a_burst(activity: TemplateActivity, fires: bool) -> None:
+    assert bool(list(check(seen(activity=[activity])))) is fires
+
+
+def test_the_same_errors_in_new_pods_are_no_burst() -> None:
+    old = an_activity(pod="web-old", first_us=LONG_AGO_US, recent=0, earlier=60)
+    new = an_activity(pod="web-new", first_us=LONG_AGO_US, recent=60, earlier=0)
+    pods = [
+        a_pod("web", namespace="shop", template_hash="aaa"),
+        a_pod("web", namespace="shop", template_hash="bbb"),
+    ]
+
+    assert list(check(seen(*pods, activity=[old, new]))) == []
+
+
+def test_a_few_lines_in_each_of_many_pods_are_a_burst_together() -> None:
+    each = [an_activity(pod=f"web-{i}", recent=2) for i in range(3)]
+
+    (alert,) = check(seen(a_pod("web", namespace="shop"), activity=each))
+
+    assert alert.count == 6
+    assert "in 3 pods" in alert.message
+
+
+def test_a_known_pod_puts_the_burst_on_its_workload() -> None:
+    pod = a_pod("web", namespace="shop")
+
+    (alert,) = check(seen(pod, activity=[an_activity(pod=pod.metadata.name)]))
+
+    assert alert.workload.key == "Deployment/shop/web"
+
+
+def test_a_name_puts_the_burst_on_the_workload_whose_pods_are_labelled_so() -> None:
+    pod = a_pod("web", namespace="shop")
+
+    (alert,) = check(seen(pod, activity=[an_activity(pod="web-gone")]))
+
+    assert alert.workload.key == "Deployment/shop/web"
+
+
+def test_an_application_that_the_cluster_does_not_know_stands_for_itself() -> None:
+    (alert,) = check(seen(activity=[an_activity(app="checkout", pod="")]))
+
+    assert alert.workload.key == "App/shop/checkout"
+
+
+def test_two_errors_of_one_application_are_two_alerts() -> None:
+    first, second = an_activity("disk <*> full"), an_activity("no route to <*>")
+
+    alerts = list(check(seen(activity=[first, second])))
+
+    assert len({alert.fingerprint for alert in alerts}) == 2

@@ -1,0 +1,188 @@
+"""Which incident an alert belongs to, and why."""
+
+import pytest
+from tests.builders_detect import an_alert, an_incident_about
+from tests.builders_objects import a_ref, ago_us
+
+from copilot.detect.grouping import (
+    SETTLING_US,
+    Placement,
+    Skip,
+    Skipped,
+    open_key,
+    place,
+    severity_of,
+    title_of,
+)
+from copilot.domain.alert import Alert, Rule
+from copilot.domain.incident import Grouping, Incident, IncidentId
+
+OOM = an_alert(Rule.OOM_KILLED)
+OPEN = (an_incident_about(OOM), (OOM,))
+NODE = a_ref("Node", "dev", "")
+
+
+def test_the_first_alert_of_a_place_opens_an_incident() -> None:
+    assert place(OOM, [], None) == Placement(incident_id=None, reason=Grouping.FIRST_ALERT)
+
+
+def test_a_repeat_joins_its_incident() -> None:
+    assert place(OOM, [OPEN], None) == Placement(
+        incident_id=IncidentId(1), reason=Grouping.SAME_ALERT
+    )
+
+
+def test_an_alert_that_ended_is_placed_where_it_fired_and_nowhere_else() -> None:
+    ended = an_alert(Rule.OOM_KILLED, is_firing=False)
+    other = an_alert(Rule.EXTERNAL, is_firing=False)
+
+    assert place(ended, [OPEN], None) == Placement(
+        incident_id=IncidentId(1), reason=Grouping.SAME_ALERT
+    )
+    assert place(other, [OPEN], None) == Skip(reason=Skipped.NOT_FIRING)
+
+
+@pytest.mark.parametrize("rule", [Rule.CRASH_LOOP, Rule.NOT_READY, Rule.EXTERNAL])
+def test_symptoms_of_one_workload_hang_under_one_incident(rule: Rule) -> None:
+    symptom = an_alert(rule, pod="oom-demo-5f44895955-other")
+
+    assert place(symptom, [OPEN], None) == Placement(
+        incident_id=IncidentId(1), reason=Grouping.SAME_WORKLOAD
+    )
+
+
+def test_an_alert_that_knows_only_the_pod_joins_by_the_pod() -> None:
+    bare = an_alert(Rule.EXTERNAL, workload=a_ref("Pod", "oom-demo-5f44895955-jhblt"))
+
+    assert place(bare, [OPEN], None) == Placement(
+        incident_id=IncidentId(1), reason=Grouping.SAME_POD
+    )
+
+
+def test_a_pod_of_the_same_name_in_another_namespace_is_another_pod() -> None:
+    bare = an_alert(Rule.EXTERNAL, workload=a_ref("Pod", "oom-demo-5f44895955-jhblt", "other"))
+
+    assert place(bare, [OPEN], None) == Placement(incident_id=None, reason=Grouping.FIRST_ALERT)
+
+
+def test_logs_that_know_only_the_application_join_its_incident() -> None:
+    burst = an_alert(Rule.ERROR_BURST, workload=a_ref("App", "oom-demo"), pod="")
+
+    assert place(burst, [OPEN], None) == Placement(
+        incident_id=IncidentId(1), reason=Grouping.SAME_WORKLOAD
+    )
+
+
+def test_another_workload_is_another_incident() -> None:
+    other = an_alert(workload=a_ref("Deployment", "web"), pod="web-1")
+
+    assert place(other, [OPEN], None) == Placement(incident_id=None, reason=Grouping.FIRST_ALERT)
+
+
+def test_the_same_workload_of_another_cluster_is_another_incident() -> None:
+    assert place(an_alert(cluster="prod"), [OPEN], None) == Placement(
+        incident_id=None, reason=Grouping.FIRST_ALERT
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "joins"),
+    [
+        pytest.param(10, True, id="during the trouble"),
+        pytest.param(600, True, id="ten minutes before it"),
+        pytest.param(630, False, id="long before it"),
+    ],
+)
+def test_a_nodes_alert_joins_what_broke_there_at_that_time(seconds_ago: int, joins: bool) -> None:
+    node_alert = an_alert(
+        Rule.EXTERNAL, workload=NODE, pod="", container="", starts_us=ago_us(seconds_ago)
+    )
+
+    placement = place(node_alert, [OPEN], None)
+
+    assert placement == (
+        Placement(incident_id=IncidentId(1), reason=Grouping.SAME_NODE)
+        if joins
+        else Placement(incident_id=None, reason=Grouping.FIRST_ALERT)
+    )
+
+
+def test_a_nodes_alert_joins_the_nearest_of_several_incidents_there() -> None:
+    early = an_alert(
+        workload=a_ref("Deployment", "a"), starts_us=ago_us(500), last_us=ago_us(400), pod="a-1"
+    )
+    late = an_alert(
+        workload=a_ref("Deployment", "b"), starts_us=ago_us(90), last_us=ago_us(80), pod="b-1"
+    )
+    opened = [(an_incident_about(early), (early,)), (an_incident_about(late, number=2), (late,))]
+    node_alert = an_alert(Rule.EXTERNAL, workload=NODE, pod="", container="", starts_us=ago_us(100))
+
+    assert place(node_alert, opened, None) == Placement(
+        incident_id=IncidentId(2), reason=Grouping.SAME_NODE
+    )
+
+
+def test_another_nodes_alert_does_not_join() -> None:
+    node_alert = an_alert(Rule.EXTERNAL, workload=a_ref("Node", "dev-2", ""), pod="")
+
+    assert place(node_alert, [OPEN], None) == Placement(
+        incident_id=None, reason=Grouping.FIRST_ALERT
+    )
+
+
+def resolved(at_us: int) -> Incident:
+    return an_incident_about(OOM, resolved_us=at_us)
+
+
+@pytest.mark.parametrize(
+    ("alert", "expected"),
+    [
+        pytest.param(
+            an_alert(starts_us=ago_us(40), last_us=ago_us(5)),
+            Skip(reason=Skipped.RESOLVED_BEFORE),
+            id="old trouble that still shows itself",
+        ),
+        pytest.param(
+            an_alert(starts_us=ago_us(29), last_us=ago_us(5)),
+            Placement(incident_id=None, reason=Grouping.FIRST_ALERT),
+            id="a relapse after it",
+        ),
+        pytest.param(
+            an_alert(starts_us=ago_us(40), last_us=ago_us(30) + SETTLING_US + 1),
+            Placement(incident_id=None, reason=Grouping.FIRST_ALERT),
+            id="trouble that never went away",
+        ),
+    ],
+)
+def test_what_the_last_resolution_dealt_with_opens_nothing(
+    alert: Alert, expected: Placement | Skip
+) -> None:
+    assert place(alert, [], resolved(ago_us(30))) == expected
+
+
+def test_the_open_key_is_the_place_and_not_the_rule_or_the_pod() -> None:
+    other = an_alert(Rule.NOT_READY, pod="another", container="")
+
+    assert open_key(OOM) == open_key(other) == "dev/Deployment/demo/oom-demo"
+
+
+def test_the_title_is_that_of_the_alert_nearest_to_the_cause() -> None:
+    not_ready = an_alert(Rule.NOT_READY, title="not ready", starts_us=ago_us(90))
+    loop = an_alert(Rule.CRASH_LOOP, title="loop", starts_us=ago_us(80))
+    kill = an_alert(Rule.OOM_KILLED, title="killed", starts_us=ago_us(70))
+
+    assert title_of([not_ready, loop, kill]) == "killed"
+    assert title_of([not_ready, loop]) == "loop"
+
+
+def test_an_alert_that_ended_gives_the_title_only_where_none_fires() -> None:
+    kill = an_alert(Rule.OOM_KILLED, title="killed", is_firing=False)
+    external = an_alert(Rule.EXTERNAL, title="theirs")
+
+    assert title_of([kill, external]) == "theirs"
+    assert title_of([kill]) == "killed"
+
+
+@pytest.mark.parametrize(("given", "expected"), [(0, 1), (1, 1), (3, 3), (9, 4)])
+def test_severity_stays_within_one_to_four(given: int, expected: int) -> None:
+    assert severity_of(an_alert(severity=given)) == expected

@@ -1,0 +1,137 @@
+"""Taken back, once, and never over somebody else's change."""
+
+import msgspec
+import pytest
+
+from copilot.domain.errors import Refused, Unavailable
+from copilot.domain.proposal import ActionState, Claim, Verification
+from copilot.remediate.apply import apply
+from copilot.remediate.revert import revert
+from tests.builders_remediate import TARGET, a_claim, a_cluster, a_proposal, to_memory
+from tests.fakes import FixedClock
+from tests.fakes_cluster import FakeCluster, Json, Trouble, needs
+
+FAILED = Verification(held=False, reason="it was OOMKilled", observed=("5 looks",), ended_us=1)
+
+
+async def applied() -> tuple[FakeCluster, FixedClock, Claim]:
+    clock = FixedClock()
+    cluster = a_cluster(clock, lives=needs("50Mi"))
+    proposal = await a_proposal(cluster, to_memory("40Mi"))
+    done = await apply(a_claim(proposal), cluster, clock)
+    return cluster, clock, a_claim(proposal, state=ActionState.REVERTING, applied=done)
+
+
+async def reverted(claim: Claim, cluster: FakeCluster, clock: FixedClock) -> Verification:
+    async def tell(text: str) -> None:
+        assert text
+
+    return await revert(claim, cluster, clock, failed=FAILED, progress=tell)
+
+
+def spec_of(cluster: FakeCluster) -> Json:
+    spec: Json = cluster.the(TARGET)["spec"]
+    return spec
+
+
+async def test_the_object_is_as_it_was_and_the_reason_says_both() -> None:
+    clock = FixedClock()
+    before = spec_of(a_cluster(clock))
+    cluster, clock, claim = await applied()
+
+    verification = await reverted(claim, cluster, clock)
+
+    assert spec_of(cluster) == before
+    assert verification.reverted
+    assert verification.reason == (
+        "it was OOMKilled; taken back to what it was before; the earlier version is rolled out"
+    )
+
+
+async def test_a_crash_in_between_takes_nothing_back_twice() -> None:
+    cluster, clock, claim = await applied()
+    await reverted(claim, cluster, clock)
+
+    again = await reverted(claim, cluster, clock)
+
+    assert again.reverted
+    assert len(cluster.patches) == 2
+
+
+async def test_a_later_change_by_somebody_else_is_not_overwritten() -> None:
+    cluster, clock, claim = await applied()
+    cluster.edit(
+        TARGET,
+        {
+            "spec": {
+                "template": {
+                    "spec": {
+                        "containers": [{"name": "app", "resources": {"limits": {"memory": "96Mi"}}}]
+                    }
+                }
+            }
+        },
+    )
+
+    verification = await reverted(claim, cluster, clock)
+
+    assert not verification.reverted
+    assert "somebody else has changed Deployment demo/oom-demo since" in verification.reason
+    assert len(cluster.patches) == 1
+
+
+async def test_it_stays_where_there_is_no_way_back() -> None:
+    cluster, clock, claim = await applied()
+    proposal = msgspec.structs.replace(
+        claim.proposal, rollback=None, no_rollback_reason="the data is gone"
+    )
+
+    verification = await reverted(msgspec.structs.replace(claim, proposal=proposal), cluster, clock)
+
+    assert not verification.reverted
+    assert "it stays: the data is gone" in verification.reason
+
+
+async def test_status_writes_in_between_are_read_again() -> None:
+    cluster, clock, claim = await applied()
+    cluster.before_patch += [lambda: cluster.touch(TARGET)] * 3
+
+    assert (await reverted(claim, cluster, clock)).reverted
+
+
+@pytest.mark.parametrize("after_all", [False, True], ids=["lost-request", "lost-answer"])
+async def test_a_lost_connection_is_settled_by_reading_again(after_all: bool) -> None:
+    cluster, clock, claim = await applied()
+    cluster.troubles.append(
+        Trouble(method="patch", error=Unavailable("reset"), after_all=after_all)
+    )
+
+    assert (await reverted(claim, cluster, clock)).reverted
+    assert len(cluster.patches) == 2
+
+
+async def test_a_long_outage_is_said() -> None:
+    cluster, clock, claim = await applied()
+    cluster.troubles += [Trouble(method="get", error=Unavailable("no answer")) for _ in range(500)]
+
+    verification = await reverted(claim, cluster, clock)
+
+    assert not verification.reverted
+    assert "could not be taken back: no answer" in verification.reason
+
+
+async def test_a_lost_right_is_said() -> None:
+    cluster, clock, claim = await applied()
+    cluster.troubles.append(Trouble(method="patch", error=Refused("not allowed to patch")))
+
+    assert "not allowed to patch" in (await reverted(claim, cluster, clock)).reason
+
+
+async def test_a_rollout_that_does_not_end_is_said() -> None:
+    cluster, clock, claim = await applied()
+    cluster.rolls_out = False
+
+    verification = await reverted(claim, cluster, clock)
+
+    assert verification.reverted
+    assert "its rollout is not complete after 60 s" in verification.reason

@@ -1,0 +1,164 @@
+"""What one look at a Deployment, its ReplicaSets and pods says."""
+
+import msgspec
+import pytest
+
+from copilot.domain.objects import Deployment, DeploymentStatus, ManagedFields, Pod
+from copilot.remediate.rollout import (
+    Sight,
+    death_of,
+    longest_life_us,
+    missing_for_rollout,
+    patched_us,
+    running_now,
+)
+from tests.builders_objects import (
+    a_deployment,
+    a_pod,
+    a_replica_set,
+    a_status,
+    ago,
+    ago_us,
+    an_oom_killed_pod,
+    running,
+    terminated,
+    waiting,
+)
+
+PATCHED_US = ago_us(60)
+
+
+def sight(
+    *, pods: tuple[Pod, ...] = (), n_old_pods: int = 0, replicas: int = 1, **status: int
+) -> Sight:
+    deployment = a_deployment(replicas=replicas)
+    changed = msgspec.structs.replace(deployment.status, **status)
+    return Sight(
+        fields={},
+        deployment=msgspec.structs.replace(deployment, status=changed),
+        replica_set=a_replica_set(),
+        pods=pods,
+        n_old_pods=n_old_pods,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "missing"),
+    [
+        pytest.param(sight(pods=(a_pod(),)), "", id="complete"),
+        pytest.param(sight(observed_generation=0), "has not begun", id="not-observed-yet"),
+        pytest.param(sight(updated_replicas=0), "0 of 1 pods are updated", id="not-updated"),
+        pytest.param(sight(replicas=2), "0 of 2 new pods can be seen", id="pods-not-seen"),
+        pytest.param(
+            sight(pods=(a_pod(),), n_old_pods=1), "1 old pod not gone", id="an-old-pod-is-left"
+        ),
+        pytest.param(
+            sight(pods=(a_pod(),), available_replicas=0), "0 of 1 new pods are", id="not-available"
+        ),
+    ],
+)
+def test_a_rollout_is_complete_or_says_what_it_waits_for(seen: Sight, missing: str) -> None:
+    found = missing_for_rollout(seen)
+
+    assert (missing in found) if missing else found == ""
+
+
+def test_what_was_broken_before_need_not_become_available() -> None:
+    seen = sight(pods=(a_pod(),), available_replicas=0)
+
+    assert missing_for_rollout(seen, needs_available=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("pod", "says"),
+    [
+        pytest.param(a_pod(created=ago(30)), "", id="a-new-pod-that-runs-lives"),
+        pytest.param(
+            an_oom_killed_pod(killed=ago(20), now_is="running"),
+            "was OOMKilled with exit code 137 after 3 s",
+            id="running-again-does-not-hide-a-kill",
+        ),
+        pytest.param(
+            an_oom_killed_pod(killed=ago(90), now_is="running"),
+            "",
+            id="a-kill-before-the-patch-is-history-of-an-old-pod",
+        ),
+        pytest.param(
+            a_pod(created=ago(30), statuses=[a_status(restart_count=2)]),
+            "was restarted 2 times",
+            id="a-restart-without-a-trace",
+        ),
+        pytest.param(
+            a_pod(created=ago(30), statuses=[a_status(state=waiting("ImagePullBackOff"))]),
+            "waits: ImagePullBackOff",
+            id="an-image-that-does-not-come",
+        ),
+        pytest.param(
+            a_pod(created=ago(30), statuses=[a_status(state=waiting("ContainerCreating"))]),
+            "",
+            id="being-created-is-no-failure",
+        ),
+        pytest.param(
+            a_pod(created=ago(30), phase="Failed", reason="Evicted"), "Evicted", id="evicted"
+        ),
+    ],
+)
+def test_a_death_since_the_patch_is_told(pod: Pod, says: str) -> None:
+    death = death_of(pod, PATCHED_US)
+
+    assert (says in death) if says else death == ""
+
+
+@pytest.mark.parametrize(
+    ("pod", "seconds"),
+    [
+        pytest.param(an_oom_killed_pod(lived_s=6, now_is="running"), 6, id="in-last-state"),
+        pytest.param(an_oom_killed_pod(lived_s=6, now_is="terminated"), 6, id="in-state"),
+        pytest.param(a_pod(), 0, id="one-that-lives-has-not-failed"),
+        pytest.param(
+            a_pod(
+                deleted=ago(5),
+                statuses=[
+                    a_status(
+                        state=terminated(
+                            started=ago(900), finished=ago(5), reason="Error", exit_code=143
+                        )
+                    )
+                ],
+            ),
+            0,
+            id="one-that-was-stopped-has-not-failed",
+        ),
+    ],
+)
+def test_the_longest_life_counts_failures_only(pod: Pod, seconds: int) -> None:
+    assert longest_life_us([a_pod(), pod]) == seconds * 1_000_000
+
+
+def test_the_patch_is_timed_by_the_api_servers_clock() -> None:
+    deployment = a_deployment()
+    ours = ManagedFields(manager="incident-copilot", time=ago(60))
+    other = ManagedFields(manager="kubectl", time=ago(5))
+    metadata = msgspec.structs.replace(deployment.metadata, managed_fields=[ours, other])
+    stamped = msgspec.structs.replace(deployment, metadata=metadata)
+
+    assert patched_us(stamped, "incident-copilot", 0) == ago_us(60)
+    assert patched_us(deployment, "incident-copilot", ago_us(7) + 5) == ago_us(7)
+
+
+def test_running_means_every_container_runs_and_is_ready() -> None:
+    unready = a_pod(suffix="b", statuses=[a_status(state=running(ago(5)), ready=False)])
+
+    assert running_now((a_pod(),)) == {
+        (a_pod().metadata.uid, "app"): f"{a_status().container_id}#0"
+    }
+    assert running_now((a_pod(), unready)) is None
+    assert running_now((a_pod(statuses=[]),)) is None
+
+
+def test_a_status_that_says_nothing_is_not_complete() -> None:
+    bare = Deployment(metadata=a_deployment().metadata, status=DeploymentStatus())
+
+    seen = Sight(fields={}, deployment=bare, replica_set=None, pods=(), n_old_pods=0)
+
+    assert missing_for_rollout(seen) == "the rollout has not begun"

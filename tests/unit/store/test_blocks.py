@@ -1,0 +1,102 @@
+"""Blocks: what is cut, packed and read back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copilot.store.blocks import (
+    MAX_BYTES,
+    MAX_LINES,
+    MAX_SPAN_US,
+    Block,
+    OpenedBlock,
+    cut,
+    encoded,
+    pack_ids,
+    unpack_ids,
+)
+
+ID = st.integers(min_value=0, max_value=2**53)
+LINE = st.tuples(st.integers(min_value=-(2**40), max_value=2**60), ID, ID, st.text(max_size=40))
+
+
+@given(st.lists(LINE, min_size=1, max_size=50))
+def test_a_block_reads_back_as_it_was(lines: list[tuple[int, int, int, str]]) -> None:
+    block = Block(
+        ts_us=[line[0] for line in lines],
+        stream=[line[1] for line in lines],
+        template=[line[2] for line in lines],
+        severity=[9] * len(lines),
+        text=encoded([line[3] for line in lines]),
+    )
+
+    opened = OpenedBlock(block.encode())
+
+    read = [opened.line(n) for n in range(len(opened))]
+    assert [(line.ts_us, line.stream_id) for line in read] == [line[:2] for line in lines]
+    assert [line.text.encode() for line in read] == block.text
+
+
+def a_block(*texts: str) -> OpenedBlock:
+    n = len(texts)
+    block = Block(
+        ts_us=list(range(n)),
+        stream=[i % 2 for i in range(n)],
+        template=[0] * n,
+        severity=[9] * n,
+        text=encoded(list(texts)),
+    )
+    return OpenedBlock(block.encode())
+
+
+def test_words_are_found_within_one_line_and_not_across_two() -> None:
+    block = a_block("out of", "memory", "OUT of Memory")
+
+    found = list(block.containing([b"out", b"memory"], []))
+
+    assert [line.text for line in found] == ["OUT of Memory"]
+
+
+def test_lines_with_an_excluded_word_are_left_out() -> None:
+    found = list(a_block("error one", "error two").containing([b"error"], [b"two"]))
+
+    assert [line.text for line in found] == ["error one"]
+
+
+def test_lines_of_a_stream_are_found() -> None:
+    found = list(a_block("a", "b", "c").of_streams(frozenset({0})))
+
+    assert [(line.number, line.text) for line in found] == [(0, "a"), (2, "c")]
+
+
+def test_a_body_of_a_later_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="version"):
+        OpenedBlock(b"\x02rest")
+
+
+@pytest.mark.parametrize(
+    ("ts_us", "texts", "parts"),
+    [
+        pytest.param([0], [b""], [(0, 1)], id="one empty line is a block"),
+        pytest.param([0] * 3, [b"x"] * 3, [(0, 3)], id="few lines are one block"),
+        pytest.param(
+            [0] * (MAX_LINES + 1),
+            [b""] * (MAX_LINES + 1),
+            [(0, MAX_LINES), (MAX_LINES, MAX_LINES + 1)],
+            id="by lines",
+        ),
+        pytest.param([0, 0], [b"x" * MAX_BYTES, b"y"], [(0, 1), (1, 2)], id="by bytes"),
+        pytest.param([0], [b"x" * (MAX_BYTES + 1)], [(0, 1)], id="a long line stands alone"),
+        pytest.param([0, MAX_SPAN_US, MAX_SPAN_US + 1], [b""] * 3, [(0, 2), (2, 3)], id="by time"),
+        pytest.param([MAX_SPAN_US + 1, 0], [b"", b""], [(0, 1), (1, 2)], id="by time backwards"),
+    ],
+)
+def test_lines_are_cut(ts_us: list[int], texts: list[bytes], parts: list[tuple[int, int]]) -> None:
+    assert list(cut(ts_us, texts)) == parts
+
+
+@given(st.frozensets(ID))
+def test_a_set_of_ids_reads_back(ids: frozenset[int]) -> None:
+    assert unpack_ids(pack_ids(ids)) == ids

@@ -1,0 +1,64 @@
+'use client'
+
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { ConfirmDialog } from '@/components/ui/ConfirmDialog'
+import { meQuery } from '@/lib/api/queries'
+import type { ProposalView, RoomView } from '@/lib/api/types'
+import { changedLines, type DiffRow } from '@/lib/diff'
+import { RISK } from '@/lib/labels'
+
+interface ApproveDialogProps {
+  room: RoomView
+  proposal: ProposalView
+  rows: DiffRow[]
+  isOpen: boolean
+  isBusy: boolean
+  onOpenChange: (isOpen: boolean) => void
+  onApprove: () => void
+}
+
+/** Names the cluster, the object, what changes, the way back and who is recorded. */
+export function ApproveDialog(props: ApproveDialogProps) {
+  const { room, proposal } = props
+  const { data: me } = useQuery(meQuery())
+  const { target } = proposal
+  const changes = changedLines(props.rows)
+  return (
+    <ConfirmDialog
+      isOpen={props.isOpen}
+      onOpenChange={props.onOpenChange}
+      title="Approve this change"
+      confirm="Approve"
+      isBusy={props.isBusy}
+      onConfirm={props.onApprove}
+    >
+      <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-1.5">
+        <Row name="Cluster">{room.incident.cluster}</Row>
+        <Row name="Object">
+          {target.kind} {target.namespace}/{target.name}
+        </Row>
+        <Row name="Changes">
+          {changes.length === 0 ? proposal.title : changes.map((change) => <span key={change} className="block">{change}</span>)}
+        </Row>
+        <Row name="Disruption">{proposal.disruption || 'none expected'}</Row>
+        <Row name="Risk">{RISK[proposal.risk].label}</Row>
+        <Row name="Way back">
+          {proposal.rollback === null
+            ? proposal.no_rollback_reason || 'none'
+            : `by itself, if the signal does not go quiet within ${proposal.window_s} s`}
+        </Row>
+        {me && <Row name="Recorded as">{me.name}</Row>}
+      </dl>
+    </ConfirmDialog>
+  )
+}
+
+function Row({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <>
+      <dt className="text-fg-3">{name}</dt>
+      <dd className="mono text-meta leading-[1.1875rem] break-words text-fg">{children}</dd>
+    </>
+  )
+}

@@ -1,0 +1,112 @@
+'use client'
+
+import { useQuery } from '@tanstack/react-query'
+import { EyeOff } from 'lucide-react'
+import Link from 'next/link'
+import type { ReactNode } from 'react'
+import { CHAOS, PAGES } from '@/components/shell/nav'
+import { useHasChaos } from '@/components/shell/useHasChaos'
+import { Badge } from '@/components/ui/Badge'
+import { Card } from '@/components/ui/Card'
+import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
+import { meQuery, statusQuery } from '@/lib/api/queries'
+import type { StatusView } from '@/lib/api/types'
+import { number } from '@/lib/format'
+import { MODE } from '@/lib/labels'
+import { Appearance } from './Appearance'
+import { SetAsideCard } from './SetAsideCard'
+
+export function SettingsPage() {
+  const query = useQuery(statusQuery())
+  return (
+    <div className="grid items-start gap-3 lg:grid-cols-2">
+      <MorePages />
+      <Card title="This co-pilot">
+        <Loaded query={query} what="the status" skeleton={<RowSkeletons rows={6} height="h-9" />}>
+          {(status) => <About status={status} />}
+        </Loaded>
+      </Card>
+      <Appearance />
+      <Card title="Could not be seen" aside={query.data?.gaps.length}>
+        <Loaded query={query} what="the gaps" skeleton={<RowSkeletons rows={1} />}>
+          {(status) => <Gaps status={status} />}
+        </Loaded>
+      </Card>
+      <SetAsideCard total={query.data?.set_aside} />
+    </div>
+  )
+}
+
+function About({ status }: { status: StatusView }) {
+  const { data: me } = useQuery(meQuery())
+  const mode = MODE[status.mode]
+  return (
+    <dl className="divide-y">
+      <Row name="Cluster">
+        {status.cluster} {status.is_demo && <Badge tone="info">demo cluster</Badge>}
+        <Small>Kubernetes {status.cluster_version || 'version unknown'}, {number(status.nodes)} nodes</Small>
+      </Row>
+      <Row name="Mode">
+        {mode?.label ?? status.mode}
+        {mode && <Small>{mode.detail}</Small>}
+      </Row>
+      <Row name="Language model">
+        {status.model ?? 'None'}
+        {status.model === null && <Small>The detective works without one; nothing leaves this machine.</Small>}
+      </Row>
+      <Row name="Signed in as">{me?.name ?? '…'}</Row>
+      <Row name="Stored">
+        {number(status.lines)} lines, {number(status.events)} events
+      </Row>
+      <Row name="Version">{status.version}</Row>
+    </dl>
+  )
+}
+
+function Row({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="grid grid-cols-[8.5rem_minmax(0,1fr)] px-3 py-2">
+      <dt className="text-fg-3">{name}</dt>
+      <dd className="break-words">{children}</dd>
+    </div>
+  )
+}
+
+function Small({ children }: { children: ReactNode }) {
+  return <span className="block text-meta text-fg-3">{children}</span>
+}
+
+function Gaps({ status }: { status: StatusView }) {
+  if (status.gaps.length === 0) return <Empty title="Everything that is watched can be seen" />
+  return (
+    <ul className="divide-y">
+      {status.gaps.map((gap) => (
+        <li key={gap.what} className="flex gap-2.5 px-3 py-2">
+          <EyeOff className="mt-0.5 size-3.5 shrink-0 text-fg-3" aria-hidden />
+          <p className="min-w-0 break-words">
+            {gap.what}
+            <Small>{gap.reason}</Small>
+          </p>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** What the bar at the foot of a phone has no room for. */
+function MorePages() {
+  const pages = [...PAGES.slice(3), ...(useHasChaos() ? [CHAOS] : [])]
+  return (
+    <nav aria-label="More pages" className="rounded-card border bg-panel md:hidden">
+      <ul className="divide-y">
+        {pages.map((page) => (
+          <li key={page.href}>
+            <Link href={page.href} className="flex h-12 items-center gap-3 px-3 font-medium">
+              <page.icon className="size-4 text-fg-3" aria-hidden /> {page.title}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  )
+}

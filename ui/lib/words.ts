@@ -1,0 +1,36 @@
+const OPERATOR = /^(ns|namespace|app|level|since|until|kind):/i
+
+/** The words and phrases of a question that can be marked in what was found. */
+export function wordsOf(q: string): string[] {
+  const phrases = [...q.matchAll(/(?<!-)"([^"]+)"/g)].flatMap((match) => match[1] ?? [])
+  const words = q
+    .replaceAll(/-?"[^"]*"?/g, ' ')
+    .split(/\s+/)
+    .filter((word) => word.length > 1 && !word.startsWith('-') && !OPERATOR.test(word))
+  return [...phrases, ...words]
+}
+
+export interface LitPart {
+  text: string
+  isLit: boolean
+}
+
+/** The text cut where a word begins and ends, whatever its case. */
+export function lit(text: string, words: string[]): LitPart[] {
+  if (words.length === 0) return [{ text, isLit: false }]
+  const longestFirst = words.toSorted((a, b) => b.length - a.length)
+  const pattern = new RegExp(`(${longestFirst.map(quoted).join('|')})`, 'gi')
+  return text
+    .split(pattern)
+    .map((part, index) => ({ text: part, isLit: index % 2 === 1 }))
+    .filter((part) => part.text !== '')
+}
+
+function quoted(word: string): string {
+  return word.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+}
+
+/** Markdown without the heading it opens with, where the title stands above it already. */
+export function withoutTitle(markdown: string): string {
+  return markdown.replace(/^\s*# [^\n]*\n/, '')
+}
