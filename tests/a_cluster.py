@@ -111,7 +111,7 @@ async def _own_namespace(kubeconfig: Path, *, is_real: bool) -> AsyncIterator[Pl
 
 @asynccontextmanager
 async def _demo(folder: Path) -> AsyncIterator[Path]:
-    from copilot.demo import kubeconfig, serve_demo
+    from copilot.demo.cluster import kubeconfig, serve_demo
 
     path, ready = folder / "demo-kubeconfig", asyncio.Event()
 
@@ -125,8 +125,6 @@ async def _demo(folder: Path) -> AsyncIterator[Path]:
             port=0,
             clock=RealClock(),
             token="demo-token",
-            ingest_url="http://127.0.0.1:1",
-            ingest_token="",
             on_ready=on_ready,
         )
     )

@@ -79,6 +79,8 @@ class ScriptedApi:
         self.bodies: list[bytes] = []
         self.port = 0
         self._changed = asyncio.Event()
+        self._lists: dict[object, tuple[int, list[Json]]] = {}
+        self._failing_pages: dict[str, Answer] = {}
         self._runner: web.AppRunner | None = None
         self._open: dict[int, web.Request] = {}
 
@@ -100,6 +102,10 @@ class ScriptedApi:
         self.version += 1
         self.forgotten = self.version
         self._wake()
+
+    def fail_page(self, number: int, answer: Answer) -> None:
+        """The first list breaks off with this answer."""
+        self._failing_pages[f"next-{number - 2}"] = answer
 
     def resource_versions(self) -> dict[str, str]:
         return {uid: str(_meta(pod)["resourceVersion"]) for uid, pod in self.pods.items()}
@@ -166,15 +172,16 @@ class ScriptedApi:
     async def _list(self, request: web.Request) -> web.StreamResponse:
         if self.lists:
             return await self._give(request, self.lists.popleft())
-        start = int(request.query.get("continue", "0"))
-        items = [
-            {k: v for k, v in pod.items() if k == "metadata" or k == "spec"}
-            for pod in list(self.pods.values())[start : start + self.page_size]
-        ]
-        more = start + self.page_size < len(self.pods)
-        metadata: Json = {"resourceVersion": str(self.version)}
-        if more:
-            metadata["continue"] = str(start + self.page_size)
+        token = request.query.get("continue", "")
+        if token in self._failing_pages:
+            return await self._give(request, self._failing_pages.pop(token))
+        # As with etcd, all pages show the moment of the first.
+        version, pods = self._lists[token] if token else (self.version, list(self.pods.values()))
+        items = [{k: pod[k] for k in ("metadata", "spec")} for pod in pods[: self.page_size]]
+        metadata: Json = {"resourceVersion": str(version)}
+        if rest := pods[self.page_size :]:
+            metadata["continue"] = f"next-{len(self._lists)}"
+            self._lists[metadata["continue"]] = (version, rest)
         return web.json_response({"kind": "PodList", "metadata": metadata, "items": items})
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
@@ -191,11 +198,19 @@ class ScriptedApi:
             changed = self._changed
             news = [(v, event) for v, event in self.history if v > seen]
             body = b"".join(json.dumps(event).encode() + b"\n" for _, event in news)
-            if body:
-                await response.write(body)
+            if body and not await _written(response, body):
+                break
             seen = max([seen, *(v for v, _ in news)])
             await changed.wait()
         return response
+
+
+async def _written(response: web.StreamResponse, body: bytes) -> bool:
+    try:
+        await response.write(body)
+    except ConnectionError:
+        return False
+    return True
 
 
 def watch_fixture(name: str) -> bytes:

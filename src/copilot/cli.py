@@ -167,7 +167,11 @@ async def _up(settings: Settings, *, demo: bool, open_page: bool) -> None:
         )
         try:
             async with wired(
-                settings, agent_token=tokens.agent, needs_cluster=True, link_base=url
+                settings,
+                roles=ROLES,
+                agent_token=tokens.agent,
+                needs_cluster=True,
+                link_base=url,
             ) as parts:
                 running = compose(ROLES, parts, doorkeeper, settings)
 
@@ -239,7 +243,11 @@ async def _serve(settings: Settings, role: str) -> None:
         tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
     )
     async with wired(
-        settings, agent_token=tokens.agent, needs_cluster=role in ACTING_ROLES, link_base=url
+        settings,
+        roles=(role,),
+        agent_token=tokens.agent,
+        needs_cluster=role in ACTING_ROLES,
+        link_base=url,
     ) as parts:
         running = compose([role], parts, doorkeeper, settings)
         await run(running, bound, lambda: typer.echo(f"{role} listens on {url}"))

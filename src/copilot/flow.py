@@ -24,7 +24,7 @@ from copilot.detect.rules.error_burst import WINDOW_US
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.case import Case
 from copilot.domain.change import ObjectVersion
-from copilot.domain.errors import Conflict, Invalid, NotFound, Refused
+from copilot.domain.errors import BadInput, Conflict, NotFound, Refused
 from copilot.domain.event import Batch, Severity, TemplateActivity
 from copilot.domain.hypothesis import Findings, Hypothesis
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status, TimelineEntry
@@ -59,6 +59,7 @@ from copilot.ports import (
 )
 from copilot.remediate.apply import applied_of, apply
 from copilot.remediate.revert import revert
+from copilot.remediate.rollout import longest_life_us
 from copilot.remediate.verify import verify
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,8 @@ SETTLE_US = 60_000_000
 SECOND_LOOK_US = 4_000_000
 """Metrics and logs come in a little after the kill: look once more then."""
 LEASE_US = 15_000_000
+HISTORY_US = 3_600_000_000
+"""How long before an incident its pods still count as having failed in it."""
 POD_RULES = (Rule.OOM_KILLED, Rule.CRASH_LOOP, Rule.IMAGE_PULL, Rule.UNSCHEDULABLE, Rule.NOT_READY)
 
 
@@ -86,6 +89,15 @@ class _Sight:
     told_us: dict[str, int] = field(default_factory=dict)
     """By fingerprint: when an alert was last written."""
     quiet_since_us: dict[IncidentId, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watch:
+    """What verification watches for."""
+
+    check: Check
+    ttf_us: int
+    """The longest life a container had before it failed, in microseconds."""
 
 
 class Flow:
@@ -418,6 +430,8 @@ class Flow:
                 updated_us=now_us,
             )
         )
+        if before is None:
+            await self._tell_changes(tx, case)
         top = _top(findings)
         if top is not None and (before is None or _verdict(_top(before[0])) != _verdict(top)):
             await self._journal.tell(
@@ -440,6 +454,22 @@ class Flow:
                 detail=matches[0].reason,
             )
         await self._journal.moved(tx, "findings.updated", incident_id, now_us)
+
+    async def _tell_changes(self, tx: Session, case: Case) -> None:
+        """What changed in the failing workload before or while it failed."""
+        for change in case.changes:
+            if change.object.key == case.incident.workload.key:
+                cited = case.cited_as.get(f"change:{change.object.uid}@{change.ts_us}")
+                await self._journal.tell(
+                    tx,
+                    case.incident.id,
+                    EntryKind.CHANGE,
+                    f"{change.object.name}: {change.title}",
+                    at_us=self._clock.now_us(),
+                    happened_us=change.ts_us,
+                    actor=change.actor or "unknown",
+                    evidence=(cited,) if cited else (),
+                )
 
     async def _keep_proposals(
         self,
@@ -697,7 +727,7 @@ class Flow:
             claim = await tx.remediation.claim(
                 proposal_id, owner=self._owner, now_us=self._clock.now_us(), lease_us=LEASE_US
             )
-            case_rules = await self._checks(tx, claim.proposal.incident_id)
+            watch = await self._watch_of(tx, claim.proposal.incident_id)
         async with self._held(claim):
             if claim.state is ActionState.CLAIMED:
                 applied_claim = await self._apply(claim)
@@ -705,33 +735,41 @@ class Flow:
                     return None
                 claim = applied_claim
             if claim.state is ActionState.APPLIED:
-                verification = await self._verify(claim, case_rules)
+                verification = await self._verify(claim, watch)
                 if verification.held:
                     await self._learn(claim, verification)
                     return verification
                 claim = await self._start_revert(claim, verification)
             return await self._revert(claim)
 
-    async def _checks(self, tx: Session, incident_id: IncidentId) -> tuple[Check, int]:
-        """What verification watches: every rule on pods, and the longest earlier life in us."""
+    async def _watch_of(self, tx: Session, incident_id: IncidentId) -> _Watch:
+        """What verification watches for: every rule on pods, and the one that opened it."""
         incident = await tx.incidents.get(incident_id)
         versions = await tx.objects.find(
             incident.cluster,
             Kind.POD,
             incident.namespace,
-            deleted_since_us=incident.first_signal_us - 3_600_000_000,
+            deleted_since_us=incident.first_signal_us - HISTORY_US,
         )
-        lives = [0]
-        for version in versions:
-            pod = _pod(version)
-            if (await self._workload(tx, pod)).key == incident.workload.key:
-                lives.extend(_lives_us(pod))
-        rules = [self._rules[rule] for rule in POD_RULES]
+        pods = [
+            pod
+            for pod in map(_pod, versions)
+            if (await self._workload(tx, pod)).key == incident.workload.key
+        ]
+        fired = {alert.rule for alert in await tx.incidents.alerts(incident_id)}
+        watched = [self._rules[rule] for rule in (*POD_RULES, *(fired & {Rule.ERROR_BURST}))]
+        return _Watch(
+            check=lambda seen: [alert for rule in watched for alert in rule(seen)],
+            ttf_us=longest_life_us(pods),
+        )
 
-        def check(seen: Seen) -> list[Alert]:
-            return [alert for rule in rules for alert in rule(seen)]
-
-        return check, max(lives)
+    async def _with_activity(self, seen: Seen) -> Seen:
+        """What the pods that are looked at have logged of late."""
+        names = {pod.metadata.name for pod in seen.pods}
+        async with self._store.view() as view:
+            activity = await self._activity(view)
+        own = tuple(one for one in activity if one.stream.pod in names)
+        return msgspec.structs.replace(seen, activity=own)
 
     @asynccontextmanager
     async def _held(self, claim: Claim) -> AsyncIterator[None]:
@@ -759,7 +797,7 @@ class Flow:
         """The claim after the patch is in, None where the object is not any more as approved."""
         try:
             applied = await apply(claim, self._live, self._clock)
-        except (Conflict, Refused, NotFound, Invalid) as refusal:
+        except (BadInput, Conflict, Refused, NotFound) as refusal:
             await self._give_up(claim, refusal.message)
             return None
         return await self._record_applied(claim, applied)
@@ -792,31 +830,30 @@ class Flow:
             await self._journal.moved(tx, "proposal.updated", proposal.incident_id, now_us)
         return recorded
 
-    async def _verify(self, claim: Claim, checks: tuple[Check, int]) -> Verification:
-        check, ttf_us = checks
+    async def _verify(self, claim: Claim, watch: _Watch) -> Verification:
         return await verify(
             claim,
             applied_of(claim),
-            check=check,
+            check=watch.check,
             cluster=self._live,
             clock=self._clock,
             cluster_name=self._journal.cluster,
-            ttf_us=ttf_us,
+            ttf_us=watch.ttf_us,
             progress=self._progress(claim),
+            enrich=self._with_activity,
         )
 
     def _progress(self, claim: Claim) -> Callable[[str], Awaitable[None]]:
-        """Tells the timeline how it goes on."""
+        """Tells the screens how it goes on; the timeline keeps only what came of it."""
 
         async def tell(text: str) -> None:
             async with self._store.transaction() as tx:
-                await self._journal.tell(
-                    tx,
-                    claim.proposal.incident_id,
-                    EntryKind.ACTION,
-                    text,
-                    at_us=self._clock.now_us(),
-                    actor="agent-remediator",
+                await tx.feed.append(
+                    cluster=self._journal.cluster,
+                    ts_us=self._clock.now_us(),
+                    kind="action.progress",
+                    incident_id=claim.proposal.incident_id,
+                    detail=text,
                 )
 
         return tell
@@ -1004,12 +1041,3 @@ def _verdict(top: Hypothesis | None) -> tuple[str, str] | None:
 
 def _by_number(evidence_id: str) -> int:
     return int(evidence_id[1:])
-
-
-def _lives_us(pod: Pod) -> Iterable[int]:
-    """How long each ended container of the pod had run, in microseconds."""
-    for status in pod.status.container_statuses or ():
-        for state in (status.state, status.last_state):
-            ended = state.terminated if state else None
-            if ended and ended.started_at and ended.finished_at:
-                yield round((ended.finished_at - ended.started_at).total_seconds() * 1_000_000)

@@ -380,7 +380,8 @@ class Incidents(Protocol):
 class Remediation(Protocol):
     async def add(self, proposal: Proposal) -> Proposal:
         """With its id. One with the same incident and digest that is still proposed is given back
-        instead; other still proposed ones for the same incident and target are superseded."""
+        instead; still proposed ones for the same incident, target and kind of action are
+        superseded. Other kinds are alternatives and stay."""
         ...
 
     async def get(self, proposal_id: ProposalId) -> Proposal:

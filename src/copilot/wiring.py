@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,7 @@ class Parts:
 async def wired(
     settings: Settings,
     *,
+    roles: Collection[str],
     agent_token: str,
     needs_cluster: bool,
     clock: Clock | None = None,
@@ -82,7 +83,9 @@ async def wired(
             model=model,
             notifiers=notifiers,
         )
-        agents = RemoteAgents(urls=_agent_urls(settings), token=agent_token, local=local)
+        agents = RemoteAgents(
+            urls=_agents_elsewhere(settings, roles), token=agent_token, local=local
+        )
         stack.push_async_callback(agents.close)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         flow = Flow(
@@ -157,14 +160,16 @@ def _notifiers(settings: Settings) -> dict[Channel, Notifier]:
     return found
 
 
-def _agent_urls(settings: Settings) -> dict[str, str]:
-    return {
+def _agents_elsewhere(settings: Settings, roles: Collection[str]) -> dict[str, str]:
+    """Where to ask the agents that this process does not play itself."""
+    urls = {
         "context": settings.context_url,
         "detective": settings.detective_url,
         "runbook": settings.runbook_url,
         "remediator": settings.remediator_url,
         "reporter": settings.reporter_url,
     }
+    return {agent: url for agent, url in urls.items() if f"agent-{agent}" not in roles}
 
 
 def runbook_folder() -> Path:

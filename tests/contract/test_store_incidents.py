@@ -21,12 +21,14 @@ from copilot.domain.proposal import (
     Proposal,
     ProposalId,
     ProposalStatus,
+    RollBack,
     Verification,
 )
 from copilot.domain.runbook import RunbookId, RunbookMatch
 from copilot.ports import Claim
 from copilot.store import SqlStore
 from tests.builders_store import (
+    DEPLOYMENT,
     NOW_US,
     SECOND_US,
     STORES,
@@ -249,7 +251,7 @@ async def test_the_same_proposal_again_is_the_one_there_is(store: SqlStore) -> N
         assert await tx.remediation.add(a_proposal()) == first
 
 
-async def test_a_new_proposal_supersedes_open_ones_for_the_same_target_only(
+async def test_a_new_proposal_supersedes_open_ones_of_its_kind_for_its_target(
     store: SqlStore,
 ) -> None:
     elsewhere = ObjectRef(kind="Deployment", namespace="demo", name="other")
@@ -257,12 +259,29 @@ async def test_a_new_proposal_supersedes_open_ones_for_the_same_target_only(
     async with store.transaction() as tx:
         old = await tx.remediation.add(a_proposal(limit="48Mi"))
         other = await tx.remediation.add(a_proposal(limit="50Mi", target=elsewhere))
-        await tx.remediation.add(a_proposal(limit="1Gi", status=ProposalStatus.REFUSED))
-        assert (await tx.remediation.get(old.id)).status is ProposalStatus.PROPOSED
         await tx.remediation.add(a_proposal(limit="64Mi"))
 
         assert (await tx.remediation.get(old.id)).status is ProposalStatus.SUPERSEDED
         assert (await tx.remediation.get(other.id)).status is ProposalStatus.PROPOSED
+
+
+async def test_alternatives_for_the_same_target_stay_and_adding_all_again_changes_nothing(
+    store: SqlStore,
+) -> None:
+    memory = a_proposal()
+    way_back = msgspec.structs.replace(
+        memory,
+        action=RollBack(target=DEPLOYMENT, to_revision=1, replica_set="rs-1"),
+        digest="b" * 64,
+    )
+    refused = a_proposal(limit="1Gi", status=ProposalStatus.REFUSED)
+
+    async with store.transaction() as tx:
+        for _ in range(2):
+            added = [await tx.remediation.add(p) for p in (memory, way_back, refused)]
+
+        assert await tx.remediation.of_incident(IncidentId(1)) == tuple(added)
+    assert [p.status for p in added] == ["proposed", "proposed", "refused"]
 
 
 async def test_an_approval_of_the_right_digest_is_kept_and_moves_the_proposal(

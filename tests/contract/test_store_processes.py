@@ -180,7 +180,7 @@ async def main(work: str, folder: str, *given: str) -> None:
     store = await open_store(Path(folder) / "store.db", clock=FixedClock(NOW_US))
     migrated = await store.migrate()
     if work == "migrate":
-        print(*migrated)
+        say(*migrated)
     elif work == "add":
         await add_for_ever(store)
     else:
@@ -190,11 +190,16 @@ async def main(work: str, folder: str, *given: str) -> None:
     await store.close()
 
 
+def say(*words: object) -> None:
+    sys.stdout.write("".join(f"{word}\n" for word in words))
+    sys.stdout.flush()
+
+
 async def add_for_ever(store: SqlStore) -> None:
     for n in range(1_000_000):
         async with store.transaction() as tx:
             await tx.telemetry.add(the_batch(n))
-        print(n, flush=True)
+        say(n)
 
 
 async def take_jobs(store: SqlStore, owner: str) -> None:
@@ -203,7 +208,7 @@ async def take_jobs(store: SqlStore, owner: str) -> None:
             job = await tx.jobs.take("leg2", owner=owner, now_us=NOW_US, lease_us=SECOND_US)
         if job is None:
             return
-        print(job.payload)
+        say(job.payload)
 
 
 async def claim(store: SqlStore, owner: str) -> None:
@@ -215,7 +220,7 @@ async def claim(store: SqlStore, owner: str) -> None:
                 )
         except Conflict:
             continue
-        print(n)
+        say(n)
 
 
 async def open_all(store: SqlStore, owner: str) -> None:
@@ -225,7 +230,7 @@ async def open_all(store: SqlStore, owner: str) -> None:
                 await tx.incidents.open(a_new_incident(f"k{n}"))
         except Conflict:
             continue
-        print(f"k{n}")
+        say(f"k{n}")
 
 
 async def tell(store: SqlStore, owner: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.e2e.copilot_process import Copilot, up_with_demo
+from tests.e2e.copilot_process import Copilot, a_process_a_role, up_with_demo
 
 FLAGS = [
     "--no-sandbox",
@@ -22,9 +22,16 @@ FLAGS = [
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 
+STARTS = {"one process": up_with_demo, "a process a role": a_process_a_role}
+
+
 @pytest.fixture(scope="module")
-def copilot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copilot]:
-    with up_with_demo(tmp_path_factory.mktemp("up")) as running:
+def copilot(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Copilot]:
+    """In one process; in a process a role as well where a module asks for both."""
+    starting = STARTS[getattr(request, "param", "one process")]
+    with starting(tmp_path_factory.mktemp("copilot")) as running:
         yield running
 
 

@@ -176,6 +176,12 @@ def open_incident(client: httpx.Client, after: int = 0) -> dict[str, Any] | None
     return newer[0] if newer else None
 
 
+def open_incident_of(client: httpx.Client, app: str) -> dict[str, Any] | None:
+    """The open incident of a workload of this name."""
+    rows = client.get("/api/incidents", params={"status": _OPEN}).raise_for_status().json()["rows"]
+    return next((row["incident"] for row in rows if row["incident"]["app"] == app), None)
+
+
 _OPEN = ["open", "investigating", "awaiting_approval", "remediating"]
 
 
@@ -191,3 +197,55 @@ def proposed(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
             found: dict[str, Any] = proposal
             return found
     return None
+
+
+def approve(client: httpx.Client, proposal: dict[str, Any]) -> httpx.Response:
+    """A person's yes to exactly what they saw."""
+    return client.post(
+        f"/api/proposals/{proposal['id']}/approve", json={"digest": proposal["digest"]}
+    )
+
+
+def resolved(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
+    """The room of an incident that has ended."""
+    seen = room(client, incident_id)
+    return seen if seen["incident"]["status"] == "resolved" else None
+
+
+def audited(client: httpx.Client, incident_id: int) -> list[str]:
+    """What was done about an incident, oldest first."""
+    rows, after = [], 0
+    while after is not None:
+        query: dict[str, str | int] = {"chain": f"incident-{incident_id}", "after": after}
+        page = client.get("/api/audit", params=query).raise_for_status().json()
+        rows += page["rows"]
+        after = page["next_after"]
+    return [row["action"] for row in sorted(rows, key=lambda row: int(row["seq"]))]
+
+
+AGENTS = ("context", "detective", "runbook", "remediator", "reporter")
+
+
+@contextmanager
+def a_process_a_role(folder: Path, **env: str) -> Iterator[Copilot]:
+    """`incident-copilot serve ROLE` for every role, and the demo cluster, each on its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "data"
+    ports = {role: free_port() for role in ("gateway", "ingestion", "watcher", *AGENTS)}
+    urls = {f"COPILOT_{name.upper()}_URL": f"http://127.0.0.1:{ports[name]}" for name in AGENTS}
+    tokens = {"COPILOT_SENDER_TOKEN": "sender-of-the-test"}
+    settings = environment(data, COPILOT_CLUSTER="demo", **urls, **tokens, **env)
+    copilot = Copilot(url=f"http://127.0.0.1:{ports['gateway']}", data=data)
+    ingestion = f"http://127.0.0.1:{ports['ingestion']}"
+    with demo_cluster(folder, data, ingestion, tokens["COPILOT_SENDER_TOKEN"]) as kubeconfig:
+        try:
+            for name, port in ports.items():
+                role = f"agent-{name}" if name in AGENTS else name
+                args = ("serve", role, "--port", str(port), "--kubeconfig", str(kubeconfig))
+                copilot.processes.append(start(*args, env=settings, log=folder / f"{role}.log"))
+            for process, name in zip(copilot.processes, ports, strict=True):
+                role = f"agent-{name}" if name in AGENTS else name
+                address_in(folder / f"{role}.log", process)
+            yield copilot
+        finally:
+            copilot.stop()

@@ -9,8 +9,6 @@ from datetime import datetime
 import msgspec
 import pytest
 import structlog
-from tests.builders_kube import watch_fixture
-from tests.builders_objects import a_pod, a_status, ago, an_oom_killed_pod, terminated, waiting
 
 from copilot.domain.attributes import MEMORY_WORKING_SET
 from copilot.domain.change import ObjectVersion
@@ -19,6 +17,8 @@ from copilot.domain.event import Batch, Point, Stream
 from copilot.domain.objects import ObjectRef, Pod, epoch_us
 from copilot.ports import ClusterInfo, Delta, Kind
 from copilot.roles.watcher import LOGS_AT_ONCE, Watcher, failed_runs
+from tests.builders_kube import watch_fixture
+from tests.builders_objects import a_pod, a_status, ago, an_oom_killed_pod, terminated, waiting
 
 LOG = ("2026-11-23T07:59:39.5Z cache grew to 28 MiB", "2026-11-23T07:59:40Z cache grew to 30 MiB")
 

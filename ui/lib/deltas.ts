@@ -1,6 +1,6 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query'
 import { api, unwrap } from './api/client'
-import { roomQuery } from './api/queries'
+import { progressQuery, roomQuery } from './api/queries'
 import type { FeedMessage, RoomView, TimelineEntry } from './api/types'
 
 /** What a message of the feed makes stale; the timeline is merged instead of fetched again. */
@@ -17,6 +17,8 @@ export function staleKeys(message: FeedMessage): QueryKey[] {
       return [['cluster'], ['chaos']]
     case 'change.added':
       return [['changes'], ['chaos']]
+    case 'action.progress':
+      return []
     default:
       return room
   }
@@ -41,6 +43,9 @@ export function applyTo(client: QueryClient): (message: FeedMessage) => void {
 
   return (message) => {
     const { incident_id: id } = message
+    if (message.kind === 'action.progress' && id !== null) {
+      client.setQueryData(progressQuery(id).queryKey, message.detail)
+    }
     if (message.kind === 'timeline.added' && id !== null) {
       soon(['timeline', id], ROOM_MS, () => fetchTimeline(client, id))
       return

@@ -40,14 +40,26 @@ export function diffRows(unified: string): DiffRow[] {
   return rows
 }
 
-/** `memory: 32Mi → 64Mi` for each line that was replaced by one other; for the question before approval. */
+/** `limits.memory: 32Mi → 64Mi` for each line that was replaced by one other, to be asked about. */
 export function changedLines(rows: DiffRow[]): string[] {
   return pairs(rows).map(([removed, added]) => {
     const [before, after] = [text(removed).trim(), text(added).trim()]
     const key = /^([\w.-]+:\s*)/.exec(before)?.[1]
     const isSameKey = key !== undefined && after.startsWith(key)
-    return `${before} → ${isSameKey ? after.slice(key.length) : after}`
+    return `${parentKey(rows, removed)}${before} → ${isSameKey ? after.slice(key.length) : after}`
   })
+}
+
+/** The YAML key that a line stands under, with a dot; empty where the diff does not show it. */
+function parentKey(rows: DiffRow[], row: DiffRow): string {
+  const above = rows.slice(0, rows.indexOf(row)).toReversed()
+  const parent = above.find((each) => each.kind !== 'hunk' && indent(each) < indent(row))
+  const key = parent && /^([\w-]+):\s*$/.exec(text(parent).trim())?.[1]
+  return key ? `${key}.` : ''
+}
+
+function indent(row: DiffRow): number {
+  return text(row).search(/\S/)
 }
 
 export function text(row: DiffRow): string {

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from copilot.agents.evidence import telling_pods, with_evidence
+from copilot.agents.evidence import speaking_pods, telling_pods, with_evidence
 from copilot.agents.similar import ranked, usual_cause
 from copilot.causes import failures
 from copilot.causes.wording import clock
@@ -20,7 +20,7 @@ from copilot.domain.alert import Rule
 from copilot.domain.case import Case, FailedAttempt
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import NotFound
-from copilot.domain.event import LogLine, Series, Severity
+from copilot.domain.event import LineAddress, LogLine, Series, Severity
 from copilot.domain.evidence import Gap
 from copilot.domain.incident import Incident, IncidentId
 from copilot.domain.memory import SimilarIncident
@@ -53,6 +53,7 @@ MOST_LINES = 200
 MOST_CHANGES = 200
 LINES_A_LOOK = 60
 LOOKS_A_POD = 4
+MOST_ERRORS = 5
 
 T = TypeVar("T", Deployment, Pod, Node, Service)
 
@@ -68,17 +69,18 @@ async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Cas
     """
     incident = await view.incidents.get(incident_id)
     bare = await _objects(view, incident, now_us)
+    active = await view.telemetry.activity(
+        min_severity=Severity.ERROR,
+        window_us=ACTIVITY_US,
+        now_us=now_us,
+        namespace=incident.namespace,
+        app=incident.app,
+    )
+    bare = msgspec.structs.replace(bare, templates=active)
     observed = msgspec.structs.replace(
         bare,
         events=await _events(view, bare),
         lines=await _lines(view, bare, now_us),
-        templates=await view.telemetry.activity(
-            min_severity=Severity.ERROR,
-            window_us=ACTIVITY_US,
-            now_us=now_us,
-            namespace=incident.namespace,
-            app=incident.app,
-        ),
         memory=await _memory(view, bare, now_us),
         changes=await view.objects.changes(
             incident.cluster,
@@ -279,11 +281,9 @@ async def _events(view: Session, case: Case) -> tuple[KubeEvent, ...]:
 
 async def _lines(view: Session, case: Case, now_us: int) -> tuple[LogLine, ...]:
     """Of the failing containers: around the first signal, before each end, and from the start of
-    what is up but not well."""
+    what is up but not well; and the last line of each error that is seen lately."""
     found: dict[str, LogLine] = {}
-    for pod in telling_pods(case):
-        if not failures.is_failing(case, pod):
-            continue
+    for pod in speaking_pods(case):
         failing = {"", *failures.failing_containers(pod)}
         for since, until in _windows(case, pod, now_us):
             lines = await view.telemetry.lines_of(
@@ -294,8 +294,22 @@ async def _lines(view: Session, case: Case, now_us: int) -> tuple[LogLine, ...]:
                 limit=LINES_A_LOOK,
             )
             found |= {line.address: line for line in lines if line.container in failing}
+    for template in case.templates[:MOST_ERRORS]:
+        found |= {line.address: line for line in await _line_at(view, template.last_address)}
     ordered = sorted(found.values(), key=lambda line: (line.ts_us, _place(line.address)))
     return tuple(ordered[-MOST_LINES:])
+
+
+async def _line_at(view: Session, address: str) -> tuple[LogLine, ...]:
+    place = _place(address)
+    if len(place) != 2:
+        return ()
+    try:
+        return await view.telemetry.lines_at(
+            LineAddress(segment=place[0], line=place[1]), before=0, after=0
+        )
+    except NotFound:  # dropped with its segment
+        return ()
 
 
 def _windows(case: Case, pod: Pod, now_us: int) -> list[tuple[int, int]]:

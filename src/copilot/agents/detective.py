@@ -159,10 +159,9 @@ def _likely(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
     top = hypotheses[0]
     cites = tuple(dict.fromkeys(e for s in top.supporting for e in s.evidence))
     if top.verdict is Verdict.INCONCLUSIVE:
-        maybe = "" if top.cause is Cause.UNKNOWN else f"; perhaps: {top.title}"
-        return (
-            Statement(text=f"The cause is not decided{maybe}. {top.next_check}", evidence=cites),
-        )
+        is_open = top.cause is Cause.UNKNOWN
+        state = "is not known" if is_open else f"is not decided; perhaps: {top.title}"
+        return (Statement(text=f"The cause {state}. Next: {top.next_check}", evidence=cites),)
     sure = "The cause" if top.confidence >= SURE else "The likely cause"
     word = sure if top.confidence >= LIKELY else "A possible cause"
     return (Statement(text=f"{word} ({top.confidence:.0%}): {top.title}.", evidence=cites),)

@@ -105,7 +105,7 @@ def _decisive(case: Case) -> Iterator[Evidence]:
     yield from (_of_pod(case, pod) for pod in pods)
     yield from (_of_change(case, change) for change in _telling_changes(case))
     yield from _of_memory(case, pods)
-    yield from (_of_line(line) for line in _telling_lines(case, pods))
+    yield from (_of_line(line) for line in _telling_lines(case))
     yield from (_of_event(event) for event in _telling_events(case, pods))
     yield from (_of_revision(owned) for owned in _telling_revisions(case))
     yield from (_of_node(node) for node in _telling_nodes(case, pods))
@@ -147,7 +147,7 @@ def _fine_before(case: Case) -> tuple[Pod, ...]:
         for pod in case.pods
         if (owner := failures.replica_set_of(case, pod))
         and owner.metadata.uid != newest
-        and not failures.is_failing(case, pod)
+        and failures.was_fine(case, pod)
     ]
     recent = any(r.at_us >= failures.began_us(case) - JUST_BEFORE_US for r in rollouts(case))
     return (min(fine, key=failures.restarts_of),) if fine and recent else ()
@@ -169,7 +169,7 @@ def _state_of(case: Case, pod: Pod) -> str:
     """With the moment, so that each kill is evidence of its own."""
     ended = failures.endings_of(pod)
     if not ended:
-        is_fine = not failures.is_failing(case, pod)
+        is_fine = failures.was_fine(case, pod)
         return "ran without failing" if is_fine else failures.state_words(pod)
     last = max(ended, key=lambda e: e.finished_us)
     limit = failures.limit_of(pod.spec, last.container)
@@ -334,12 +334,19 @@ def _of_series(series: Series, title: str, limit: int | None) -> Evidence:
 # ------------------------------------------------------------------ lines and events
 
 
-def _telling_lines(case: Case, pods: Iterable[Pod]) -> list[LogLine]:
+def speaking_pods(case: Case) -> tuple[Pod, ...]:
+    """Whose log to read: those that fail; where all look well, those that are there."""
+    failing = [p for p in telling_pods(case) if failures.is_failing(case, p)]
+    there = [p for p in case.pods if not failures.is_gone(p)]
+    return tuple(failing or there[-MOST_PODS:])
+
+
+def _telling_lines(case: Case) -> list[LogLine]:
     """The last words before an end, new errors, and where a program that is up listens."""
-    failing = [p for p in pods if failures.is_failing(case, p)]
-    words = next((w for p in failing if (w := _last_words(case, p))), [])
+    pods = speaking_pods(case)
+    names = {p.metadata.name for p in pods}
+    words = next((w for p in pods if (w := _last_words(case, p))), [])
     fresh = {t.last_address for t in case.templates if t.severity >= Severity.ERROR}
-    names = {p.metadata.name for p in failing}
     errors = [
         line
         for line in case.lines

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 import msgspec
 
-from copilot.agents.citations import LONGEST, checked, clamped
+from copilot.agents.citations import checked, clamped
 from copilot.causes.wording import one_line
 from copilot.domain.case import Case
 from copilot.domain.errors import Unavailable
@@ -32,6 +32,7 @@ BYTES_A_TOKEN = 3
 ROOM_TO_ANSWER = 1_200
 MOST_BODY = 3_000
 """Bytes of one piece of evidence or spec; about a thousand tokens."""
+MOST_TITLES = 30
 MOST_ADDED = 4
 MOST_SENTENCES = 6
 LEAST_SUMMARY = 2
@@ -188,24 +189,24 @@ def _system() -> str:
 def contract() -> dict[str, object]:
     """The JSON schema of one turn; every property is required, as strict servers want it."""
     sentence = _object(
-        text={"type": "string", "maxLength": LONGEST},
-        evidence={"type": "array", "items": {"type": "string", "maxLength": 8}, "maxItems": 8},
+        text={"type": "string"},
+        evidence={"type": "array", "items": {"type": "string"}, "maxItems": 8},
     )
     sentences = {"type": "array", "items": sentence, "maxItems": MOST_SENTENCES}
     claim = _object(
         move={"type": "string", "enum": [m.value for m in Move]},
         cause={"type": "string", "enum": [c.value for c in Cause]},
-        title={"type": "string", "maxLength": 160},
+        title={"type": "string"},
         confidence={"type": "number", "minimum": 0, "maximum": 1},
         supporting=sentences,
         against=sentences,
-        next_check={"type": "string", "maxLength": 200},
+        next_check={"type": "string"},
     )
     claims = {"type": "array", "items": claim, "maxItems": MOST_ADDED}
     answer = _object(summary=sentences, hypotheses=claims)
     return _object(
         action={"type": "string", "enum": [s.value for s in Step]},
-        argument={"type": "string", "maxLength": 120},
+        argument={"type": "string"},
         answer={"anyOf": [answer, {"type": "null"}]},
     )
 
@@ -236,7 +237,7 @@ def _opening(case: Case, found: Findings) -> str:
 
 
 def _titles(case: Case) -> dict[str, str]:
-    return {item.id: f"{item.kind}: {item.title}" for item in case.evidence[-40:]}
+    return {i.id: f"{i.kind}: {one_line(i.title, 120)}" for i in case.evidence[-MOST_TITLES:]}
 
 
 def _told(hypothesis: Hypothesis) -> dict[str, object]:

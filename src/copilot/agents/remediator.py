@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from copilot.agents.sizing import NoSize, attempted, memory_size, tried_limits
 from copilot.causes.citing import cited, incident_key, object_key
@@ -109,8 +110,10 @@ class _Desk:
             case Cause.UNSCHEDULABLE:
                 yield from self.roll_back(hypothesis)
                 yield from self.scale(hypothesis)
-            case _:
+            case Cause.UNKNOWN:
                 return
+            case _:
+                assert_never(hypothesis.cause)
 
     def memory(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """The memory limit one size up; a stopgap where memory leaks or that is undecided."""
@@ -296,8 +299,8 @@ class _Desk:
             return "It buys time, how much is unknown, and removes no cause."
         then = lasting(round(lived_us * after / before))
         return (
-            f"It buys time only: at the growth seen it lasts about {then} instead of "
-            f"{lasting(lived_us)}."
+            f"If memory goes on growing as seen, it lasts about {then} instead of "
+            f"{lasting(lived_us)}: that buys time and removes no cause."
         )
 
     def _verdict(self, cause: Cause) -> Verdict | None:

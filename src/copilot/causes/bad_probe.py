@@ -266,12 +266,13 @@ def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
             keys=(line_key(line), *failed.keys),
         )
     declared = [p.container_port for p in failed.container.ports or ()]
-    if not declared or port in declared:
+    if port in declared:
         return None
+    exposed = ", ".join(str(p) for p in declared)
     return _Mismatch(
-        text=f"The probe asks port {port}, while the container exposes "
-        f"{', '.join(str(p) for p in declared)} only.",
-        confidence=MISMATCH,
+        text=f"The probe asks port {port}, while the container "
+        f"{f'exposes {exposed} only' if exposed else 'names no port at all'}.",
+        confidence=MISMATCH if exposed else LIKELY,
         keys=failed.keys,
     )
 

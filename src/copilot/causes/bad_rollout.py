@@ -14,11 +14,11 @@ from copilot.causes.failures import (
     began_us,
     endings_of,
     failing_pods,
-    is_failing,
     oom_kills,
     replica_set_of,
     restarts_of,
     revision_of,
+    was_fine,
 )
 from copilot.causes.rollouts import (
     JUST_BEFORE_US,
@@ -179,10 +179,10 @@ def _failed_before(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
 
 def _only_the_new_fail(case: Case) -> tuple[Statement, ...]:
     new = [p for p in failing_pods(case) if not _is_of_older_revision(case, p)]
-    fine = [p for p in case.pods if _is_of_older_revision(case, p) and not is_failing(case, p)]
+    fine = [p for p in case.pods if _is_of_older_revision(case, p) and was_fine(case, p)]
     if not new or not fine or _old_failing(case):
         return ()
-    best = max(fine, key=lambda p: -restarts_of(p))
+    best = min(fine, key=restarts_of)
     newest = revision_of(case.replica_sets[0])
     return said(
         case,

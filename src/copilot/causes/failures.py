@@ -15,8 +15,8 @@ from copilot.domain.objects import (
     Pod,
     PodSpec,
     ReplicaSet,
-    StateTerminated,
     controller_of,
+    ended_runs,
     epoch_us,
 )
 from copilot.domain.quantity import parse_bytes
@@ -132,7 +132,7 @@ def endings_of(pod: Pod) -> tuple[Ending, ...]:
             finished_us=epoch_us(ended.finished_at),
         )
         for status in statuses_of(pod)
-        for ended in _terminated(status)
+        for ended in ended_runs(pod, status)
         if ended.exit_code != 0 or ended.reason == OOM_KILLED
     )
 
@@ -157,6 +157,11 @@ def is_failing(case: Case, pod: Pod) -> bool:
     if any(_is_of_this(case, e) for e in endings_of(pod)):
         return True
     return not is_gone(pod) and not is_ready(pod) and pod.status.phase != "Succeeded"
+
+
+def was_fine(case: Case, pod: Pod) -> bool:
+    """Nothing of it ever failed, as far as its status remembers."""
+    return not endings_of(pod) and not is_failing(case, pod)
 
 
 def failing_pods(case: Case) -> tuple[Pod, ...]:
@@ -209,11 +214,6 @@ def container_named_by(event: KubeEvent) -> str:
 def _is_of_this(case: Case, ending: Ending) -> bool:
     early = GONE_BEFORE_US if is_gone(ending.pod) else LONG_AGO_US
     return ending.finished_us >= began_us(case) - early
-
-
-def _terminated(status: ContainerStatus) -> list[StateTerminated]:
-    states = (status.last_state, status.state)
-    return [s.terminated for s in states if s is not None and s.terminated is not None]
 
 
 def _is_done(status: ContainerStatus) -> bool:

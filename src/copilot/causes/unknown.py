@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copilot.causes.citing import alert_key, concluded, line_key, object_key, said
+from copilot.causes.citing import alert_key, backed, concluded, line_key, object_key, said
 from copilot.causes.failures import endings, failing_pods
 from copilot.causes.wording import clock, times
 from copilot.domain.alert import Rule
@@ -28,7 +28,7 @@ def unknown(case: Case) -> Hypothesis | None:
         title="The cause is not known",
         verdict=Verdict.INCONCLUSIVE,
         confidence=0.1,
-        supporting=(*_ended(case), *_alerts(case)),
+        supporting=(*_ended(case), *_logged(case), *_alerts(case)),
         next_check=_CHECKS[rule] if rule else "Look at the pods' states and their last lines.",
     )
 
@@ -50,6 +50,14 @@ def _ended(case: Case) -> tuple[Statement, ...]:
         object_key(last.pod.metadata),
         *(line_key(line) for line in lines[-5:]),
     )
+
+
+def _logged(case: Case) -> tuple[Statement, ...]:
+    errors = [line for line in case.lines if line.level in ("error", "fatal")]
+    if not errors:
+        return ()
+    last = backed(case, errors, line_key)[-1]
+    return said(case, f"At {clock(last.ts_us)} it logged an error.", line_key(last))
 
 
 def _alerts(case: Case) -> tuple[Statement, ...]:

@@ -24,6 +24,9 @@ from copilot.demo.world import World
 TICK_S = 0.1
 """Simulated seconds between two looks at what is due."""
 
+STOP_S = 3
+"""How long a stop waits for answers that are under way."""
+
 _STEP_US = round(TICK_S * SECOND_US)
 _WARM_UP_US = 120 * SECOND_US
 """How much of the past the logs of the scene reach back."""
@@ -167,7 +170,12 @@ async def serve_demo(
     with socket.create_server((host, port)) as listener:
         cluster = DemoCluster(clock=clock, token=token, name=name, senders=senders)
         config = uvicorn.Config(
-            cluster.app, log_level="warning", access_log=False, lifespan="off", ws="none"
+            cluster.app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=STOP_S,
         )
         server = _Server(config)
         on_ready(f"http://{host}:{listener.getsockname()[1]}")

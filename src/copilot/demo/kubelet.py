@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from copilot.demo.containers import Container, LogLine, Place, Run
 from copilot.demo.kinds import NODE, POD, Obj
-from copilot.demo.ownership import managed
 from copilot.demo.reporting import Reporter, Source
 from copilot.demo.times import SECOND_US, to_second
 from copilot.demo.workloads import NEVER_US, Registry
 from copilot.demo.world import World
+from copilot.demo.writer import Writer
 
 HEARTBEAT_US = 300 * SECOND_US
 UNSENT_LINES = 20_000
@@ -60,6 +60,7 @@ class Kubelet:
         self.unsent: deque[Heard] = deque(maxlen=UNSENT_LINES)
         self._world = world
         self._reporter = reporter
+        self._writer = Writer(world, "kubelet")
         self._registry = registry
         self._images: dict[str, set[str]] = {}
         self._seen_version = -1
@@ -183,16 +184,7 @@ class Kubelet:
         if status == pod["status"]:
             return
         after = {**pod, "status": status}
-        entries = managed(
-            POD,
-            pod,
-            after,
-            manager="kubelet",
-            at=to_second(self._world.now_us()),
-            subresource="status",
-        )
-        metadata = {**pod["metadata"], "managedFields": entries}
-        self._world.put(POD, {**after, "metadata": metadata})
+        self._writer.put(POD, pod, after, "status")
 
     def _status(self, run: PodRun, pod: Obj, at_us: int) -> Obj:
         unready = [c.name for c in run.containers if not c.is_ready]

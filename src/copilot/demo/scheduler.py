@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from copilot.demo.kinds import NODE, POD, Obj
-from copilot.demo.ownership import managed
 from copilot.demo.reporting import Reporter
 from copilot.demo.times import to_second
 from copilot.demo.world import World
+from copilot.demo.writer import Writer
 from copilot.domain.quantity import parse_bytes, parse_millicores
 
 
@@ -18,6 +18,7 @@ class Scheduler:
     def __init__(self, world: World, reporter: Reporter) -> None:
         self._world = world
         self._reporter = reporter
+        self._writer = Writer(world, "kube-scheduler")
         self._seen_version = -1
 
     def step(self) -> None:
@@ -80,11 +81,7 @@ class Scheduler:
             **condition,
         }
         placed = {**after, "status": {**before["status"], "conditions": [told]}}
-        entries = managed(
-            POD, before, placed, manager="kube-scheduler", at=now, subresource="status"
-        )
-        metadata = {**placed["metadata"], "managedFields": entries}
-        return self._world.put(POD, {**placed, "metadata": metadata})
+        return self._writer.put(POD, before, placed, "status")
 
 
 def _against(pod: Obj, node: Obj, here: list[Obj]) -> list[str]:

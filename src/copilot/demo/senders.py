@@ -32,6 +32,7 @@ from copilot.demo.kinds import POD, REPLICA_SET, Obj
 from copilot.demo.kubelet import Heard, Kubelet, PodRun
 from copilot.demo.times import Clock, to_microsecond, to_nanosecond
 from copilot.demo.world import World
+from copilot.domain import attributes as names
 
 BUFFER_CHUNKS = 300
 """Chunks that wait for a receiver which does not answer; then the oldest is lost."""
@@ -39,9 +40,6 @@ BUFFER_CHUNKS = 300
 RETRY_S = (1.0, 2.0, 5.0)
 TIMEOUT_S = 10.0
 EVERY_S = 1.0
-
-WORKING_SET = "container.memory.working_set"
-MEMORY_LIMIT = "k8s.container.memory.limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,18 +195,18 @@ def _resource_metrics(
     cluster: str, pod: PodRun, container: Container, world: World
 ) -> ResourceMetrics:
     attributes = {
-        "k8s.cluster.name": cluster,
-        "k8s.namespace.name": pod.namespace,
-        "k8s.pod.name": pod.name,
-        "k8s.pod.uid": pod.uid,
-        "k8s.container.name": container.name,
-        "k8s.node.name": pod.node,
-        "k8s.deployment.name": _deployment(world, pod),
+        names.CLUSTER: cluster,
+        names.NAMESPACE: pod.namespace,
+        names.POD: pod.name,
+        names.POD_UID: pod.uid,
+        names.CONTAINER: container.name,
+        names.NODE: pod.node,
+        names.DEPLOYMENT: _deployment(world, pod),
     }
     at_ns = world.now_us() * 1000
-    metrics = [_gauge(WORKING_SET, container.memory_bytes, at_ns)]
+    metrics = [_gauge(names.MEMORY_WORKING_SET, container.memory_bytes, at_ns)]
     if container.limit_bytes:
-        metrics.append(_gauge(MEMORY_LIMIT, container.limit_bytes, at_ns))
+        metrics.append(_gauge(names.MEMORY_LIMIT, container.limit_bytes, at_ns))
     scope = InstrumentationScope(name="kubeletstats")
     return ResourceMetrics(
         resource=OtlpResource(

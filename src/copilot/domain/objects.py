@@ -7,6 +7,7 @@ Quantities ("32Mi", "100m") stay text; `domain.quantity` reads them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -343,3 +344,18 @@ def epoch_us(moment: datetime | None) -> int:
 def controller_of(metadata: Metadata) -> OwnerReference | None:
     """The owner that controls this object, if it says so."""
     return next((o for o in metadata.owner_references or () if o.controller), None)
+
+
+def ended_runs(pod: Pod, status: ContainerStatus) -> Iterator[StateTerminated]:
+    """The ended runs that a container's status remembers, the older one first.
+
+    A container that was stopped because its pod was deleted has not failed, whatever its exit code:
+    137 is what a program gets that does not listen to SIGTERM.
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+    """
+    if status.last_state and status.last_state.terminated:
+        yield status.last_state.terminated
+    ended = status.state.terminated if status.state else None
+    is_stopped = pod.metadata.deletion_timestamp is not None
+    if ended and (not is_stopped or ended.reason == "OOMKilled"):
+        yield ended

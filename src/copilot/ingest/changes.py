@@ -46,6 +46,7 @@ _IGNORED_PATHS = re.compile(
     r"|spec\.taints\[node\.kubernetes\.io/"
 )
 _NAMED_ITEM = re.compile(r"\[([^\]]+)\](?:\.value)?\Z")
+_VARIABLE = re.compile(r'\{"name":"[^"]*","value":"((?:[^"\\]|\\.)*)"\}')
 _IDENTITIES = ("name", "containerPort", "mountPath", "port", "key", "ip", "type")
 
 
@@ -112,10 +113,11 @@ def _differences(path: tuple[str, ...], before: object, after: object) -> Iterat
         for key in (*newer, *(key for key in older if key not in newer)):
             yield from _differences((*path, key), older.get(key), newer.get(key))
         return
-    older_items, newer_items = _by_identity(before), _by_identity(after)
-    if older_items is not None and newer_items is not None and (older_items or newer_items):
-        for key in (*newer_items, *(key for key in older_items if key not in newer_items)):
-            yield from _item(path, key, older_items.get(key), newer_items.get(key))
+    identity = _shared_identity(before, after)
+    if identity:
+        old_items, new_items = _by(identity, before), _by(identity, after)
+        for key in (*new_items, *(key for key in old_items if key not in new_items)):
+            yield from _item(path, key, old_items.get(key), new_items.get(key))
         return
     yield path, before, after
 
@@ -129,17 +131,24 @@ def _item(path: tuple[str, ...], key: str, before: object, after: object) -> Ite
         yield from _differences(path, before, after)
 
 
-def _by_identity(value: object) -> dict[str, object] | None:
-    """A list's items by what names them, None where nothing does."""
-    if value is None:
-        return {}
+def _shared_identity(before: object, after: object) -> str:
+    """The field that names the items of both lists; empty where they are no such lists."""
+    lists = [value for value in (before, after) if value is not None]
+    for identity in _IDENTITIES if lists else ():
+        if all(_is_named_by(identity, value) for value in lists):
+            return identity
+    return ""
+
+
+def _is_named_by(identity: str, value: object) -> bool:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        return None
-    for identity in _IDENTITIES:
-        keys = [item.get(identity) for item in value]
-        if all(isinstance(key, str | int) for key in keys) and len(set(keys)) == len(keys):
-            return {str(key): item for key, item in zip(keys, value, strict=True)}
-    return None
+        return False
+    keys = [item.get(identity) for item in value]
+    return all(isinstance(key, str | int) for key in keys) and len(set(keys)) == len(keys)
+
+
+def _by(identity: str, value: object) -> dict[str, object]:
+    return {str(item[identity]): item for item in value} if isinstance(value, list) else {}
 
 
 def _is_nothing(value: object) -> bool:
@@ -179,15 +188,19 @@ def _text(path: tuple[str, ...], value: object) -> str | None:
     if value is None:
         return None
     text = msgspec.json.encode(_masked(path, value)).decode()
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…"
+    return text if len(text) <= 2 * MAX_VALUE_CHARS else f"{text[: 2 * MAX_VALUE_CHARS]}…"
 
 
 def _masked(path: tuple[str, ...], value: object) -> object:
     if isinstance(value, str):
         names = [part.strip("[]") for part in path[-2:]]
-        return MASK if any(mask_value(n, value) == MASK for n in names) else mask(value)
+        if any(mask_value(name, value) == MASK for name in names):
+            return MASK
+        return mask(value)[:MAX_VALUE_CHARS]
     if isinstance(value, list):
-        return [_masked(path, item) for item in value]
+        before = [item if isinstance(item, str) and item[:1] == "-" else "" for item in value]
+        # an argument's name may stand in the item before: ["--password", "..."]
+        return [_masked((*path, name), item) for name, item in zip(["", *before], value)]
     if isinstance(value, dict):
         own = value.get("name")
         where = (f"[{own}]",) if isinstance(own, str) else path[-1:]
@@ -253,6 +266,8 @@ def _short_name(path: tuple[str, ...], after: ObjectVersion) -> str:
     container = _container(path)
     own = path[path.index(f"[{container}]") + 1 :] if container else path
     short = _written(own).removeprefix("spec.template.spec.").removeprefix("spec.")
+    short = short.replace("metadata.labels.", "label ")
+    short = short.replace("metadata.annotations.", "annotation ")
     short = _NAMED_ITEM.sub(r" \1", short)
     return f"{short or 'container'} of {container or after.object.name}"
 
@@ -274,5 +289,8 @@ def _arrow(field: FieldChange) -> str:
 
 
 def _plain(value: str | None) -> str:
-    """A JSON scalar without its quotes."""
+    """A JSON scalar without its quotes; of a variable its value."""
+    variable = _VARIABLE.fullmatch(value or "")
+    if variable:
+        return variable[1]
     return value[1:-1] if value and value[:1] == '"' else value or "none"

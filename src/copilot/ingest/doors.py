@@ -52,7 +52,7 @@ def decode(
     lowered = {name.lower(): value for name, value in headers.items()}
     plain, fault = inflate(body, lowered.get("content-encoding", ""))
     batch = BatchBuilder(
-        source=source_of(door, lowered),
+        source=source_of(door),
         key=key_of(door, body, sender),
         cluster=lowered.get("x-cluster", "").strip()[:100] or default_cluster,
         received_us=received_us,
@@ -72,7 +72,7 @@ def key_of(door: Door, body: bytes, sender: str) -> bytes:
     return digest.digest()
 
 
-def source_of(door: Door, headers: Mapping[str, str]) -> str:
+def source_of(door: Door) -> str:
     """The format's name, as it stands beside what is stored."""
     if door is Door.ALERTMANAGER:
         return "alertmanager"
@@ -92,7 +92,6 @@ def _decode_into(batch: BatchBuilder, door: Door, body: bytes, headers: Mapping[
         case Door.OTLP_METRICS:
             otlp.decode_metrics(body, batch, is_json=_is_json(content_type))
         case Door.ALERTMANAGER:
-            batch.cluster = alertmanager.cluster_of(body) or batch.cluster
             alertmanager.decode(body, batch)
         case _:
             assert_never(door)

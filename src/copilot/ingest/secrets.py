@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 
 MASK = "***"
+_CONTROL = bytes(set(range(32)) - set(b"\t\r\n"))
 WITHHELD = b"(withheld: binary data that may hold a secret)"
 
 _NAMES = (
@@ -42,7 +43,7 @@ _ELEMENT = re.compile(rf"(<[\w:.-]{{0,60}}?(?:{_NAMES})>)([^<]++)", re.IGNORECAS
 _AUTHORIZATION = re.compile(
     r"(?P<name>authorization[\"'\\]{0,9}\s{0,3}[:=]\s{0,3}\[?[\"'\\]{0,9})"
     r"(?P<scheme>(?:bearer|basic|token|digest|apikey|aws4-hmac-sha256|negotiate)\s{1,3})?"
-    r"(?P<bare>[^\s\"'\\,\]]++)",
+    r"(?P<bare>[^\s\"'\\,()\[\]{}<>]++)",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(\bbearer\s{1,3})([A-Za-z0-9._~+/=-]{8,}+)", re.IGNORECASE)
@@ -63,7 +64,7 @@ _PRIVATE_KEY = re.compile(
     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----).*?(-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?!.*-----END)", re.DOTALL)
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]{16,}\s*\Z")
 _SECRET_NAME = re.compile(rf"(?:{_NAMES}|authorization|(?:set-)?cookie)\Z", re.IGNORECASE)
@@ -71,7 +72,7 @@ _SECRET_NAME = re.compile(rf"(?:{_NAMES}|authorization|(?:set-)?cookie)\Z", re.I
 _NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false"})
 _PLACEHOLDER = re.compile(
     r"\$[A-Z_][A-Z0-9_]*|\$\{[^}]*\}|\$\([^)]*\)|%[sdvq]|%\(\w+\)s|<[\w .-]+>|\{\{.*\}\}|\{\w*\}"
-    r"|[*xX.-]+"
+    r"|\*+|[xX.-]{3,}"
 )
 # fmt: off
 _PROSE = frozenset([
@@ -125,8 +126,8 @@ def mask_bytes(body: bytes) -> bytes:
     is withheld where it mentions anything secret.
     """
     text = body.decode("latin-1")
-    is_binary = any(ord(char) < 32 and char not in "\t\r\n" for char in text)
-    if not is_binary:
+    is_text = len(body.translate(None, _CONTROL)) == len(body)
+    if is_text:
         return mask(text).encode("latin-1")
     lowered = text.lower()
     is_suspect = any(hint in lowered for hints, _ in _PATTERNS for hint in hints)
@@ -150,9 +151,16 @@ def _mask_key_blocks(lines: Sequence[str], masked: list[str]) -> list[str]:
             is_inside = False
         elif is_inside and _KEY_LINE.match(line):
             masked[index] = MASK
-        elif _KEY_BEGIN.search(line):
+        elif _leaves_key_open(line):
             is_inside = True
     return masked
+
+
+def _leaves_key_open(line: str) -> bool:
+    """Whether a private key begins in the line and does not end there."""
+    begin = line.rfind("-----BEGIN ")
+    is_key = begin >= 0 and _KEY_BEGIN.match(line, begin) is not None
+    return is_key and line.find("-----END ", begin) < 0
 
 
 def _is_placeholder(value: str) -> bool:
@@ -202,7 +210,9 @@ def _masked_value(name: str, match: re.Match[str]) -> str:
     bare = match["bare"]
     if bare is not None:
         rest = match.string[match.end() : match.end() + 2]
-        return match[0] if _is_harmless(name, match["sep"], bare, rest) else before + MASK
+        if _is_harmless(name, match["sep"], bare, rest):
+            return match[0]
+        return f"{before}{match['end']}{MASK}{match['end']}"  # a number in JSON becomes text
     if match["single"] is not None:
         value, quote = match["single"], "'"
     elif match["escaped"] is not None:
@@ -225,7 +235,7 @@ def _replace_flag(match: re.Match[str]) -> str:
 
 def _replace_authorization(match: re.Match[str]) -> str:
     scheme, value = match["scheme"] or "", match["bare"]
-    if not scheme and (_is_placeholder(value) or value.strip(".").isalpha()):
+    if not scheme and (len(value) < 6 or _is_placeholder(value) or value.strip(".").isalpha()):
         return match[0]
     return f"{match['name']}{scheme}{MASK}"
 

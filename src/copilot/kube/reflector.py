@@ -19,7 +19,7 @@ import structlog
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Busy, CopilotError, Unavailable
 from copilot.domain.evidence import Gap
-from copilot.kube.failures import failure_in_stream, retry_after_s
+from copilot.kube.failures import Expired, failure_in_stream, retry_after_s
 from copilot.kube.objects import pages, version_of
 from copilot.kube.resources import Call, Resource, watching
 from copilot.kube.server import ApiServer
@@ -109,20 +109,21 @@ class Reflector:
 
     async def _list(self) -> AsyncGenerator[Delta, None]:
         seen: set[str] = set()
-        ready: list[ObjectVersion] = []
+        held: list[ObjectVersion] = []
         resource_version = ""
         async with aclosing(pages(self._server, self._resource)) as listed:
             async for page in listed:
-                if ready:
-                    yield Delta(kind=self._resource.kind, versions=tuple(ready))
-                found = [v for v in map(self._version, page.items or ()) if v is not None]
-                seen.update(_identity(v) for v in found)
-                ready = self._fresh(found)
+                # The next page may fail: what counts as handed over must be so.
+                if fresh := self._fresh(held):
+                    yield Delta(kind=self._resource.kind, versions=tuple(fresh))
+                held = [v for v in map(self._version, page.items or ()) if v is not None]
+                seen.update(_identity(v) for v in held)
                 resource_version = page.metadata.resource_version
-        gone = [self._tombstone(uid) for uid in self._known.keys() - seen]
+        gone = [self._tombstone(uid) for uid in sorted(self._known.keys() - seen)]
         self._restored()
         self._resource_version = resource_version
-        yield Delta(kind=self._resource.kind, versions=(*ready, *gone), is_synced=True)
+        rest = (*self._fresh(held), *gone)
+        yield Delta(kind=self._resource.kind, versions=rest, is_synced=True)
 
     async def _watch(self) -> AsyncGenerator[Delta, None]:
         call = watching(
@@ -222,7 +223,9 @@ class Reflector:
         now_us = self._clock.now_us()
         if not self._failing_since_us:
             self._failing_since_us = now_us
-            _log.warning("kube.watch_broken", kind=self._resource.kind, error=failed.message)
+            # An expired version is what a quiet kind comes to; nothing is wrong then.
+            say = _log.debug if isinstance(failed, Expired) else _log.warning
+            say("kube.watch_broken", kind=self._resource.kind, error=failed.message)
         is_outage = isinstance(failed, Unavailable | Busy)
         if is_outage and now_us - self._failing_since_us < OUTAGE_AFTER_US:
             return None
@@ -233,7 +236,7 @@ class Reflector:
         return gap
 
     def _restored(self) -> None:
-        if self._gap is not None:
+        if self._failing_since_us:
             _log.info("kube.watch_restored", kind=self._resource.kind)
         self._gap = None
         self._failing_since_us = 0

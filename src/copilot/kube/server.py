@@ -107,8 +107,8 @@ class ApiServer:
 
 def _reason(error: Exception) -> str:
     """aiohttp's own words for a lost connection say everything twice."""
-    is_lost = isinstance(error, aiohttp.ClientConnectorError)
-    if is_lost and not isinstance(error, aiohttp.ClientSSLError):
+    is_tls = isinstance(error, aiohttp.ClientSSLError)
+    if isinstance(error, aiohttp.ClientConnectorError) and not is_tls:
         return f"cannot connect to {error.host}:{error.port}"
     return f"{type(error).__name__} {error}".strip()[:200]
 

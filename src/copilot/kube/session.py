@@ -31,11 +31,19 @@ own ConfigException."""
 class Session:
     """Sends calls to one API server with fresh credentials."""
 
-    def __init__(self, api: Any, *, name: str, renewal: Renewal | None = None) -> None:
+    def __init__(
+        self,
+        api: Any,
+        *,
+        name: str,
+        login_errors: tuple[type[Exception], ...],
+        renewal: Renewal | None = None,
+    ) -> None:
         self._api = api
+        self._login_errors = login_errors
         self._renewal = renewal
         self.name = name
-        """The context's name, or the host's."""
+        """The context's name, or `in-cluster`."""
 
     async def send(self, call: Call, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """The answer, its body still unread; the caller closes it.
@@ -66,16 +74,15 @@ class Session:
         await self._api.close()
 
     async def _authorise(self, headers: dict[str, str], call: Call) -> None:
-        from kubernetes.aio.config import ConfigException
-
         try:
             async with asyncio.timeout(LOGIN_TIMEOUT_S):
                 await self._api.update_params_for_auth(
                     headers, [], ["BearerToken"], call.path, call.method, None
                 )
-        except (ConfigException, *_LOGIN_ERRORS) as error:
+        except self._login_errors as error:
             raise Refused(
-                f"could not renew the credentials for cluster {self.name}: {str(error)[:200]}; log in again"
+                f"could not renew the credentials for cluster {self.name}: {str(error)[:200]};"
+                " log in again"
             ) from error
 
 
@@ -113,10 +120,12 @@ async def open_session(*, kubeconfig: str | None, context: str | None, clock: Cl
     from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
     configuration = Configuration()
+    errors = (ConfigException, *_LOGIN_ERRORS)
     try:
         if kubeconfig is None and context is None:
             load_incluster_config(client_configuration=configuration)
-            return Session(_client(ApiClient, configuration), name="in-cluster")
+            api = _client(ApiClient, configuration)
+            return Session(api, name="in-cluster", login_errors=errors)
         async with asyncio.timeout(LOGIN_TIMEOUT_S):
             loader = await load_kube_config(
                 config_file=kubeconfig,
@@ -124,14 +133,15 @@ async def open_session(*, kubeconfig: str | None, context: str | None, clock: Cl
                 client_configuration=configuration,
                 persist_config=False,
             )
-    except (ConfigException, *_LOGIN_ERRORS) as error:
+    except errors as error:
         raise Invalid(
             f"{_place(kubeconfig, context)} cannot be used: {str(error)[:200]}"
         ) from error
     renewal = Renewal(loader.load_and_set, clock)
     configuration.refresh_api_key_hook = renewal
     name = context or str(loader.current_context["name"])
-    return Session(_client(ApiClient, configuration), name=name, renewal=renewal)
+    api = _client(ApiClient, configuration)
+    return Session(api, name=name, login_errors=errors, renewal=renewal)
 
 
 def _client(api_client: Any, configuration: Any) -> Any:

@@ -18,6 +18,7 @@ from copilot.domain.objects import (
     ReplicaSet,
     StateTerminated,
     controller_of,
+    ended_runs,
     epoch_us,
 )
 from copilot.ports import Cluster, Kind
@@ -176,13 +177,9 @@ def longest_life_us(pods: Iterable[Pod]) -> int:
     """
     lives = [0]
     for pod in pods:
-        is_stopped = pod.metadata.deletion_timestamp is not None
         for status in pod.status.container_statuses or ():
-            for state in (status.last_state, status.state):
-                ended = state.terminated if state else None
-                if ended is None or not ended.started_at or ended.exit_code == 0:
-                    continue
-                if state is status.last_state or not is_stopped or ended.reason == "OOMKilled":
+            for ended in ended_runs(pod, status):
+                if ended.started_at and (ended.exit_code or ended.reason == "OOMKilled"):
                     lives.append(epoch_us(ended.finished_at) - epoch_us(ended.started_at))
     return max(lives)
 

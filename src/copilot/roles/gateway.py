@@ -86,10 +86,14 @@ def gateway_router(gateway: Gateway) -> APIRouter:
 
 
 def founding_router(gateway: Gateway) -> APIRouter:
-    """The founding paths at the root: incidents, proposals, search."""
+    """The founding paths at the root: what is posted to incidents and proposals, and search.
+
+    Reading them is left to `/api`: at the root those paths are pages.
+    """
     router = APIRouter()
-    router.include_router(_incidents(gateway))
-    router.include_router(_proposals(gateway))
+    for part in (_incidents(gateway), _proposals(gateway)):
+        part.routes[:] = [r for r in part.routes if "POST" in getattr(r, "methods", ())]
+        router.include_router(part)
     router.include_router(_search(gateway))
     return router
 

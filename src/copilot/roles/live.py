@@ -61,9 +61,7 @@ async def _talk(socket: WebSocket, store: Store, clock: Clock, cluster: str) -> 
     since = int(given) if given.isdigit() else None
     listening = asyncio.create_task(_until_closed(socket))
     try:
-        async for message in _messages(store, clock, cluster, since):
-            if listening.done():
-                return
+        async for message in _messages(store, clock, cluster, since, listening):
             await socket.send_text(msgspec.json.encode(asdict(message)).decode())
     except WebSocketDisconnect:
         return
@@ -77,15 +75,16 @@ async def _until_closed(socket: WebSocket) -> None:
 
 
 async def _messages(
-    store: Store, clock: Clock, cluster: str, since: int | None
+    store: Store, clock: Clock, cluster: str, since: int | None, closed: asyncio.Task[None]
 ) -> AsyncIterator[FeedMessage]:
-    """A hello with the head, what came after `since`, then what comes, with pings between."""
+    """A hello with the head, what came after `since`, then what comes, with pings between; ends
+    when the socket is closed."""
     async with store.view() as view:
         head = await view.feed.head(cluster)
     seq = head if since is None or since > head else since
     yield FeedMessage(seq=head, kind="hello", incident_id=None, ts_us=clock.now_us(), detail="")
     quiet_s = 0.0
-    while True:
+    while not closed.done():
         async with store.view() as view:
             entries = await view.feed.since(cluster, seq, PAGE)
         for entry in entries:
@@ -97,4 +96,4 @@ async def _messages(
             yield FeedMessage(
                 seq=seq, kind="ping", incident_id=None, ts_us=clock.now_us(), detail=""
             )
-        await asyncio.sleep(POLL_S)
+        await asyncio.wait((closed,), timeout=POLL_S)

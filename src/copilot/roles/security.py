@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import os  # only to make a file that nobody else can read
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,17 +38,26 @@ def load_tokens(path: Path, given: Mapping[str, str | None]) -> tuple[Tokens, bo
     Given ones win; others come from the file, or are made and written there, readable by the owner
     only.
     """
-    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    made = {kind: secrets.token_urlsafe(24) for kind in ("access", "sender", "agent")}
-    kept = {kind: stored.get(kind) or made[kind] for kind in made}
-    is_new = not stored
-    if kept != stored:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(kept, file)
-    final = {kind: given.get(kind) or kept[kind] for kind in made}
-    return Tokens(**final), is_new
+    is_new = _write_once(
+        path, {kind: secrets.token_urlsafe(24) for kind in ("access", "sender", "agent")}
+    )
+    kept: dict[str, str] = json.loads(path.read_text())
+    return Tokens(**{kind: given.get(kind) or token for kind, token in kept.items()}), is_new
+
+
+def _write_once(path: Path, tokens: Mapping[str, str]) -> bool:
+    """Whether this process made the file; of several that start at once exactly one does."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as draft:
+        json.dump(tokens, draft)
+        draft.flush()
+        try:
+            path.hardlink_to(draft.name)
+        except FileExistsError:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

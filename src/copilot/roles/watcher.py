@@ -33,8 +33,8 @@ from copilot.ports import Clock, Cluster, Delta, Kind
 
 TICK_S = 1.0
 USAGE_EVERY_S = 5.0
-USAGE_AGAIN_S = 60.0
-"""After a node's kubelet could not be read."""
+USAGE_AGAIN_US = 60_000_000
+"""Until a node is asked again whose kubelet we may not read, or that has none."""
 NODES_AT_ONCE = 4
 LOGS_AT_ONCE = 4
 MAX_LOG_BYTES = 256 * 2**10
@@ -172,7 +172,8 @@ class Watcher:
             self._well(f"usage {node}")
         except CopilotError as error:
             self._trouble(f"usage {node}", error)
-            self._usage_due_us[node] = self._clock.now_us() + round(USAGE_AGAIN_S * 1_000_000)
+            if isinstance(error, Refused | NotFound):
+                self._usage_due_us[node] = self._clock.now_us() + USAGE_AGAIN_US
 
     def _newer(self, node: str, points: list[Point]) -> list[Point]:
         """Kubelets look less often than we do and repeat themselves meanwhile."""

@@ -33,18 +33,13 @@ class SqlRemediation:
         self._db = database
 
     async def add(self, proposal: Proposal) -> Proposal:
-        """See the port. A refused one supersedes nothing."""
-        open_ones = [
-            other
-            for other in await self.of_incident(proposal.incident_id)
-            if other.status is ProposalStatus.PROPOSED
-        ]
-        is_proposed = proposal.status is ProposalStatus.PROPOSED
-        for other in open_ones:
-            if is_proposed and other.digest == proposal.digest:
-                return other
-        for other in open_ones:
-            if is_proposed and other.action.target.key == proposal.action.target.key:
+        """See the port. A refused one supersedes nothing; the same refusal again is given back."""
+        others = await self.of_incident(proposal.incident_id)
+        same = next((other for other in others if _is_same(proposal, other)), None)
+        if same is not None:
+            return same
+        for other in others:
+            if _replaces(proposal, other):
                 await self.move(other.id, to=ProposalStatus.SUPERSEDED, expected=other.status)
         return await self._insert(proposal)
 
@@ -239,6 +234,26 @@ class SqlRemediation:
             applied_version=row["applied_version"],
             verify_until_us=row["verify_until_us"],
         )
+
+
+def _is_same(proposal: Proposal, other: Proposal) -> bool:
+    if other.status is not proposal.status or other.digest != proposal.digest:
+        return False
+    if other.status is ProposalStatus.REFUSED:
+        return other.action == proposal.action and other.refusal == proposal.refusal
+    return other.status is ProposalStatus.PROPOSED
+
+
+def _replaces(proposal: Proposal, other: Proposal) -> bool:
+    """Whether it is the same idea made anew. Another idea for the same object is an alternative
+    and stays: applying either voids the other, whose base has then changed."""
+    both_open = proposal.status is other.status is ProposalStatus.PROPOSED
+    return both_open and _idea(proposal) == _idea(other)
+
+
+def _idea(proposal: Proposal) -> tuple[type, str, str]:
+    action = proposal.action
+    return type(action), action.target.key, getattr(action, "container", "")
 
 
 def _refuse_unless_open_for(approval: Approval, proposal: Proposal) -> None:

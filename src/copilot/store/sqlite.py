@@ -28,7 +28,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _TURN_S = 30.0
-"""How long a transaction waits for its turn to write."""
 _IDLE_READERS = 4
 _BUSY_READER_MS = 5_000
 _BUSY_WRITER_MS = 50
@@ -154,23 +153,25 @@ class SqliteDatabase:
 class SqliteEngine:
     """Meets `copilot.store.database.Engine`."""
 
-    def __init__(self, path: Path, *, is_synced: bool) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, is_synced: bool, turn_s: float) -> None:
+        self.path = path
         self._is_synced = is_synced
+        self._turn_s = turn_s
         self._is_closed = False
         self._turn = asyncio.Lock()
         self._idle: list[_Lane] = []
+        self._tidy: Callable[[], object] = _nothing
         self._writer = _Lane(path, is_writer=True, is_synced=is_synced)
 
     @classmethod
-    async def open(cls, path: str | Path) -> SqliteEngine:
-        """Raises: Unavailable."""
+    async def open(cls, path: str | Path, *, turn_s: float = _TURN_S) -> SqliteEngine:
+        """See `open_store`; `turn_s` is how long a transaction waits for its turn to write."""
         if str(path) == ":memory:":
             folder = tempfile.mkdtemp(prefix="copilot-")
-            engine = cls(Path(folder) / "store.db", is_synced=False)
-            weakref.finalize(engine, shutil.rmtree, folder, ignore_errors=True)
+            engine = cls(Path(folder) / "store.db", is_synced=False, turn_s=turn_s)
+            engine._tidy = weakref.finalize(engine, shutil.rmtree, folder, ignore_errors=True)
         else:
-            engine = cls(Path(path), is_synced=True)
+            engine = cls(Path(path), is_synced=True, turn_s=turn_s)
         await engine._open_lane(engine._writer)
         return engine
 
@@ -201,6 +202,7 @@ class SqliteEngine:
             for lane in (*self._idle, self._writer):
                 await lane.end()
             self._idle.clear()
+        self._tidy()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[SqliteDatabase]:
@@ -209,7 +211,7 @@ class SqliteEngine:
         database = SqliteDatabase(self._writer)
         try:
             self._refuse_if_closed()
-            await _patiently(self._writer, self._writer.begin)
+            await _patiently(self._writer, self._writer.begin, self._turn_s)
             yield database
             database.end()
             await _to_the_end(self._writer.start(self._writer.commit))
@@ -238,7 +240,7 @@ class SqliteEngine:
 
     async def _take_turn(self) -> None:
         try:
-            async with asyncio.timeout(_TURN_S):
+            async with asyncio.timeout(self._turn_s):
                 await self._turn.acquire()
         except TimeoutError:
             raise _busy() from None
@@ -247,13 +249,13 @@ class SqliteEngine:
         # One reader more costs little; waiting for one could be for ever, where views nest.
         if self._idle:
             return self._idle.pop()
-        lane = _Lane(self._path, is_writer=False, is_synced=self._is_synced)
+        lane = _Lane(self.path, is_writer=False, is_synced=self._is_synced)
         await self._open_lane(lane)
         return lane
 
     async def _open_lane(self, lane: _Lane) -> None:
         try:
-            await _patiently(lane, lane.open)
+            await _patiently(lane, lane.open, self._turn_s)
         except BaseException:
             await lane.end()
             raise
@@ -269,6 +271,10 @@ class SqliteEngine:
             raise Unavailable("the store is closed")
 
 
+def _nothing() -> None:
+    """What there is to tidy up after a store in a file."""
+
+
 async def _apply(database: SqliteDatabase, migration: Migration, now_us: int) -> None:
     for statement in migration.statements:
         await database.execute(statement)
@@ -278,14 +284,14 @@ async def _apply(database: SqliteDatabase, migration: Migration, now_us: int) ->
     )
 
 
-async def _patiently(lane: _Lane, work: Callable[[], None]) -> None:
+async def _patiently(lane: _Lane, work: Callable[[], None], for_s: float) -> None:
     """Try again while another process is writing.
 
     Raises:
         Unavailable: it did not end in time.
     """
     loop = asyncio.get_running_loop()
-    until = loop.time() + _TURN_S
+    until = loop.time() + for_s
     while True:
         try:
             return await lane.start(work)

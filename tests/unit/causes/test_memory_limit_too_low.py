@@ -5,6 +5,7 @@ import msgspec
 from copilot.causes.memory_limit_too_low import memory_limit_too_low
 from copilot.causes.memory_series import peak_seen_whole
 from copilot.domain import attributes
+from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis, Verdict
 from copilot.domain.objects import Pod
@@ -28,6 +29,7 @@ from tests.builders_objects import (
     ago,
     an_oom_killed_pod,
     condition,
+    terminated,
     waiting,
 )
 
@@ -187,21 +189,10 @@ def test_a_container_whose_init_does_not_fit_is_a_limit_too_low() -> None:
 
 
 def test_an_exit_137_that_the_kernel_did_not_cause_is_none_of_it() -> None:
-    pod = killed_pod()
-    error = msgspec.convert(
-        msgspec.to_builtins(pod), type=Pod
-    )  # the same pod, but stopped by somebody else
-    last = error.status.container_statuses[0].last_state  # type: ignore[index]
-    stopped = msgspec.structs.replace(last.terminated, reason="Error")  # type: ignore[union-attr]
-    status = msgspec.structs.replace(
-        error.status.container_statuses[0],  # type: ignore[index]
-        last_state=msgspec.structs.replace(last, terminated=stopped),
-    )
-    whole = msgspec.structs.replace(
-        error, status=msgspec.structs.replace(error.status, container_statuses=[status])
-    )
+    stopped = terminated(started=ago(60), finished=ago(20), reason="Error", exit_code=137)
+    pod = a_pod("billing", statuses=[a_status(last_state=stopped, restart_count=1)])
 
-    assert memory_limit_too_low(a_case(pods=[whole], alerts=[])) is None
+    assert memory_limit_too_low(a_case(pods=[pod], alerts=[])) is None
 
 
 def test_a_kill_that_only_others_saw_is_said_with_less_confidence() -> None:
@@ -212,8 +203,6 @@ def test_a_kill_that_only_others_saw_is_said_with_less_confidence() -> None:
 
 
 def test_a_kill_in_a_pod_that_was_gone_before_belongs_to_another_incident() -> None:
-    from copilot.domain.alert import Rule
-
     gone = killed_pod(killed=ago(900), now_is="waiting")
     meta = msgspec.structs.replace(gone.metadata, deletion_timestamp=ago(850))
     case = a_case(

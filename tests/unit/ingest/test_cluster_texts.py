@@ -92,7 +92,7 @@ def test_a_kill_outside_of_pods_is_left_out() -> None:
 def test_a_victim_of_another_kill_is_not_mixed_in() -> None:
     first, _, second, victim = kubernetes_text("kernel_oom_lines.txt").splitlines()
 
-    one, two = kills_of("\n".join([first, second, victim]))
+    one, two = kills_of(f"{first}\n{second}\n{victim}")
 
     assert "29666" not in one.line
     assert "Killed process 29666" in two.line

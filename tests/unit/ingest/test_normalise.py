@@ -170,7 +170,7 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
         f"print(template_of({text!r}, 17).fingerprint.hex())"
     )
 
-    elsewhere = subprocess.run(  # noqa: S603
+    elsewhere = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.builders_kube import FIXTURES, Answer, ScriptedApi, connected
 
 from copilot.domain.errors import Invalid, NotFound, TooLarge, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.ports import Kind
+from tests.builders_kube import FIXTURES, Answer, ScriptedApi, connected
 
 POD = ObjectRef(kind="Pod", namespace="demo", name="p")
 LOG = "/api/v1/namespaces/demo/pods/p/log"

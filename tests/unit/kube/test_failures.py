@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from tests.builders_kube import FIXTURES
 
 from copilot.domain.errors import (
     BadInput,
@@ -18,6 +17,7 @@ from copilot.domain.errors import (
 from copilot.domain.objects import ObjectRef
 from copilot.kube.failures import Expired, failure, failure_in_stream, retry_after_s
 from copilot.kube.resources import Call, listing, patching, reading, resource_of
+from tests.builders_kube import FIXTURES
 
 DEPLOYMENT = ObjectRef(kind="Deployment", namespace="demo", name="oom-demo")
 REQUESTS = "spec.template.spec.containers[0].resources.requests"

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.builders_kube import FIXTURES, Answer, ScriptedApi, connected
 
 from copilot.domain.attributes import CPU_USAGE, MEMORY_PEAK, MEMORY_WORKING_SET
 from copilot.domain.errors import NotFound, Refused, Unavailable
 from copilot.domain.event import Stream
 from copilot.kube.kubelet import points_of_metrics, points_of_summary
+from tests.builders_kube import FIXTURES, Answer, ScriptedApi, connected
 
 WHERE = Stream(cluster="c1", node="dev")
 SUMMARY = "/api/v1/nodes/dev/proxy/stats/summary"

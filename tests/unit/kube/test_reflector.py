@@ -6,6 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
+
+from copilot.ports import Kind
 from tests.builders_kube import (
     Answer,
     ScriptedApi,
@@ -13,8 +15,6 @@ from tests.builders_kube import (
     following,
     watch_fixture,
 )
-
-from copilot.ports import Kind
 
 
 @pytest.fixture
@@ -265,6 +265,20 @@ async def test_recorded_events_that_are_sent_again_are_handed_over_once(tmp_path
     assert len(seen.versions) == len(set(seen.handed_over())) == len(recorded.splitlines())
 
 
+async def test_a_list_that_breaks_off_after_a_page_loses_nothing(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    for n in range(7):
+        api.put(f"p{n}")
+    api.fail_page(2, Answer(status=500))
+
+    async with connected(api, tmp_path) as cluster, following(cluster) as seen:
+        await seen.until(lambda: seen.is_synced)
+
+    assert seen.existing() == api.resource_versions()
+    assert len(seen.versions) == 7
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_under_any_mix_of_faults_nothing_is_twice_and_nothing_is_lost(
     seed: int, api: ScriptedApi, tmp_path: Path
@@ -275,6 +289,8 @@ async def test_under_any_mix_of_faults_nothing_is_twice_and_nothing_is_lost(
         for _ in range(150):
             await _something_happens(api, chance)
             await asyncio.sleep(chance.random() / 200)
+        api.lists.clear()
+        api.watches.clear()
         await seen.until(lambda: seen.existing() == api.resource_versions())
 
     assert len(set(seen.handed_over())) == len(seen.handed_over())

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.builders_kube import Answer, FastClock, ScriptedApi, a_kubeconfig
-from tests.fakes import FixedClock
 
 from copilot.domain.errors import Invalid, Refused
 from copilot.kube.cluster import connect
 from copilot.ports import Kind
+from tests.builders_kube import Answer, FastClock, ScriptedApi, a_kubeconfig
+from tests.fakes import FixedClock
 
 PLUGIN = """
 import json, pathlib, sys

@@ -12,7 +12,7 @@ import pytest
 from copilot.domain.errors import Conflict, Invalid, Unavailable
 from copilot.store import SqlStore, open_store
 from copilot.store.sqlite import SqliteEngine
-from tests.builders_store import NOW_US, a_batch, a_store
+from tests.builders_store import NOW_US, a_batch
 from tests.fakes import FixedClock
 
 
@@ -43,7 +43,7 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(
         await database.execute("PRAGMA max_page_count = 1")  # as many as there are
 
     with pytest.raises(Unavailable, match="full"):
-        await add(store, "x" * 400_000)
+        await add(store, "".join(map(chr, range(32, 50_000))))  # hard to compress
 
     async with engine.transaction() as database:
         await database.execute("PRAGMA max_page_count = 1000000")
@@ -54,13 +54,11 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(
 
 async def add(store: SqlStore, body: str) -> None:
     async with store.transaction() as tx:
-        await tx.telemetry.add(a_batch(body, "".join(map(chr, range(32, 50_000)))))
+        await tx.telemetry.add(a_batch(body))
 
 
-async def test_a_locked_file_is_unavailable_when_the_lock_stays(
-    engine: SqliteEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("copilot.store.sqlite._TURN_S", 0.1)
+async def test_a_locked_file_is_unavailable_when_the_lock_stays(tmp_path: Path) -> None:
+    engine = await SqliteEngine.open(tmp_path / "store.db", turn_s=0.1)
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -72,6 +70,17 @@ async def test_a_locked_file_is_unavailable_when_the_lock_stays(
     other.close()
     async with engine.transaction():
         pass
+    await engine.close()
+
+
+async def test_a_transaction_that_never_ends_makes_others_unavailable(tmp_path: Path) -> None:
+    engine = await SqliteEngine.open(tmp_path / "store.db", turn_s=0.1)
+
+    async with engine.transaction():
+        with pytest.raises(Unavailable, match="busy"):
+            async with engine.transaction():
+                pass
+    await engine.close()
 
 
 async def test_a_lock_that_goes_away_is_waited_for(engine: SqliteEngine, tmp_path: Path) -> None:
@@ -172,12 +181,11 @@ async def run(engine: SqliteEngine, *statements: str) -> None:
             await database.execute(statement)
 
 
-async def test_a_memory_store_leaves_no_folder_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+async def test_a_memory_store_leaves_no_folder_behind() -> None:
+    engine = await SqliteEngine.open(":memory:")
+    folder = engine.path.parent
+    assert folder.exists()
 
-    async with a_store("sqlite-memory", tmp_path):
-        assert len(list(tmp_path.iterdir())) == 1
+    await engine.close()
 
-    assert list(tmp_path.iterdir()) == []
+    assert not folder.exists()

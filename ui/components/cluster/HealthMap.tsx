@@ -30,7 +30,7 @@ export function HealthMap({ cluster }: { cluster: ClusterView }) {
   }
 
   return (
-    <Card title="Cluster health" aside={<Legend counts={cluster.counts} />}>
+    <Card title="Cluster health" className="@container" aside={<Legend counts={cluster.counts} />}>
       {pods.length === 0 ? (
         <Empty title={cluster.is_synced ? 'No pods in this cluster' : 'Taking a first look at the cluster'}>
           {cluster.is_synced ? 'They appear here as soon as something runs.' : 'This takes a few seconds.'}
@@ -43,7 +43,7 @@ export function HealthMap({ cluster }: { cluster: ClusterView }) {
             role="group"
             aria-label="Pods by namespace"
             onKeyDown={onKeyDown}
-            className="grid sm:grid-cols-2 2xl:grid-cols-3"
+            className="grid @lg:grid-cols-2 @3xl:grid-cols-3"
           >
             {cluster.namespaces.map((namespace) => (
               <Namespace
@@ -70,12 +70,12 @@ interface NamespaceProps {
 function Namespace({ namespace, selectedUid, onSelect }: NamespaceProps) {
   return (
     <section aria-label={namespace.name} className="-mr-px min-w-0 border-r border-b p-3">
-      <h3 className="mb-2 flex min-h-5 items-center gap-1.5">
+      <h3 className="mb-2 flex min-h-5 flex-wrap items-center gap-x-1.5 gap-y-1">
         <span className="truncate mono text-meta font-medium">{namespace.name}</span>
-        {namespace.is_demo && <Badge tone="idle">demo</Badge>}
         {namespace.failing > 0 && <Badge tone="crit">{namespace.failing} failing</Badge>}
         {namespace.degraded > 0 && <Badge tone="warn">{namespace.degraded} degraded</Badge>}
         <span className="ml-auto pl-2 text-meta whitespace-nowrap text-fg-3 tabular">
+          {namespace.is_demo && 'demo · '}
           {plural(namespace.pods.length, 'pod')}
         </span>
       </h3>
@@ -189,8 +189,8 @@ function closest(cells: HTMLElement[], distance: (cell: HTMLElement) => number):
 
 export function HealthMapSkeleton() {
   return (
-    <Card title="Cluster health">
-      <div className="grid sm:grid-cols-2 2xl:grid-cols-3" aria-hidden>
+    <Card title="Cluster health" className="@container">
+      <div className="grid @lg:grid-cols-2 @3xl:grid-cols-3" aria-hidden>
         {[18, 12, 9].map((pods) => (
           <div key={pods} className="-mr-px border-r border-b p-3">
             <span className="skeleton mb-3 block h-3.5 w-24" />

@@ -14,7 +14,7 @@ export function Kpis({ cluster }: { cluster: ClusterView }) {
       <Kpi
         label="Open incidents"
         value={number(cluster.open_incidents)}
-        note={cluster.open_incidents === 0 ? 'nothing is wrong' : 'see the list'}
+        note={cluster.open_incidents === 0 ? 'nothing is wrong' : 'active now'}
         isBad={cluster.open_incidents > 0}
       />
       <Kpi

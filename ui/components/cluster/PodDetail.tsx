@@ -16,17 +16,17 @@ export function podHref(namespace: string, pod: PodView): string {
 export function PodDetail({ namespace, pod }: { namespace: string; pod: PodView }) {
   const { label, tone } = HEALTH[pod.health]
   return (
-    <div className="-mt-px flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1.5 border-t px-3 py-2 text-meta">
+    <div className="-mt-px flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1.5 @3xl:flex-nowrap border-t px-3 py-2 text-meta">
       <Badge tone={tone}>{label}</Badge>
-      <span className="min-w-0 mono break-all">
+      <span className="min-w-0 mono break-all @3xl:truncate">
         {namespace}/{pod.name}
       </span>
-      {pod.reason && <span className="text-fg-2">{pod.reason}</span>}
-      <span className="text-fg-3 tabular">{plural(pod.restarts, 'restart')}</span>
+      {pod.reason && <span className="min-w-0 text-fg-2 @3xl:truncate">{pod.reason}</span>}
+      <span className="whitespace-nowrap text-fg-3 tabular">{plural(pod.restarts, 'restart')}</span>
       <Memory used={pod.memory_bytes} limit={pod.memory_limit_bytes} />
       <Link
         href={podHref(namespace, pod)}
-        className="ml-auto inline-flex items-center gap-1 font-medium text-fg-2 hover:text-fg max-sm:min-h-11"
+        className="ml-auto inline-flex items-center whitespace-nowrap gap-1 font-medium text-fg-2 hover:text-fg max-sm:min-h-11"
       >
         {pod.incident_id === null ? 'Search its logs' : `Open ${incidentName(pod.incident_id)}`}
         <ArrowRight className="size-3.5" aria-hidden />
@@ -42,7 +42,7 @@ function Memory({ used, limit }: { used: number | null; limit: number | null }) 
   const share = Math.min(1, used / limit)
   const fill = share > 0.9 ? 'bg-crit-fill' : share > 0.75 ? 'bg-warn-fill' : 'bg-ok-fill'
   return (
-    <span className="flex items-center gap-2 text-fg-3 tabular">
+    <span className="flex items-center gap-2 whitespace-nowrap text-fg-3 tabular">
       mem
       <span className="h-1 w-14 overflow-hidden rounded-full bg-raised" aria-hidden>
         <span className={`block h-full ${fill}`} style={{ width: percent(share) }} />

@@ -39,7 +39,7 @@ export function ApproveDialog(props: ApproveDialogProps) {
           {target.kind} {target.namespace}/{target.name}
         </Row>
         <Row name="Changes">
-          {changes.length === 0 ? proposal.title : changes.map((change) => <span key={change} className="block">{change}</span>)}
+          {changes.length === 0 ? proposal.title : changes.map((change, index) => <span key={index} className="block">{change}</span>)}
         </Row>
         <Row name="Disruption">{proposal.disruption || 'none expected'}</Row>
         <Row name="Risk">{RISK[proposal.risk].label}</Row>

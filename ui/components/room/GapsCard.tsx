@@ -14,8 +14,8 @@ export function GapsCard({ gaps, dropped }: GapsCardProps) {
   return (
     <Card title="Could not be seen" aside={gaps.length} className="order-9 lg:order-none">
       <ul className="divide-y">
-        {gaps.map((gap) => (
-          <li key={`${gap.what} ${gap.reason}`} className="flex gap-2.5 px-3 py-2">
+        {gaps.map((gap, index) => (
+          <li key={index} className="flex gap-2.5 px-3 py-2">
             <EyeOff className="mt-0.5 size-3.5 shrink-0 text-fg-3" aria-hidden />
             <p className="min-w-0 break-words">
               {gap.what}

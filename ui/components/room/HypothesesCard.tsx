@@ -44,11 +44,13 @@ function Item({ hypothesis }: { hypothesis: Hypothesis }) {
     <li id={hypothesis.id} data-testid={`hypothesis-${hypothesis.id}`} className="grid grid-cols-[1rem_minmax(0,1fr)] gap-x-2.5 px-3 py-2.5">
       <Icon className={clsx('mt-0.5 size-4', look)} aria-hidden />
       <div className="min-w-0">
-        <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
-          <h3 className={clsx('min-w-0 break-words', isRefuted ? 'text-fg-2' : 'font-semibold')}>
-            {hypothesis.title}
-          </h3>
-          <Badge tone={tone}>{label}</Badge>
+        <div className="flex items-start gap-3">
+          <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-2 gap-y-1">
+            <h3 className={clsx('min-w-0 break-words', isRefuted ? 'text-fg-2' : 'font-semibold')}>
+              {hypothesis.title}
+            </h3>
+            <Badge tone={tone}>{label}</Badge>
+          </div>
           <Confidence share={hypothesis.confidence} verdict={hypothesis.verdict} />
         </div>
         <Statements label="For" statements={hypothesis.supporting} />
@@ -66,7 +68,7 @@ function Item({ hypothesis }: { hypothesis: Hypothesis }) {
 function Confidence({ share, verdict }: { share: number; verdict: Verdict }) {
   const fill = { supported: 'bg-ok-fill', refuted: 'bg-fg-3', inconclusive: 'bg-warn-fill' }[verdict]
   return (
-    <span className="ml-auto flex items-center gap-2 pl-2">
+    <span className="flex h-5 items-center gap-2">
       <span aria-hidden className="h-1 w-16 overflow-hidden rounded-full bg-raised max-sm:hidden">
         <span className={clsx('block h-full rounded-full', fill)} style={{ width: percent(share) }} />
       </span>
@@ -82,8 +84,8 @@ function Statements({ label, statements }: { label: string; statements: Statemen
   if (statements.length === 0) return null
   return (
     <ul aria-label={label} className="mt-1 space-y-0.5 text-meta text-fg-2">
-      {statements.map((statement) => (
-        <li key={statement.text} className="grid grid-cols-[3.25rem_minmax(0,1fr)]">
+      {statements.map((statement, index) => (
+        <li key={index} className="grid grid-cols-[3.25rem_minmax(0,1fr)]">
           <span className="text-fg-3">{label}</span>
           <span className="break-words">
             {statement.text} <Chips ids={statement.evidence} />

@@ -24,8 +24,8 @@ export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
       </div>
       <div className="space-y-1 border-t px-3 py-2 max-sm:hidden">
         <Line name="Disruption">{proposal.disruption || 'none expected'}</Line>
-        {proposal.risk_reasons.map((reason) => (
-          <Line key={reason} name="Risk">
+        {proposal.risk_reasons.map((reason, index) => (
+          <Line key={index} name="Risk">
             {reason}
           </Line>
         ))}

@@ -1,11 +1,13 @@
 'use client'
 
+import { useQuery } from '@tanstack/react-query'
 import { clsx } from 'clsx'
 import { CheckCircle2, CircleAlert, LoaderCircle, RotateCw, Undo2, XCircle } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Button } from '@/components/ui/Button'
 import { Time } from '@/components/ui/Time'
 import { useLookAgain } from '@/lib/api/mutations'
+import { progressQuery } from '@/lib/api/queries'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import { duration, percent } from '@/lib/format'
 import { useNow } from '@/lib/now'
@@ -13,10 +15,11 @@ import { ENDED } from '@/lib/proposals'
 
 /** What became of it: under way, verified, taken back, or never applied. */
 export function ProposalOutcome({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
+  const { data: progress } = useQuery(progressQuery(room.incident.id))
   const isOpen = room.incident.status !== 'resolved'
   return (
     <div role="status" aria-label="What became of the fix" data-testid="outcome" className="space-y-2.5 border-t p-3">
-      <Headline proposal={proposal} />
+      <Headline proposal={proposal} progress={progress} />
       {proposal.status === 'applied' && <Watching room={room} proposal={proposal} />}
       <Approvals proposal={proposal} />
       <Observed proposal={proposal} />
@@ -25,15 +28,15 @@ export function ProposalOutcome({ room, proposal }: { room: RoomView; proposal: 
   )
 }
 
-function Headline({ proposal }: { proposal: ProposalView }) {
+function Headline({ proposal, progress }: { proposal: ProposalView; progress: string }) {
   const reason = proposal.verification?.reason || proposal.refusal
   switch (proposal.status) {
     case 'proposed':
       return null
     case 'approved':
-      return <Line icon={<Busy />} title="Approved, being applied" reason="The object is read again, then patched." />
+      return <Line icon={<Busy />} title="Approved, being applied" reason={progress || 'The object is read again, then patched.'} />
     case 'applied':
-      return <Line icon={<Busy />} title="Applied, being watched" reason="Waiting for the signal that opened the incident to go quiet." />
+      return <Line icon={<Busy />} title="Applied, being watched" reason={progress || 'Waiting for the signal that opened the incident to go quiet.'} />
     case 'verified':
       return <Line icon={<CheckCircle2 className="size-4 text-ok" />} look="bg-ok-soft text-ok" title="Verified" reason={reason} />
     case 'reverted':
@@ -98,8 +101,8 @@ function Watching({ room, proposal }: { room: RoomView; proposal: ProposalView }
 }
 
 function Approvals({ proposal }: { proposal: ProposalView }) {
-  return proposal.approvals.map((approval) => (
-    <p key={approval.ts_us} className="text-meta break-words text-fg-2">
+  return proposal.approvals.map((approval, index) => (
+    <p key={index} className="text-meta break-words text-fg-2">
       {approval.decision === 'approve' ? 'Approved' : 'Rejected'} by{' '}
       <span className="font-semibold text-fg">{approval.approver}</span> at <Time us={approval.ts_us} className="mono" />
       {approval.reason && `: ${approval.reason}`}
@@ -116,8 +119,8 @@ function Observed({ proposal }: { proposal: ProposalView }) {
         What was observed, until <Time us={verification.ended_us} className="mono" />
       </p>
       <ul className="mt-1 space-y-0.5 text-fg-2">
-        {verification.observed.map((line) => (
-          <li key={line} className="break-words">
+        {verification.observed.map((line, index) => (
+          <li key={index} className="break-words">
             · {line}
           </li>
         ))}

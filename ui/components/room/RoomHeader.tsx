@@ -2,7 +2,7 @@
 
 import { ClipboardCopy, UserCheck } from 'lucide-react'
 import { useState } from 'react'
-import { SeverityBadge } from '@/components/ui/Badge'
+import { Badge, SeverityBadge } from '@/components/ui/Badge'
 import { Button } from '@/components/ui/Button'
 import { Clock } from '@/components/ui/Clock'
 import { Kbd } from '@/components/ui/Kbd'
@@ -30,6 +30,11 @@ export function RoomHeader({ room }: { room: RoomView }) {
             <span className="min-w-0 break-all">
               {incident.namespace} / {incident.workload.name} · {incident.cluster}
             </span>
+            <Badge tone={isOpen ? 'info' : 'ok'}>
+              <span role="status" data-testid="stage">
+                {room.stage}
+              </span>
+            </Badge>
           </p>
           <h1 className="mt-1 text-title font-semibold tracking-tight break-words">{incident.title}</h1>
           <Summary room={room} />
@@ -46,8 +51,8 @@ export function RoomHeader({ room }: { room: RoomView }) {
 
 function TimeToResolve({ incident }: { incident: Incident }) {
   return (
-    <div className="mr-1 text-right max-sm:mr-auto max-sm:text-left">
-      <p className="text-meta text-fg-3">{incident.mttr_seconds === null ? 'Running for' : 'Time to resolve'}</p>
+    <div className="mr-1 text-right whitespace-nowrap max-sm:mr-auto max-sm:text-left">
+      <p className="text-meta text-fg-3">{incident.mttr_seconds === null ? 'Open for' : 'Time to resolve'}</p>
       {incident.mttr_seconds === null ? (
         <Clock sinceUs={incident.first_signal_us} className="mono text-[1.0625rem] font-semibold" />
       ) : (
@@ -83,7 +88,7 @@ function HeaderActions({ incident }: { incident: Incident }) {
       </Button>
       {noAck === '' && (
         <Button onClick={() => acknowledge.mutate()} disabled={acknowledge.isPending}>
-          <UserCheck className="size-3.5" aria-hidden /> Acknowledge <Kbd keys="k" />
+          <UserCheck className="size-3.5 max-sm:hidden" aria-hidden /> Acknowledge <Kbd keys="k" />
         </Button>
       )}
       {noResolve === '' && (

@@ -42,7 +42,7 @@ function Best({ match }: { match: RunbookMatch }) {
       {match.steps.length > 0 && (
         <ol className="divide-y border-t">
           {match.steps.map((step, index) => (
-            <li key={step} className="grid grid-cols-[1.25rem_minmax(0,1fr)] gap-2.5 px-3 py-2">
+            <li key={index} className="grid grid-cols-[1.25rem_minmax(0,1fr)] gap-2.5 px-3 py-2">
               <span aria-hidden className="grid size-5 place-items-center rounded-full border mono text-tiny text-fg-3">
                 {index + 1}
               </span>

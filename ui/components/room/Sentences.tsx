@@ -3,8 +3,8 @@ import { Chips } from './Chip'
 
 /** Sentences, each followed by the evidence it rests on. */
 export function Sentences({ statements }: { statements: Statement[] }) {
-  return statements.map((statement) => (
-    <span key={statement.text}>
+  return statements.map((statement, index) => (
+    <span key={index}>
       {statement.text} <Chips ids={statement.evidence} />{' '}
     </span>
   ))

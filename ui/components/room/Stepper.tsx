@@ -5,37 +5,28 @@ import { type StepState, steps } from '@/lib/moves'
 
 const APPLIED = ['applied', 'verified', 'reverted']
 
-/** Detected, Acknowledged, Mitigating, Resolved; and what is going on right now. */
+/** Detected, Acknowledged, Mitigating, Resolved. */
 export function Stepper({ room }: { room: RoomView }) {
   const wasMitigated = room.proposals.some((each) => APPLIED.includes(each.status))
-  const isResolved = room.incident.status === 'resolved'
   return (
-    <div className="border-t">
-      <p className="flex items-center gap-2 border-b px-3 py-1.5 text-meta">
-        <span className="text-fg-3">Now</span>
-        <span role="status" data-testid="stage" className={clsx('font-semibold', isResolved ? 'text-ok' : 'text-fg')}>
-          {room.stage}
-        </span>
-      </p>
-      <ol aria-label="Progress" className="grid grid-cols-4 divide-x">
-        {steps(room.incident, wasMitigated).map(([step, state]) => (
-          <li
-            key={step}
-            aria-current={state === 'current' ? 'step' : undefined}
-            className={clsx(
-              'flex h-8.5 min-w-0 items-center justify-center gap-1.5 px-1 text-meta max-sm:text-tiny',
-              state === 'current' && 'bg-raised font-semibold',
-              state === 'done' && 'text-fg-2',
-              (state === 'ahead' || state === 'skipped') && 'text-fg-3',
-            )}
-          >
-            <StepSign state={state} />
-            <span className="truncate">{step}</span>
-            <span className="sr-only">{SAID[state]}</span>
-          </li>
-        ))}
-      </ol>
-    </div>
+    <ol aria-label="Progress" className="grid grid-cols-4 divide-x border-t">
+      {steps(room.incident, wasMitigated).map(([step, state]) => (
+        <li
+          key={step}
+          aria-current={state === 'current' ? 'step' : undefined}
+          className={clsx(
+            'flex h-8.5 min-w-0 items-center justify-center gap-1.5 px-1 text-meta max-sm:text-tiny',
+            state === 'current' && 'bg-raised font-semibold',
+            state === 'done' && 'text-fg-2',
+            (state === 'ahead' || state === 'skipped') && 'text-fg-3',
+          )}
+        >
+          <StepSign state={state} />
+          <span className="truncate">{step}</span>
+          <span className="sr-only">{SAID[state]}</span>
+        </li>
+      ))}
+    </ol>
   )
 }
 

@@ -56,8 +56,9 @@ function nameLimit(plot: uPlot, chart: MemoryChart, colour: string, scale: numbe
   if (y < bbox.top) return
   ctx.fillStyle = colour
   const text = `limit ${bytes(limit.value)}`
+  const left = bbox.left + bbox.width - ctx.measureText(text).width - 4 * scale
   const isRoomAbove = y - bbox.top > 14 * scale
-  ctx.fillText(text, bbox.left + 4 * scale, y + (isRoomAbove ? -4 : 13) * scale)
+  ctx.fillText(text, left, y + (isRoomAbove ? -4 : 13) * scale)
 }
 
 function shorten(label: string): string {

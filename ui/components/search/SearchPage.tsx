@@ -21,7 +21,7 @@ export function SearchPage() {
   const query = useQuery({ ...searchQuery(q), enabled: q.trim() !== '' })
   return (
     <>
-      <SearchBox key={q === '' ? 'empty' : 'asked'} q={q} kind={kind} isBusy={query.isFetching} />
+      <SearchBox key={q === '' ? 'empty' : 'asked'} q={q} kind={kind} />
       <Operators />
       <div className="mt-3">
         {q.trim() === '' ? (
@@ -31,7 +31,7 @@ export function SearchPage() {
             </Empty>
           </div>
         ) : (
-          <div className="overflow-clip rounded-card border bg-panel">
+          <div aria-busy={query.isPlaceholderData} className="overflow-clip rounded-card border bg-panel aria-busy:opacity-60">
             <Loaded query={query} what="the hits" skeleton={<RowSkeletons rows={8} height="h-14" />}>
               {(found) => <Results q={q} kind={kind} found={found} />}
             </Loaded>
@@ -45,10 +45,9 @@ export function SearchPage() {
 interface SearchBoxProps {
   q: string
   kind: HitKind | null
-  isBusy: boolean
 }
 
-function SearchBox({ q, kind, isBusy }: SearchBoxProps) {
+function SearchBox({ q, kind }: SearchBoxProps) {
   const [text, setText] = useState(q)
   const router = useRouter()
   const typing = useRef<ReturnType<typeof setTimeout>>(undefined)
@@ -87,9 +86,8 @@ function SearchBox({ q, kind, isBusy }: SearchBoxProps) {
         spellCheck={false}
         ref={focus}
         maxLength={500}
-        className="h-11 w-full rounded-card border border-line-strong bg-panel pr-24 pl-9 text-lead placeholder:text-fg-3"
+        className="h-11 w-full rounded-card border border-line-strong bg-panel pr-3 pl-9 text-lead placeholder:text-fg-3"
       />
-      {isBusy && <span className="absolute top-3.5 right-3 text-meta text-fg-3">searching…</span>}
     </form>
   )
 }

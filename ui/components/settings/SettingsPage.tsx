@@ -80,8 +80,8 @@ function Gaps({ status }: { status: StatusView }) {
   if (status.gaps.length === 0) return <Empty title="Everything that is watched can be seen" />
   return (
     <ul className="divide-y">
-      {status.gaps.map((gap) => (
-        <li key={gap.what} className="flex gap-2.5 px-3 py-2">
+      {status.gaps.map((gap, index) => (
+        <li key={index} className="flex gap-2.5 px-3 py-2">
           <EyeOff className="mt-0.5 size-3.5 shrink-0 text-fg-3" aria-hidden />
           <p className="min-w-0 break-words">
             {gap.what}

@@ -12,16 +12,16 @@ import { ZoneSwitch } from './ZoneSwitch'
 
 export function TopBar({ onSearch }: { onSearch: () => void }) {
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b bg-bg px-3 md:px-4">
+    <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b bg-bg px-3 max-sm:h-14 max-sm:gap-1 md:px-4">
       <ClusterName />
       <div className="flex-1" />
       <button
         type="button"
         onClick={onSearch}
-        className="flex h-8 items-center gap-2 rounded-md border bg-panel px-2.5 text-fg-3 hover:border-line-strong max-lg:size-9 max-lg:justify-center max-lg:px-0 max-sm:size-11 lg:w-72"
+        className="flex h-8 items-center gap-2 rounded-md border bg-panel px-2.5 text-fg-3 hover:border-line-strong max-lg:size-9 max-lg:justify-center max-lg:px-0 max-sm:size-11 lg:w-80"
       >
         <Search className="size-4" aria-hidden />
-        <span className="flex-1 text-left max-lg:sr-only">Search logs, pods, runbooks…</span>
+        <span className="flex-1 truncate text-left max-lg:sr-only">Search logs, pods, runbooks…</span>
         <kbd className="rounded border px-1 text-tiny max-lg:hidden" aria-hidden>
           Ctrl K
         </kbd>

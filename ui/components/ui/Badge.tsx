@@ -37,7 +37,7 @@ export function SeverityBadge({ severity, isOpen }: { severity: number; isOpen: 
     <Badge tone={tone ?? 'idle'} className="tracking-wide">
       {isOpen && severity === 1 && (
         <span className="relative size-1.5" aria-hidden>
-          <span className="absolute -inset-1 animate-[halo_2s_ease-in-out_infinite] rounded-full bg-crit-fill/35" />
+          <span className="absolute -inset-0.75 animate-[halo_2s_ease-in-out_infinite] rounded-full bg-crit-fill/35" />
           <span className="absolute inset-0 rounded-full bg-crit-fill" />
         </span>
       )}

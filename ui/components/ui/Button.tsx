@@ -18,7 +18,7 @@ export function Button({ look = 'secondary', className, ...props }: ButtonProps)
       type="button"
       {...props}
       className={clsx(
-        'inline-flex h-8 shrink-0 items-center justify-center gap-1.5 rounded-md border px-2.5 text-body whitespace-nowrap max-sm:h-11 max-sm:px-4',
+        'inline-flex h-8 shrink-0 items-center justify-center gap-1.5 rounded-md border px-2.5 text-body whitespace-nowrap max-sm:h-11 max-sm:px-3',
         'disabled:cursor-not-allowed disabled:opacity-55',
         LOOK[look],
         className,

@@ -50,6 +50,10 @@ export const roomQuery = (id: number) =>
       unwrap(api.GET('/api/incidents/{incident_id}', { params: { path: { incident_id: id } } })),
   })
 
+/** What is being done about it right now, in words; only the live stream tells. */
+export const progressQuery = (id: number) =>
+  queryOptions({ queryKey: ['progress', id], queryFn: () => '', enabled: false, initialData: '' })
+
 export const memoryQuery = (id: number) =>
   queryOptions({
     queryKey: ['memory', id],

@@ -32,15 +32,16 @@ class _Alert(msgspec.Struct, rename="camel"):
 
 
 def decode(body: bytes, batch: BatchBuilder) -> None:
-    """Adds each alert to the batch.
+    """Adds each alert to the batch; a `cluster` label that all share names the batch's cluster.
 
     Raises:
         BadInput: it is not a webhook of Alertmanager's.
     """
     try:
-        webhook = msgspec.json.decode(body, type=_Webhook)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        webhook = msgspec.json.decode(body.decode("utf-8", "replace"), type=_Webhook)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise BadInput(f"not an Alertmanager webhook: {error}") from None
+    batch.cluster = webhook.common_labels.get("cluster") or batch.cluster
     batch.check_size(len(webhook.alerts))
     for raw in webhook.alerts:
         try:
@@ -51,14 +52,6 @@ def decode(body: bytes, batch: BatchBuilder) -> None:
         batch.alerts.append(_received(alert, batch.received_us))
     if webhook.truncated_alerts > 0:
         batch.notes.append(f"Alertmanager left off {webhook.truncated_alerts} alerts (max_alerts)")
-
-
-def cluster_of(body: bytes) -> str:
-    """The `cluster` label that all alerts of the webhook share, empty for none."""
-    try:
-        return msgspec.json.decode(body, type=_Webhook).common_labels.get("cluster", "")
-    except (msgspec.MsgspecError, RecursionError):
-        return ""
 
 
 def _received(alert: _Alert, received_us: int) -> ReceivedAlert:

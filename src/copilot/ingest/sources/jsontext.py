@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterator
 
-_SPACE = re.compile(rb"[\s,]*")
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 _CLOSING = {ord("{"): b"}", ord("["): b"]"}
 _OPENING = frozenset(b"{[")

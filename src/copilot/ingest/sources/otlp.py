@@ -13,7 +13,8 @@ import base64
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import msgspec
 from google.protobuf.json_format import ParseDict, ParseError
@@ -59,13 +60,32 @@ _JSON_RECORD_DEPTH = 6
 _MALFORMED = (ParseError, TypeError, ValueError, RecursionError, KeyError, AttributeError)
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame(Generic[Record]):
+    """What the three requests call their parts."""
+
+    request: type[Message]
+    record: type[Record]
+    what: str
+    """`logs` in `resource_logs` and `scope_logs`."""
+    leaf: str
+    json_leaf: str
+
+    @property
+    def json_what(self) -> str:
+        return self.what.capitalize()
+
+
+_LOGS = _Frame(ExportLogsServiceRequest, LogRecord, "logs", "log_records", "logRecords")
+_SPANS = _Frame(ExportTraceServiceRequest, WireSpan, "spans", "spans", "spans")
+_METRICS = _Frame(ExportMetricsServiceRequest, Metric, "metrics", "metrics", "metrics")
+
+
 def decode_logs(body: bytes, batch: BatchBuilder, *, is_json: bool, node: str = "") -> None:
     """Adds the log records of an `ExportLogsServiceRequest`."""
     reader = RecordReader(batch, node=node)
     place = _Places(batch)
-    for resource, record in _records(
-        body, batch, is_json, ExportLogsServiceRequest, LogRecord, ("Logs", "logRecords")
-    ):
+    for resource, record in _records(_LOGS, body, batch, is_json=is_json):
         try:
             _add_log(record, place.of(resource), reader, batch)
         except BadRecord as error:
@@ -77,9 +97,7 @@ def decode_logs(body: bytes, batch: BatchBuilder, *, is_json: bool, node: str = 
 def decode_traces(body: bytes, batch: BatchBuilder, *, is_json: bool) -> None:
     """Adds the spans of an `ExportTraceServiceRequest`."""
     place = _Places(batch)
-    for resource, span in _records(
-        body, batch, is_json, ExportTraceServiceRequest, WireSpan, ("Spans", "spans")
-    ):
+    for resource, span in _records(_SPANS, body, batch, is_json=is_json):
         try:
             batch.spans.append(_span(span, place.of(resource), place.service_of(resource), batch))
         except BadRecord as error:
@@ -93,9 +111,7 @@ def decode_metrics(body: bytes, batch: BatchBuilder, *, is_json: bool) -> None:
     A histogram becomes two series, `NAME.count` and `NAME.sum`.
     """
     place = _Places(batch)
-    for resource, metric in _records(
-        body, batch, is_json, ExportMetricsServiceRequest, Metric, ("Metrics", "metrics")
-    ):
+    for resource, metric in _records(_METRICS, body, batch, is_json=is_json):
         for point in _points(metric, place.of(resource), batch):
             if math.isfinite(point.value):
                 batch.points.append(point)
@@ -111,40 +127,34 @@ def decode_metrics(body: bytes, batch: BatchBuilder, *, is_json: bool) -> None:
 
 
 def _records(
-    body: bytes,
-    batch: BatchBuilder,
-    is_json: bool,
-    request: type[Message],
-    kind: type[Record],
-    words: tuple[str, str],
+    frame: _Frame[Record], body: bytes, batch: BatchBuilder, *, is_json: bool
 ) -> Framed[Record]:
     if is_json:
-        return _from_json(body, batch, kind, words)
-    message = request()
+        return _from_json(frame, body, batch)
+    message = frame.request()
     try:
         message.ParseFromString(body)
     except (DecodeError, RecursionError):
-        return _salvaged(body, batch, kind)
-    return _from_message(message, words)
+        return _salvaged(frame, body, batch)
+    return _from_message(frame, message)
 
 
-def _from_message(message: Message, words: tuple[str, str]) -> Framed[Record]:
+def _from_message(frame: _Frame[Record], message: Message) -> Framed[Record]:
     """Every record with its resource, of a request that is whole."""
-    what, leaf = words[0].lower(), {"logRecords": "log_records"}.get(words[1], words[1])
-    for group in getattr(message, f"resource_{what}"):
-        for scope in getattr(group, f"scope_{what}"):
-            for record in getattr(scope, leaf):
+    for group in getattr(message, f"resource_{frame.what}"):
+        for scope in getattr(group, f"scope_{frame.what}"):
+            for record in getattr(scope, frame.leaf):
                 yield group.resource, record
 
 
-def _salvaged(body: bytes, batch: BatchBuilder, kind: type[Record]) -> Framed[Record]:
+def _salvaged(frame: _Frame[Record], body: bytes, batch: BatchBuilder) -> Framed[Record]:
     """The records of a request that is cut off or damaged, as far as they are whole."""
     for resource_bytes, record_bytes, is_whole in wire.framed_records(body):
         if not is_whole:
             batch.set_aside("the body ends early or is damaged", record_bytes)
             continue
         resource = Resource()
-        record = kind()
+        record = frame.record()
         try:
             resource.ParseFromString(resource_bytes)
             record.ParseFromString(record_bytes)
@@ -154,28 +164,26 @@ def _salvaged(body: bytes, batch: BatchBuilder, kind: type[Record]) -> Framed[Re
         yield resource, record
 
 
-def _from_json(
-    body: bytes, batch: BatchBuilder, kind: type[Record], words: tuple[str, str]
-) -> Framed[Record]:
-    what, leaf = words
+def _from_json(frame: _Frame[Record], body: bytes, batch: BatchBuilder) -> Framed[Record]:
     document = _json_document(body, batch)
-    for group in _maps_in(document, f"resource{what}", batch):
+    for group in _maps_in(document, f"resource{frame.json_what}", batch):
         found = group.get("resource")
-        try:
-            resource = ParseDict(
-                found if isinstance(found, dict) else {}, Resource(), ignore_unknown_fields=True
-            )
-        except _MALFORMED as error:
-            batch.set_aside(f"a resource that cannot be read: {error}", _written(group))
+        resource = _parsed(found if isinstance(found, dict) else {}, Resource, batch)
+        if resource is None:
             continue
-        for scope in _maps_in(group, f"scope{what}", batch):
-            for fields in _maps_in(scope, leaf, batch):
-                try:
-                    record = ParseDict(_with_base64_ids(fields), kind(), ignore_unknown_fields=True)
-                except _MALFORMED as error:
-                    batch.set_aside(f"a record that cannot be read: {error}", _written(fields))
-                    continue
-                yield resource, record
+        for scope in _maps_in(group, f"scope{frame.json_what}", batch):
+            for fields in _maps_in(scope, frame.json_leaf, batch):
+                record = _parsed(fields, frame.record, batch)
+                if record is not None:
+                    yield resource, record
+
+
+def _parsed(fields: dict[str, object], kind: type[Record], batch: BatchBuilder) -> Record | None:
+    try:
+        return ParseDict(_with_base64_ids(fields), kind(), ignore_unknown_fields=True)
+    except _MALFORMED as error:
+        batch.set_aside(f"a record that cannot be read: {error}", _written(fields))
+        return None
 
 
 def _json_document(body: bytes, batch: BatchBuilder) -> Mapping[str, object]:
@@ -284,11 +292,19 @@ def _span(span: WireSpan, stream: Stream, service: str, batch: BatchBuilder) -> 
     )
 
 
+_SPAN_KINDS: dict[int, str] = {
+    WireSpan.SPAN_KIND_SERVER: "server",
+    WireSpan.SPAN_KIND_CLIENT: "client",
+    WireSpan.SPAN_KIND_PRODUCER: "producer",
+    WireSpan.SPAN_KIND_CONSUMER: "consumer",
+}
+
+
 def _span_attributes(span: WireSpan) -> dict[str, str]:
     """Its own, and what its status and its exception say."""
     found = _texts(span.attributes)
-    if span.kind > WireSpan.SPAN_KIND_INTERNAL:
-        found["span.kind"] = WireSpan.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower()
+    if kind := _SPAN_KINDS.get(span.kind):
+        found["span.kind"] = kind
     if span.status.message:
         found["status.message"] = mask(span.status.message[:MAX_ATTRIBUTE_CHARS])
     for event in span.events:

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import * as make from '../mocks/fixtures.mjs'
+import { diffRows } from './diff'
+import { whyNotApprove } from './proposals'
+
+const NOW = 1_772_600_000_000_000
+const proposal = make.proposal(NOW)
+const rows = diffRows(proposal.diff)
+
+test('a proposal that the cluster accepted can be approved', () => {
+  expect(whyNotApprove(proposal, rows, 'review', NOW)).toBe('')
+})
+
+test.each([
+  ['not accepted in a dry run', { ...proposal, dry_run_accepted: false }, rows, 'review', NOW, /dry run/],
+  ['no diff to look at', proposal, [], 'review', NOW, /no diff/],
+  ['read-only mode', proposal, rows, 'read_only', NOW, /read-only/],
+  ['expired', proposal, rows, 'review', proposal.expires_us + 1, /expired/],
+  ['refused', { ...proposal, status: 'refused' as const, refusal: 'over the quota' }, rows, 'review', NOW, /quota/],
+])('it cannot be approved: %s', (_, given, shown, mode, now, reason) => {
+  expect(whyNotApprove(given, shown, mode, now)).toMatch(reason)
+})

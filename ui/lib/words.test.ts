@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { lit, withoutTitle, wordsOf } from './words'
+
+test('operators and excluded words are not marked', () => {
+  expect(wordsOf('oom "connection refused" -healthz -"a b" ns:shop level:error x')).toEqual([
+    'connection refused',
+    'oom',
+  ])
+})
+
+test('words are marked whatever their case, and as text whatever they hold', () => {
+  expect(lit('Out of (memory)', ['(MEMORY)'])).toEqual([
+    { text: 'Out of ', isLit: false },
+    { text: '(memory)', isLit: true },
+  ])
+})
+
+test('without words nothing is marked', () => {
+  expect(lit('text', [])).toEqual([{ text: 'text', isLit: false }])
+})
+
+test('the heading that repeats the title is left out', () => {
+  expect(withoutTitle('# Title\n\nText # no title')).toBe('\nText # no title')
+})
