@@ -44,8 +44,7 @@ def small_model(folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)
-        if process.stdout:
-            process.stdout.close()
+        process.communicate()
 
 
 def weights() -> Path:

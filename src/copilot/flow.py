@@ -43,6 +43,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.runbook import RunbookMatch
 from copilot.ingest.changes import change_between
+from copilot.ingest.objects import without_secrets
 from copilot.ingest.sources.kube_events import batch_of
 from copilot.journal import Journal
 from copilot.learn.resolution import memory_of
@@ -84,6 +85,8 @@ class _Sight:
     """What this process has seen of the cluster; rebuilt by the first full list."""
 
     synced: set[Kind] = field(default_factory=set)
+    listed: dict[Kind, set[str]] = field(default_factory=dict)
+    """Uids of a kind, until its first full list: what the store knows beside them is gone."""
     unwell: dict[str, Pod] = field(default_factory=dict)
     """By uid: pods that a rule may have something to say about, now or later."""
     told_us: dict[str, int] = field(default_factory=dict)
@@ -137,21 +140,27 @@ class Flow:
     async def observe(self, delta: Delta) -> None:
         """Keep what the watch saw: versions, changes, events; raise what is wrong with pods."""
         cluster, now_us = self._journal.cluster, self._clock.now_us()
-        is_new = delta.kind in self._sight.synced
+        is_first = delta.kind not in self._sight.synced
+        if is_first:
+            listed = self._sight.listed.setdefault(delta.kind, set())
+            listed.update(version.object.uid for version in delta.versions)
         async with self._store.transaction() as tx:
             await tx.objects.set_gap(cluster, delta.gap, delta.kind)
             if delta.kind is Kind.EVENT:
                 await self._keep_events(tx, delta.versions, now_us)
             else:
                 for version in delta.versions:
-                    await self._keep_version(tx, version, is_new=is_new)
+                    await self._keep_version(tx, version, is_new=not is_first)
             if delta.kind is Kind.POD:
                 pods = tuple(self._pods_of(delta.versions))
                 await self._raise(tx, detect(await self._seen(tx, pods=pods)))
+            if delta.is_synced and is_first:
+                await self._keep_deletions(tx, delta.kind, now_us)
             if delta.versions:
                 await self._journal.moved(tx, "objects.changed", None, now_us)
         if delta.is_synced:
             self._sight.synced.add(delta.kind)
+            self._sight.listed.pop(delta.kind, None)
 
     async def tick(self) -> None:
         """Raise what only time makes wrong, and end what went quiet by itself."""
@@ -176,10 +185,18 @@ class Flow:
 
     async def _keep_version(self, tx: Session, version: ObjectVersion, *, is_new: bool) -> None:
         before = await tx.objects.get(version.cluster, version.object.uid)
-        change = change_between(before, version, is_new=is_new)
-        await tx.objects.save(version, change)
+        after = without_secrets(version)
+        change = change_between(before, after, is_new=is_new)
+        await tx.objects.save(after, change)
         if change is not None:
             await self._journal.moved(tx, "change.added", None, version.seen_us)
+
+    async def _keep_deletions(self, tx: Session, kind: Kind, now_us: int) -> None:
+        """What was deleted while nobody watched: known to the store, not in the first list."""
+        for version in await tx.objects.find(self._journal.cluster, kind):
+            if version.object.uid not in self._sight.listed[kind]:
+                gone = msgspec.structs.replace(version, is_deleted=True, seen_us=now_us)
+                await self._keep_version(tx, gone, is_new=True)
 
     async def _keep_events(
         self, tx: Session, versions: Iterable[ObjectVersion], now_us: int

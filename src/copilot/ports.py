@@ -464,6 +464,14 @@ class Jobs(Protocol):
         """The next due job, or one whose lease ran out."""
         ...
 
+    async def renew(self, job: Job, *, now_us: int, lease_us: int) -> None:
+        """Keep it for longer.
+
+        Raises:
+            Conflict: it is no longer ours.
+        """
+        ...
+
     async def done(self, job: Job) -> None: ...
 
     async def again(self, job: Job, *, run_us: int, error: str) -> None: ...

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.contract.cluster_targets import KubeHttp, Target, a_deployment
 from tests.e2e.copilot_process import (
     Copilot,
@@ -60,9 +61,7 @@ def a_broken(
 ) -> Broken:
     command = ["/bin/memhog", "2", "50", str(needs_mib)]
     resources = {"requests": {"memory": "16Mi"}, "limits": {"memory": limit}}
-    hog = a_deployment(
-        name, image="docker.io/lab/oom-demo:1", command=command, resources=resources
-    )
+    hog = a_deployment(name, image="docker.io/lab/oom-demo:1", command=command, resources=resources)
     assert kube.create("apps/deployments", hog).status_code == 201
     incident = wait_for(lambda: open_incident_of(client, name), f"an incident of {name}")
     proposal = wait_for(lambda: proposed(client, incident["id"]), f"a fix for {name}")

@@ -13,6 +13,9 @@ from playwright.sync_api import Page, expect
 from tests.e2e.copilot_process import Copilot, chaos_target, open_incident, room, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+however_started = pytest.mark.parametrize(
+    "copilot", ["one process", "a process a role"], indirect=True
+)
 
 
 def opens_by_chaos(page: Page, client: httpx.Client, after: int = 0) -> dict[str, Any]:
@@ -20,7 +23,7 @@ def opens_by_chaos(page: Page, client: httpx.Client, after: int = 0) -> dict[str
     chaos_target(client)
     page.get_by_role("link", name=re.compile("chaos", re.IGNORECASE)).first.click()
     page.get_by_role("button", name=re.compile("^Break it$")).first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Break it now").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Break it now").click()
     return wait_for(lambda: open_incident(client, after), "an incident", 30)
 
 
@@ -32,11 +35,12 @@ def approves(page: Page, copilot: Copilot, incident_id: int) -> None:
     button = fix.get_by_role("button", name=re.compile("Approve and apply"))
     expect(button).to_be_enabled()
     button.click()
-    dialog = page.get_by_role("dialog")
+    dialog = page.get_by_role("alertdialog")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     dialog.get_by_role("button", name="Approve", exact=True).click()
 
 
+@however_started
 def test_a_kill_becomes_a_verified_fix_and_is_remembered(page: Page, copilot: Copilot) -> None:
     with copilot.client() as client:
         first = opens_by_chaos(page, client)
@@ -60,6 +64,7 @@ def test_a_kill_becomes_a_verified_fix_and_is_remembered(page: Page, copilot: Co
         expect(page.get_by_text(f"INC-{first['id']}").first).to_be_visible(timeout=10_000)
 
 
+@however_started
 def test_every_citation_in_the_room_opens_a_stored_row(page: Page, copilot: Copilot) -> None:
     with copilot.client() as client:
         newest = client.get("/api/incidents").json()["rows"][0]["incident"]["id"]
@@ -129,6 +134,7 @@ def test_the_main_screens_look_right_in_both_themes_and_sizes(page: Page, copilo
     assert len(list(folder.glob("*.png"))) >= 16
 
 
+@however_started
 def test_time_from_kill_to_verdict_is_seconds(copilot: Copilot) -> None:
     with copilot.client() as client:
         for row in client.get("/api/incidents").json()["rows"]:

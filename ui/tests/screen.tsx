@@ -10,6 +10,7 @@ const router = {
   back: () => {},
   forward: () => {},
   prefetch: () => {},
+  bfcacheId: 'test',
 }
 
 /** Shows a view with a cache of its own, without retries and polling. */

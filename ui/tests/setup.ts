@@ -1,5 +1,5 @@
 import { cleanup } from '@testing-library/react'
-import { afterEach, beforeEach, expect, vi } from 'vitest'
+import { afterEach, beforeEach, vi } from 'vitest'
 
 /** What a browser has and jsdom lacks. */
 class NoResizes implements ResizeObserver {
@@ -19,11 +19,13 @@ globalThis.matchMedia ??= (media) =>
 Element.prototype.scrollIntoView ??= () => {}
 
 /** A warning of React's is a bug of ours. */
+const complaints: unknown[][] = []
 beforeEach(() => {
-  vi.spyOn(console, 'error')
+  complaints.length = 0
+  vi.spyOn(console, 'error').mockImplementation((...words) => complaints.push(words))
 })
 afterEach(() => {
-  expect(console.error).not.toHaveBeenCalled()
+  if (complaints.length > 0) throw new Error(complaints.join('; '))
 })
 
 const realFetch = globalThis.fetch

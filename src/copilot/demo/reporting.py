@@ -27,6 +27,7 @@ class Reporter:
         self._world = world
         self._told: dict[tuple[str, ...], str] = {}
         self._next_sweep_us = 0
+        self._last_mark = 0
 
     def report(
         self,
@@ -101,7 +102,7 @@ class Reporter:
     ) -> Obj:
         metadata, now = about["metadata"], self._world.now_us()
         namespace = metadata.get("namespace", "default")
-        mark = f"{now * 1000 + self._world.chance.randint(0, 999):x}"
+        self._last_mark = max(now * 1000, self._last_mark + 1)  # a name is never given twice
         # A kubelet names a node by its name in the place of the uid.
         uid = metadata["name"] if resource is NODE else metadata["uid"]
         involved = {
@@ -114,7 +115,7 @@ class Reporter:
             "fieldPath": field_path,
         }
         return {
-            "metadata": {"name": f"{metadata['name']}.{mark}", "namespace": namespace},
+            "metadata": {"name": f"{metadata['name']}.{self._last_mark:x}", "namespace": namespace},
             "involvedObject": {name: value for name, value in involved.items() if value},
             "reason": reason,
             "message": message,

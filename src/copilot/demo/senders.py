@@ -57,15 +57,29 @@ class Senders:
     `ingest_url` is its root (`http://127.0.0.1:3000`), `token` one of a sender.
     """
 
-    def __init__(self, *, ingest_url: str, token: str, cluster: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        ingest_url: str,
+        token: str,
+        cluster: str,
+        clock: Clock,
+        buffer_chunks: int = BUFFER_CHUNKS,
+    ) -> None:
         self.n_lost = 0
         """Chunks that were refused, or pushed out of a full buffer."""
         self._url = ingest_url.rstrip("/")
         self._cluster = cluster
         self._clock = clock
         self._auth = {"Authorization": f"Bearer {token}"}
+        self._buffer_chunks = buffer_chunks
         self._waiting: deque[Chunk] = deque()
         self._filled = asyncio.Event()
+
+    @property
+    def n_waiting(self) -> int:
+        """Chunks that are still to be sent, without the one that is on its way."""
+        return len(self._waiting)
 
     async def run(self, world: World, kubelet: Kubelet) -> None:
         """Collect and send until cancelled."""
@@ -84,7 +98,7 @@ class Senders:
 
     def _keep(self, chunk: Chunk) -> None:
         self._waiting.append(chunk)
-        if len(self._waiting) > BUFFER_CHUNKS:
+        if len(self._waiting) > self._buffer_chunks:
             self._waiting.popleft()
             self.n_lost += 1
         self._filled.set()

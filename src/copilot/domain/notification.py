@@ -34,3 +34,6 @@ class Notification:
     text: str
     link: str
     attempts: int
+    incident_key: str = ""
+    """Tells the incident from one with the same number elsewhere (its cluster and when it was
+    opened); empty where nobody says."""

@@ -1,16 +1,18 @@
 """Jira issues, one for each incident: looked up by its label before it is made.
 
-One API for both kinds of Jira, version 2 with its wiki text; only the search differs. Jira Cloud
-removed `search` in favour of `search/jql`, Data Center has the former only.
+Version 2 of the REST API with its wiki text serves both kinds of Jira; only the search differs:
+Cloud removed `search` in favour of `search/jql`, Data Center has the former only.
 
 https://developer.atlassian.com/changelog/#CHANGE-2046
-https://developer.atlassian.com/cloud/jira/platform/rest/v2/api-group-issue-search/#api-rest-api-2-search-jql-get
-https://developer.atlassian.com/server/jira/platform/rest/v10000/api-group-search/
+https://developer.atlassian.com/cloud/jira/platform/rest/v2/api-group-issue-search/
+https://developer.atlassian.com/server/jira-servicedesk/rest/v1103/api-group-search/
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from urllib.parse import quote
 
 import httpx
@@ -35,7 +37,10 @@ MAX_TEXT = 20_000
 MOST_REMEMBERED = 1_000
 _NO_SUCH_PATH = (404, 405)
 _SEARCHES = ("search/jql", "search")
+_OPENS = re.compile(r"\{(?=noformat)|\[(?=~)", re.IGNORECASE)
+"""What would close the frame around a text, or mention somebody in spite of it."""
 _BREAK = "\u200b"
+"""A space of no width."""
 
 
 class _Issue(msgspec.Struct):
@@ -82,7 +87,7 @@ class JiraIssue:
     async def _lookup(self, http: httpx.AsyncClient, label: str) -> str:
         """The key of the oldest issue with the label, empty for none."""
         project = self._project.replace("\\", "\\\\").replace('"', '\\"')
-        params = {
+        params: dict[str, str | int] = {
             "jql": f'project = "{project}" AND labels = "{label}" ORDER BY created ASC',
             "fields": "summary",
             "maxResults": 1,
@@ -143,17 +148,21 @@ class _LookupFailed(Exception):
 
 
 def label_of(notification: Notification) -> str:
-    """The label that only this incident's issue has."""
-    return f"incident-copilot-{notification.incident_id}"
+    """The label that only this incident's issue has, also where co-pilots share a project."""
+    label = f"incident-copilot-{notification.incident_id}"
+    if not notification.incident_key:
+        return label
+    key = hashlib.blake2b(notification.incident_key.encode(), digest_size=4).hexdigest()
+    return f"{label}-{key}"
 
 
 def inert(text: str) -> str:
     """Text from a cluster in which Jira finds no macro, link or mention.
 
-    https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=advanced
+    https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=all
     """
-    text = text[:MAX_TEXT].replace("{noformat", f"{{{_BREAK}noformat")
-    return f"{{noformat}}\n{text.replace('[~', f'[{_BREAK}~')}\n{{noformat}}"
+    text = _OPENS.sub(lambda opening: f"{opening.group()}{_BREAK}", text[:MAX_TEXT])
+    return f"{{noformat}}\n{text}\n{{noformat}}"
 
 
 def _key_in(answer: Answer) -> str:

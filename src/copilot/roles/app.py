@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import copilot
@@ -38,6 +38,12 @@ ROLES = (GATEWAY, INGESTION, WATCHER, *(agent.value for agent in Agent))
 ACTING_ROLES = frozenset({GATEWAY, WATCHER, Agent.REMEDIATOR.value})
 """Those that talk to the cluster; the gateway only asks for its version."""
 
+AT_ONCE = 4
+"""Incidents that are looked at, and fixes that are watched, side by side: each may take minutes."""
+
+MAX_BODY_BYTES = 1024 * 1024
+"""What a person may send at once. Senders have limits of their own."""
+
 Loop = Callable[[], Awaitable[None]]
 
 
@@ -54,8 +60,9 @@ def compose(
 ) -> Running:
     """The application that plays these roles, in one process."""
     chosen = set(roles)
-    app = FastAPI(title="Incident Co-Pilot", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Incident Co-Pilot", version=__version__, openapi_url=None)
     problems.install(app)
+    for_people: BaseRoute | None = None
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -86,16 +93,19 @@ def compose(
         )
         loops.append(watcher.run)
     if Agent.REMEDIATOR in chosen:
-        loops.append(workers.remediate)
+        loops.extend([workers.remediate] * AT_ONCE)
     if Agent.REPORTER in chosen:
         loops.append(workers.report)
     if GATEWAY in chosen:
-        loops.append(workers.investigate)
-        _add_gateway(app, parts, doorkeeper, settings)
-    return Running(app=_Front(app, doorkeeper), loops=tuple(loops))
+        loops.extend([workers.investigate] * AT_ONCE)
+        for_people = _add_gateway(app, parts, doorkeeper, settings)
+    return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
 
 
-def _add_gateway(app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings) -> None:
+def _add_gateway(
+    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings
+) -> BaseRoute:
+    """The REST API as one route, which only a signed-in person may pass; and the screens."""
     gateway = Gateway(
         flow=parts.flow,
         store=parts.store,
@@ -106,13 +116,17 @@ def _add_gateway(app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: S
         whoami=doorkeeper.person,
         cluster_info=_cluster_info(parts),
     )
-    app.include_router(gateway_router(gateway), prefix="/api")
-    app.include_router(founding_router(gateway), include_in_schema=False)
+    rest = APIRouter()
+    rest.include_router(gateway_router(gateway), prefix="/api")
+    rest.include_router(founding_router(gateway))
+    rest.include_router(_no_such_api())
+    app.include_router(rest, max_body_size=MAX_BODY_BYTES)
+    for_people = app.router.routes[-1]
     app.router.routes.append(
         live_route(parts.store, parts.clock, cluster=parts.cluster_name, doorkeeper=doorkeeper)
     )
-    app.include_router(_no_such_api())
     app.router.routes.extend(screen_routes(ui_folder(), doorkeeper))
+    return for_people
 
 
 def ui_folder() -> Path:
@@ -121,7 +135,7 @@ def ui_folder() -> Path:
 
 
 def _no_such_api() -> APIRouter:
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter()
 
     @router.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def nothing(path: str) -> Response:
@@ -195,23 +209,28 @@ def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
 
 
 class _Front:
-    """Checks the host first, and sends a browser that asks for a page to the page."""
+    """Checks the host and who asks before anything else is read, and sends a browser that asks for
+    a page to the page."""
 
-    def __init__(self, app: FastAPI, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: FastAPI, doorkeeper: Doorkeeper, for_people: BaseRoute | None) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
+        self._for_people = for_people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             connection = HTTPConnection(scope)
-            try:
-                self._doorkeeper.check_host(connection.headers.get("host", ""))
-            except CopilotError as refusal:
-                answer = problems.problem(refusal.status, "Refused", refusal.message)
-                await answer(scope, receive, send)
-                return
             if _wants_page(connection):
                 scope = {**scope, "path": _page_path(scope["path"])}
+            try:
+                self._doorkeeper.check_host(connection.headers.get("host", ""))
+                if self._for_people and self._for_people.matches(scope)[0] is not Match.NONE:
+                    self._doorkeeper.person(connection)
+            except CopilotError as refusal:
+                title = type(refusal).__name__
+                answer = problems.problem(refusal.status, title, refusal.message)
+                await answer(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
 

@@ -115,11 +115,15 @@ def openapi_json() -> str:
         cluster="",
         mode="",
         model=None,
-        whoami=lambda request: "",
+        whoami=_nobody,
         cluster_info=cast(Callable[[], Awaitable[tuple[str, bool]]], None),
     )
     document = openapi_app(unwired).openapi()
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def _nobody(request: Request) -> str:
+    return ""
 
 
 def _about(gateway: Gateway) -> APIRouter:

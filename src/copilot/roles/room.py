@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -57,25 +58,36 @@ async def room_view(view: Session, incident_id: IncidentId) -> RoomView:
     incident = await view.incidents.get(incident_id)
     found = await view.incidents.findings(incident_id)
     findings, gaps = found or (_NOTHING, ())
+    timeline = await view.incidents.timeline(incident_id)
+    proposals = await proposal_views(view, incident_id)
+    cited = _cited(findings, timeline, proposals)
     return RoomView(
         incident=incident,
         stage=await stage_of(view, incident),
         alerts=list(await view.incidents.alerts(incident_id)),
-        timeline=sorted(
-            await view.incidents.timeline(incident_id), key=lambda entry: (entry.ts_us, entry.seq)
-        ),
+        timeline=sorted(timeline, key=lambda entry: (entry.ts_us, entry.seq)),
         summary=list(findings.summary),
         hypotheses=list(findings.hypotheses),
         dropped=findings.dropped,
         model=findings.model,
-        evidence=list(await view.incidents.evidence(incident_id)),
+        evidence=[e for e in await view.incidents.evidence(incident_id) if e.id in cited],
         gaps=list(gaps),
-        proposals=await proposal_views(view, incident_id),
+        proposals=proposals,
         runbooks=list(await view.incidents.runbooks(incident_id)),
         similar=await similar_views(view, incident),
         moves=sorted(MOVES[incident.status]),
         feed_head=await view.feed.head(incident.cluster),
     )
+
+
+def _cited(
+    findings: Findings, timeline: Sequence[TimelineEntry], proposals: Sequence[ProposalView]
+) -> set[str]:
+    """The evidence that something on the screen rests on; each look at a case keeps more."""
+    ids = {e for sentence in findings.summary for e in sentence.evidence}
+    ids.update(*(hypothesis.cited for hypothesis in findings.hypotheses))
+    ids.update(*(entry.evidence for entry in timeline), *(p.evidence for p in proposals))
+    return ids
 
 
 async def stage_of(view: Session, incident: Incident) -> str:
@@ -239,6 +251,8 @@ async def memory_chart(view: Session, incident_id: IncidentId, now_us: int) -> M
         )
         for one in series
     ]
+    first_us = min((line.points[0].ts_us for line in lines if line.points), default=since_us)
+    since_us = max(since_us, first_us)
     limit, changes = await _limits(view, incident, since_us, until_us)
     return MemoryChart(
         title=f"Memory · {incident.app}",

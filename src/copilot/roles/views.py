@@ -207,6 +207,7 @@ class RoomView:
     """Sentences dropped because they cited nothing that exists."""
     model: str
     evidence: list[Evidence]
+    """What something in the room cites; `evidence/{id}` gives any other."""
     gaps: list[Gap]
     proposals: list[ProposalView]
     """The one to look at first comes first."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -53,7 +54,8 @@ class Workers:
                 await asyncio.sleep(POLL_S)
                 continue
             try:
-                await handle(job)
+                async with self._kept(job):
+                    await handle(job)
             except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
                 await self._put_back(job, error)
             else:
@@ -70,6 +72,22 @@ class Workers:
             log.warning("store.unavailable", error=error.message)
             await asyncio.sleep(1)
             return None
+
+    @asynccontextmanager
+    async def _kept(self, job: Job) -> AsyncIterator[None]:
+        """Keeps the lease alive meanwhile; a lost lease cancels the work."""
+        async with asyncio.TaskGroup() as group:
+            renewal = group.create_task(self._renew(job))
+            try:
+                yield
+            finally:
+                renewal.cancel()
+
+    async def _renew(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(LEASE_US / 3 / 1_000_000)
+            async with self.store.transaction() as tx:
+                await tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         """Try again later, longer each time; after `RETRIES` it is given up and said so."""

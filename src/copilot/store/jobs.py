@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copilot.domain.errors import Conflict
 from copilot.ports import Job
 from copilot.store.coding import digest16
 from copilot.store.database import Database
@@ -46,6 +47,15 @@ class SqlJobs:
                     attempts=row["attempts"] + 1,
                 )
         return None
+
+    async def renew(self, job: Job, *, now_us: int, lease_us: int) -> None:
+        """See the port. A lease that ran out is renewed too, unless somebody else took the job."""
+        renewed = await self._db.execute(
+            "UPDATE jobs SET lease_us = ? WHERE id = ? AND state = 'leased' AND attempts = ?",
+            (now_us + lease_us, job.id, job.attempts),
+        )
+        if renewed != 1:
+            raise Conflict(f"job {job.id} ({job.queue}) is no longer ours")
 
     async def done(self, job: Job) -> None:
         """Nothing happens where the lease ran out and somebody else took it."""

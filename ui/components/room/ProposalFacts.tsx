@@ -10,8 +10,8 @@ const TONE = { ok: 'text-ok', warn: 'text-warn', crit: 'text-crit', info: '', id
 export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
   const { label, tone } = RISK[proposal.risk]
   return (
-    <dl className="border-t text-meta">
-      <div className="grid grid-cols-3 divide-x">
+    <div className="border-t text-meta">
+      <dl className="grid grid-cols-3 divide-x">
         <Fact name="Risk">
           <span className={clsx('font-semibold', TONE[tone])}>{label}</span>
         </Fact>
@@ -21,8 +21,8 @@ export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
         <Fact name="Watched for">
           <span className="font-semibold">up to {duration(proposal.window_s)}</span>
         </Fact>
-      </div>
-      <div className="space-y-1 border-t px-3 py-2 max-sm:hidden">
+      </dl>
+      <dl className="space-y-1 border-t px-3 py-2">
         <Line name="Disruption">{proposal.disruption || 'none expected'}</Line>
         {proposal.risk_reasons.map((reason, index) => (
           <Line key={index} name="Risk">
@@ -34,8 +34,8 @@ export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
             ? proposal.no_rollback_reason || 'There is none.'
             : 'Taken back by itself if the signal does not go quiet.'}
         </Line>
-      </div>
-    </dl>
+      </dl>
+    </div>
   )
 }
 

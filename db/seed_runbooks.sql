@@ -1,0 +1,819 @@
+-- The runbooks of docs/runbooks, printed by `incident-copilot runbooks`. It may be run
+-- again: rows that are there are brought up to date.
+
+UPDATE runbooks SET service = '*', title = 'Pods run but are not ready, or a probe kills them', body = 'The container runs, but its readiness probe fails, so its Service sends it nothing; or its liveness
+probe fails, so it is killed although it may be well.
+
+Set once: `NS=demo APP=web C=app POD=<the unready pod>`.
+
+## Symptoms
+- `0/1 Running`; Warning event `Unhealthy: Readiness probe failed: ...`.
+- The Service has no endpoints; callers see 503 or refused connections.
+- With a liveness probe: events `Unhealthy`, then `Killing`; restarts at regular intervals, exit
+  code 137 or 143, reason `Error` and not `OOMKilled`.
+
+## Confirm
+- What the probe got: `kubectl -n $NS get events --field-selector involvedObject.name=$POD --sort-by=.lastTimestamp`
+- What it asks: `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" ports="}{.ports}{" readiness="}{.readinessProbe}{" liveness="}{.livenessProbe}{"; "}{end}''`
+- Who is left to serve: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$APP`
+- Ask the same yourself: `kubectl -n $NS port-forward pod/$POD 18080:8080` and `curl -i http://127.0.0.1:18080/healthz`
+
+## Likely causes
+1. Port or path of the probe is not what the program serves (a change on one side only).
+2. The program is really not ready: it waits for a database, a cache, a migration. Its log says so.
+3. The probe is too strict: `timeoutSeconds: 1` under load; `initialDelaySeconds` shorter than the start.
+4. The health endpoint checks its dependencies, so one slow database takes every pod out at once.
+5. CPU throttling makes both program and probe slow.
+
+## Steps
+1. Is anything still ready? `kubectl -n $NS get pods -l app=$APP`. If nothing is, this is an outage: take the fastest way back.
+2. Did it begin with a rollout? Go back: `kubectl -n $NS rollout undo deployment/$APP`
+3. Read the probe''s answer in the events. `connection refused`: wrong port, or the program does not listen yet. `404`: wrong path. `context deadline exceeded`: too slow. `500`, `503`: it says itself that it is not well; read its log: `kubectl -n $NS logs $POD -c $C --tail=100`
+4. Wrong port or path: correct the probe where the manifest is kept, or now: `kubectl -n $NS edit deployment/$APP`
+5. Slow start: add a `startupProbe` with `failureThreshold` times `periodSeconds` above the longest start; do not stretch the liveness probe.
+6. Not well because of a dependency: go there. Do not restart these pods: it adds load.
+
+## Fix
+The probe that matches the program, or the version before. Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+Never delete a readiness probe to make a light green.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=180s` ends well; every pod `1/1`.
+- The Service has its endpoints again and callers see no more 503.
+
+## Prevent
+- Name ports and let probes use the names. Test the probe in the pull request.
+- Liveness asks "is this process stuck", readiness asks "may it have traffic"; neither asks for others.
+', tags = '["readiness","liveness","probe","endpoints","cause:bad_probe","rule:not_ready"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'bad-probe';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'bad-probe', '*', 'Pods run but are not ready, or a probe kills them', 'The container runs, but its readiness probe fails, so its Service sends it nothing; or its liveness
+probe fails, so it is killed although it may be well.
+
+Set once: `NS=demo APP=web C=app POD=<the unready pod>`.
+
+## Symptoms
+- `0/1 Running`; Warning event `Unhealthy: Readiness probe failed: ...`.
+- The Service has no endpoints; callers see 503 or refused connections.
+- With a liveness probe: events `Unhealthy`, then `Killing`; restarts at regular intervals, exit
+  code 137 or 143, reason `Error` and not `OOMKilled`.
+
+## Confirm
+- What the probe got: `kubectl -n $NS get events --field-selector involvedObject.name=$POD --sort-by=.lastTimestamp`
+- What it asks: `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" ports="}{.ports}{" readiness="}{.readinessProbe}{" liveness="}{.livenessProbe}{"; "}{end}''`
+- Who is left to serve: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$APP`
+- Ask the same yourself: `kubectl -n $NS port-forward pod/$POD 18080:8080` and `curl -i http://127.0.0.1:18080/healthz`
+
+## Likely causes
+1. Port or path of the probe is not what the program serves (a change on one side only).
+2. The program is really not ready: it waits for a database, a cache, a migration. Its log says so.
+3. The probe is too strict: `timeoutSeconds: 1` under load; `initialDelaySeconds` shorter than the start.
+4. The health endpoint checks its dependencies, so one slow database takes every pod out at once.
+5. CPU throttling makes both program and probe slow.
+
+## Steps
+1. Is anything still ready? `kubectl -n $NS get pods -l app=$APP`. If nothing is, this is an outage: take the fastest way back.
+2. Did it begin with a rollout? Go back: `kubectl -n $NS rollout undo deployment/$APP`
+3. Read the probe''s answer in the events. `connection refused`: wrong port, or the program does not listen yet. `404`: wrong path. `context deadline exceeded`: too slow. `500`, `503`: it says itself that it is not well; read its log: `kubectl -n $NS logs $POD -c $C --tail=100`
+4. Wrong port or path: correct the probe where the manifest is kept, or now: `kubectl -n $NS edit deployment/$APP`
+5. Slow start: add a `startupProbe` with `failureThreshold` times `periodSeconds` above the longest start; do not stretch the liveness probe.
+6. Not well because of a dependency: go there. Do not restart these pods: it adds load.
+
+## Fix
+The probe that matches the program, or the version before. Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+Never delete a readiness probe to make a light green.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=180s` ends well; every pod `1/1`.
+- The Service has its endpoints again and callers see no more 503.
+
+## Prevent
+- Name ports and let probes use the names. Test the probe in the pull request.
+- Liveness asks "is this process stuck", readiness asks "may it have traffic"; neither asks for others.
+', '["readiness","liveness","probe","endpoints","cause:bad_probe","rule:not_ready"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'bad-probe');
+
+UPDATE runbooks SET service = '*', title = 'A rollout broke it', body = 'The trouble began with a new version or a new configuration of the workload. Going back is nearly
+always faster than understanding.
+
+Set once: `NS=demo APP=web`.
+
+## Symptoms
+- Crashes, unready pods or new errors in the pods of the newest ReplicaSet, not in those of the one
+  before.
+- `kubectl rollout status` does not end; condition `Progressing: False, ProgressDeadlineExceeded`.
+
+## Confirm
+- New against old pods: `kubectl -n $NS get pods -l app=$APP --sort-by=.metadata.creationTimestamp -L pod-template-hash`
+- When which revision came: `kubectl -n $NS get rs -l app=$APP --sort-by=.metadata.creationTimestamp`
+- What changed: `kubectl -n $NS rollout history deployment/$APP --revision=<new>` against `--revision=<old>`
+- Changes that are no rollout: `kubectl -n $NS get configmap -o ''custom-columns=NAME:.metadata.name,CHANGED:.metadata.managedFields[*].time'' --show-managed-fields`
+
+## Likely causes
+1. The new version itself. 2. A changed environment value, command, probe, port or limit in the same
+change. 3. A ConfigMap or Secret that changed and was read at the restart. 4. A migration that ran
+with it: then going back may not be safe.
+
+## Steps
+1. Stop it where it is, if old pods still serve: `kubectl -n $NS rollout pause deployment/$APP`
+2. Check that going back is safe: did this release migrate data? Ask its author, and if nobody answers in five minutes, read its notes.
+3. Note the revision to return to: `kubectl -n $NS rollout history deployment/$APP`
+4. Go back: `kubectl -n $NS rollout resume deployment/$APP` (a paused one refuses), then `kubectl -n $NS rollout undo deployment/$APP --to-revision=<old>`
+5. Watch: `kubectl -n $NS rollout status deployment/$APP --timeout=180s`
+6. Where Git is deployed by itself (Argo CD, Flux): revert the commit too, or suspend the sync first; else it comes back within minutes.
+7. Keep a pod of the bad version''s logs for the post-mortem: `kubectl -n $NS logs <pod> --previous > bad.log`
+
+## Fix
+The revision before. Way back: undo once more, it is only another revision.
+
+## Verify
+- All pods carry the old template hash, are ready, and have outlived the time after which the new ones failed.
+- The error or latency that opened the incident is back to what it was.
+
+## Prevent
+- `maxUnavailable: 0`, `minReadySeconds`, `progressDeadlineSeconds`, and a readiness probe that means it.
+- Canary, or one zone first. Migrations that both versions can live with.
+', tags = '["rollout","deploy","rollback","change","cause:bad_rollout","rule:crash_loop","rule:not_ready","rule:error_burst"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'bad-rollout';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'bad-rollout', '*', 'A rollout broke it', 'The trouble began with a new version or a new configuration of the workload. Going back is nearly
+always faster than understanding.
+
+Set once: `NS=demo APP=web`.
+
+## Symptoms
+- Crashes, unready pods or new errors in the pods of the newest ReplicaSet, not in those of the one
+  before.
+- `kubectl rollout status` does not end; condition `Progressing: False, ProgressDeadlineExceeded`.
+
+## Confirm
+- New against old pods: `kubectl -n $NS get pods -l app=$APP --sort-by=.metadata.creationTimestamp -L pod-template-hash`
+- When which revision came: `kubectl -n $NS get rs -l app=$APP --sort-by=.metadata.creationTimestamp`
+- What changed: `kubectl -n $NS rollout history deployment/$APP --revision=<new>` against `--revision=<old>`
+- Changes that are no rollout: `kubectl -n $NS get configmap -o ''custom-columns=NAME:.metadata.name,CHANGED:.metadata.managedFields[*].time'' --show-managed-fields`
+
+## Likely causes
+1. The new version itself. 2. A changed environment value, command, probe, port or limit in the same
+change. 3. A ConfigMap or Secret that changed and was read at the restart. 4. A migration that ran
+with it: then going back may not be safe.
+
+## Steps
+1. Stop it where it is, if old pods still serve: `kubectl -n $NS rollout pause deployment/$APP`
+2. Check that going back is safe: did this release migrate data? Ask its author, and if nobody answers in five minutes, read its notes.
+3. Note the revision to return to: `kubectl -n $NS rollout history deployment/$APP`
+4. Go back: `kubectl -n $NS rollout resume deployment/$APP` (a paused one refuses), then `kubectl -n $NS rollout undo deployment/$APP --to-revision=<old>`
+5. Watch: `kubectl -n $NS rollout status deployment/$APP --timeout=180s`
+6. Where Git is deployed by itself (Argo CD, Flux): revert the commit too, or suspend the sync first; else it comes back within minutes.
+7. Keep a pod of the bad version''s logs for the post-mortem: `kubectl -n $NS logs <pod> --previous > bad.log`
+
+## Fix
+The revision before. Way back: undo once more, it is only another revision.
+
+## Verify
+- All pods carry the old template hash, are ready, and have outlived the time after which the new ones failed.
+- The error or latency that opened the incident is back to what it was.
+
+## Prevent
+- `maxUnavailable: 0`, `minReadySeconds`, `progressDeadlineSeconds`, and a readiness probe that means it.
+- Canary, or one zone first. Migrations that both versions can live with.
+', '["rollout","deploy","rollback","change","cause:bad_rollout","rule:crash_loop","rule:not_ready","rule:error_burst"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'bad-rollout');
+
+UPDATE runbooks SET service = '*', title = 'A container is in a crash loop', body = 'A container starts, ends, and is started again, with pauses of 10 s up to 5 min. The loop is a
+symptom: find how it ends.
+
+Set once: `NS=demo APP=web C=app POD=<the failing pod>`.
+
+## Symptoms
+- `CrashLoopBackOff`, a rising restart count, while the pod''s phase still says `Running`.
+- Event `BackOff: Back-off restarting failed container`.
+- A rollout that does not come to an end; the old pods may still serve.
+
+## Confirm
+- How it ended: `kubectl -n $NS get pod $POD -o jsonpath=''{range .status.containerStatuses[*]}{.name}{" "}{.lastState.terminated.reason}{" exit="}{.lastState.terminated.exitCode}{" "}{.lastState.terminated.message}{"; "}{end}''`
+- What it said: `kubectl -n $NS logs $POD -c $C --previous --tail=100`
+- What the kubelet says: `kubectl -n $NS describe pod $POD`
+
+## Likely causes
+| exit code | means | look at |
+|---|---|---|
+| 0 | the program is done | command and args; is it a Job? |
+| 1, 2 | it gave up by itself | its last log lines: missing config, refused connection, migration |
+| 126, 127 | the command cannot be run, or is not there | command, args, image, file mode |
+| 137, reason OOMKilled | out of memory | *oom-killed* |
+| 137, reason Error | killed from outside | liveness probe: *bad-probe*; node trouble |
+| 139 | segmentation fault | native code, wrong architecture of the image |
+| 143 | it was told to end | liveness probe; a hook; somebody''s script |
+
+## Steps
+1. Read the exit code and reason (above) and take the matching row.
+2. Read the last lines of the life before: `kubectl -n $NS logs $POD -c $C --previous --tail=100`. Gone? `kubectl -n $NS logs $POD -c $C -f` and wait for the next start.
+3. Look for a change just before the first crash: `kubectl -n $NS rollout history deployment/$APP` and, for configuration, `kubectl -n $NS get configmap --sort-by=.metadata.creationTimestamp`
+4. Did it begin with a rollout? Go back: `kubectl -n $NS rollout undo deployment/$APP`
+5. Does it wait for something that is down (database, DNS, a Secret)? Follow that instead; this pod recovers by itself.
+6. Killed by its liveness probe (event `Unhealthy`, then `Killing`)? See *bad-probe*.
+7. Only if nothing of this helps: run the image by hand, without its command: `kubectl -n $NS debug $POD -it --copy-to=$POD-debug --container=$C -- sh`
+
+## Fix
+Whatever ended it: roll back the version or the configuration, give it what it misses, correct the
+command. Deleting the pod is no fix; it resets the pause and the evidence.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=180s` ends well.
+- The restart count stands still for twice as long as the container lived before.
+
+## Prevent
+- Check configuration at start and say in one line what is missing. Wait for dependencies inside the
+  program instead of exiting.
+- Set `minReadySeconds` and `progressDeadlineSeconds`, so that a bad version stops rolling out.
+', tags = '["crash-loop","restarts","exit-code","cause:unknown","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'crash-loop';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'crash-loop', '*', 'A container is in a crash loop', 'A container starts, ends, and is started again, with pauses of 10 s up to 5 min. The loop is a
+symptom: find how it ends.
+
+Set once: `NS=demo APP=web C=app POD=<the failing pod>`.
+
+## Symptoms
+- `CrashLoopBackOff`, a rising restart count, while the pod''s phase still says `Running`.
+- Event `BackOff: Back-off restarting failed container`.
+- A rollout that does not come to an end; the old pods may still serve.
+
+## Confirm
+- How it ended: `kubectl -n $NS get pod $POD -o jsonpath=''{range .status.containerStatuses[*]}{.name}{" "}{.lastState.terminated.reason}{" exit="}{.lastState.terminated.exitCode}{" "}{.lastState.terminated.message}{"; "}{end}''`
+- What it said: `kubectl -n $NS logs $POD -c $C --previous --tail=100`
+- What the kubelet says: `kubectl -n $NS describe pod $POD`
+
+## Likely causes
+| exit code | means | look at |
+|---|---|---|
+| 0 | the program is done | command and args; is it a Job? |
+| 1, 2 | it gave up by itself | its last log lines: missing config, refused connection, migration |
+| 126, 127 | the command cannot be run, or is not there | command, args, image, file mode |
+| 137, reason OOMKilled | out of memory | *oom-killed* |
+| 137, reason Error | killed from outside | liveness probe: *bad-probe*; node trouble |
+| 139 | segmentation fault | native code, wrong architecture of the image |
+| 143 | it was told to end | liveness probe; a hook; somebody''s script |
+
+## Steps
+1. Read the exit code and reason (above) and take the matching row.
+2. Read the last lines of the life before: `kubectl -n $NS logs $POD -c $C --previous --tail=100`. Gone? `kubectl -n $NS logs $POD -c $C -f` and wait for the next start.
+3. Look for a change just before the first crash: `kubectl -n $NS rollout history deployment/$APP` and, for configuration, `kubectl -n $NS get configmap --sort-by=.metadata.creationTimestamp`
+4. Did it begin with a rollout? Go back: `kubectl -n $NS rollout undo deployment/$APP`
+5. Does it wait for something that is down (database, DNS, a Secret)? Follow that instead; this pod recovers by itself.
+6. Killed by its liveness probe (event `Unhealthy`, then `Killing`)? See *bad-probe*.
+7. Only if nothing of this helps: run the image by hand, without its command: `kubectl -n $NS debug $POD -it --copy-to=$POD-debug --container=$C -- sh`
+
+## Fix
+Whatever ended it: roll back the version or the configuration, give it what it misses, correct the
+command. Deleting the pod is no fix; it resets the pause and the evidence.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=180s` ends well.
+- The restart count stands still for twice as long as the container lived before.
+
+## Prevent
+- Check configuration at start and say in one line what is missing. Wait for dependencies inside the
+  program instead of exiting.
+- Set `minReadySeconds` and `progressDeadlineSeconds`, so that a bad version stops rolling out.
+', '["crash-loop","restarts","exit-code","cause:unknown","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'crash-loop');
+
+UPDATE runbooks SET service = '*', title = 'New or bursting errors in the log', body = 'An application logs an error it never logged before, or one ten times as often as before. Pods may
+be green all the while.
+
+Set once: `NS=demo APP=web`.
+
+## Symptoms
+- One error message dominates the log since a certain minute.
+- Error rate or latency of the service or of its callers rises.
+
+## Confirm
+- Since when, and in how many pods: `kubectl -n $NS logs -l app=$APP --all-containers --prefix --since=10m --tail=-1 | grep -i error | tail -n 50`
+- All pods alike, or one only? One: look at its node. All: look at what they share.
+- The same error in the callers, or in what it calls? The one that began first is nearer to the cause.
+
+## Likely causes
+1. A change of this service: version, configuration, feature switch.
+2. Something it depends on is down or slow: `connection refused`, `timeout`, `no such host`, `too many connections`.
+3. Credentials or certificates ran out: `401`, `403`, `x509`, `expired`.
+4. Bad input: one tenant or one message that is retried for ever.
+5. A resource ran out: disk (`no space left on device`), file handles (`too many open files`), quota.
+
+## Steps
+1. Read ten of the lines whole, with what stands before them: the first error of a request is the cause, the rest echo it.
+2. Look for a change just before the first line: `kubectl -n $NS rollout history deployment/$APP`. Found: go back: `kubectl -n $NS rollout undo deployment/$APP`
+3. The message names another service: is that one well? `kubectl -n <its namespace> get pods,endpointslices`. Go on there.
+4. Name resolution: `kubectl -n $NS exec deploy/$APP -- nslookup <name>` and `kubectl -n kube-system get pods -l k8s-app=kube-dns`
+5. One pod only: take it out of traffic but keep it for study: `kubectl -n $NS label pod <pod> app- quarantine=true` (its ReplicaSet starts another).
+6. Bad input: find the id that repeats in the lines; put that message aside.
+7. Harmless after all? Say so in the incident, and have the line''s level corrected.
+
+## Fix
+Undo the change, or mend what it depends on. Restarting helps only where state inside the process is
+spoiled; then say which.
+
+## Verify
+- No new line of this template for ten minutes under usual load; error rate and latency as before.
+
+## Prevent
+- Alert on the service''s error rate, not on single lines. Time-outs and retries with a bound.
+- Watch the expiry of certificates and tokens.
+', tags = '["logs","errors","burst","cause:unknown","rule:error_burst"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'error-burst';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'error-burst', '*', 'New or bursting errors in the log', 'An application logs an error it never logged before, or one ten times as often as before. Pods may
+be green all the while.
+
+Set once: `NS=demo APP=web`.
+
+## Symptoms
+- One error message dominates the log since a certain minute.
+- Error rate or latency of the service or of its callers rises.
+
+## Confirm
+- Since when, and in how many pods: `kubectl -n $NS logs -l app=$APP --all-containers --prefix --since=10m --tail=-1 | grep -i error | tail -n 50`
+- All pods alike, or one only? One: look at its node. All: look at what they share.
+- The same error in the callers, or in what it calls? The one that began first is nearer to the cause.
+
+## Likely causes
+1. A change of this service: version, configuration, feature switch.
+2. Something it depends on is down or slow: `connection refused`, `timeout`, `no such host`, `too many connections`.
+3. Credentials or certificates ran out: `401`, `403`, `x509`, `expired`.
+4. Bad input: one tenant or one message that is retried for ever.
+5. A resource ran out: disk (`no space left on device`), file handles (`too many open files`), quota.
+
+## Steps
+1. Read ten of the lines whole, with what stands before them: the first error of a request is the cause, the rest echo it.
+2. Look for a change just before the first line: `kubectl -n $NS rollout history deployment/$APP`. Found: go back: `kubectl -n $NS rollout undo deployment/$APP`
+3. The message names another service: is that one well? `kubectl -n <its namespace> get pods,endpointslices`. Go on there.
+4. Name resolution: `kubectl -n $NS exec deploy/$APP -- nslookup <name>` and `kubectl -n kube-system get pods -l k8s-app=kube-dns`
+5. One pod only: take it out of traffic but keep it for study: `kubectl -n $NS label pod <pod> app- quarantine=true` (its ReplicaSet starts another).
+6. Bad input: find the id that repeats in the lines; put that message aside.
+7. Harmless after all? Say so in the incident, and have the line''s level corrected.
+
+## Fix
+Undo the change, or mend what it depends on. Restarting helps only where state inside the process is
+spoiled; then say which.
+
+## Verify
+- No new line of this template for ten minutes under usual load; error rate and latency as before.
+
+## Prevent
+- Alert on the service''s error rate, not on single lines. Time-outs and retries with a bound.
+- Watch the expiry of certificates and tokens.
+', '["logs","errors","burst","cause:unknown","rule:error_burst"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'error-burst');
+
+UPDATE runbooks SET service = '*', title = 'An alert from another system', body = 'Alertmanager or another system says that something is wrong, and none of our own rules sees it (yet).
+
+Set once: `NS=<namespace label> POD=<pod label>`.
+
+## Symptoms
+- An incident whose first alert comes from outside: its name, labels and annotations are its evidence.
+
+## Confirm
+- Still firing? Open the alert''s link, or ask: `amtool alert query --alertmanager.url=http://alertmanager:9093`
+- What it measures: the expression behind it, over the last hours. A step, a slope or a spike?
+- Is anything in the cluster unwell in the same place? `kubectl -n $NS get pods -o wide` and `kubectl -n $NS get events --sort-by=.lastTimestamp | tail -n 20`
+
+## Likely causes
+1. A warning before a fault: memory near its limit, a disk filling, a certificate about to expire.
+2. A fault of something outside the cluster: load balancer, database, DNS, another team''s service.
+3. A node: `kubectl describe node $NODE` (conditions, taints, evictions).
+4. The alert itself: a changed metric, a threshold that never fitted, missing data.
+
+## Steps
+1. Read its annotations; if it has a `runbook_url`, that page outranks this one.
+2. Find the place it speaks of: namespace and pod, else node, else service. Mind that labels of an exporter (node-exporter''s own pod) are not the patient.
+3. Look at that place: pods, events, changes in the last hour: `kubectl -n $NS get pods -o wide` and `kubectl -n $NS get rs --sort-by=.metadata.creationTimestamp`
+4. A node alert: what runs there, and what was killed there? `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
+5. Memory near its limit: go on with *oom-killed* before the kill comes.
+6. Users not affected and time left: lower its severity here, and hand it over in the morning with what you saw.
+7. False alarm: silence it with an end and a reason: `amtool silence add alertname=<name> --duration=2h --comment="<why>" --alertmanager.url=http://alertmanager:9093`
+
+## Fix
+What you find in the place it speaks of. A silence is no fix; write down who changes the rule.
+
+## Verify
+- The alert resolves by itself in the system that sent it.
+
+## Prevent
+- Every alert has a summary, a place (namespace, workload or node) and a runbook. Those that nobody acts on go.
+', tags = '["alertmanager","prometheus","external","alert","cause:unknown","rule:external"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'external-alert';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'external-alert', '*', 'An alert from another system', 'Alertmanager or another system says that something is wrong, and none of our own rules sees it (yet).
+
+Set once: `NS=<namespace label> POD=<pod label>`.
+
+## Symptoms
+- An incident whose first alert comes from outside: its name, labels and annotations are its evidence.
+
+## Confirm
+- Still firing? Open the alert''s link, or ask: `amtool alert query --alertmanager.url=http://alertmanager:9093`
+- What it measures: the expression behind it, over the last hours. A step, a slope or a spike?
+- Is anything in the cluster unwell in the same place? `kubectl -n $NS get pods -o wide` and `kubectl -n $NS get events --sort-by=.lastTimestamp | tail -n 20`
+
+## Likely causes
+1. A warning before a fault: memory near its limit, a disk filling, a certificate about to expire.
+2. A fault of something outside the cluster: load balancer, database, DNS, another team''s service.
+3. A node: `kubectl describe node $NODE` (conditions, taints, evictions).
+4. The alert itself: a changed metric, a threshold that never fitted, missing data.
+
+## Steps
+1. Read its annotations; if it has a `runbook_url`, that page outranks this one.
+2. Find the place it speaks of: namespace and pod, else node, else service. Mind that labels of an exporter (node-exporter''s own pod) are not the patient.
+3. Look at that place: pods, events, changes in the last hour: `kubectl -n $NS get pods -o wide` and `kubectl -n $NS get rs --sort-by=.metadata.creationTimestamp`
+4. A node alert: what runs there, and what was killed there? `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
+5. Memory near its limit: go on with *oom-killed* before the kill comes.
+6. Users not affected and time left: lower its severity here, and hand it over in the morning with what you saw.
+7. False alarm: silence it with an end and a reason: `amtool silence add alertname=<name> --duration=2h --comment="<why>" --alertmanager.url=http://alertmanager:9093`
+
+## Fix
+What you find in the place it speaks of. A silence is no fix; write down who changes the rule.
+
+## Verify
+- The alert resolves by itself in the system that sent it.
+
+## Prevent
+- Every alert has a summary, a place (namespace, workload or node) and a runbook. Those that nobody acts on go.
+', '["alertmanager","prometheus","external","alert","cause:unknown","rule:external"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'external-alert');
+
+UPDATE runbooks SET service = '*', title = 'An image cannot be pulled', body = 'The kubelet cannot get the image that a container asks for. The container never starts.
+
+Set once: `NS=demo APP=web C=app POD=<the waiting pod>`.
+
+## Symptoms
+- Status `ErrImagePull`, then `ImagePullBackOff`; `InvalidImageName`; `ErrImageNeverPull`.
+- A rollout stands still with old pods still serving; after a node was replaced, pods that always
+  ran may fail as well.
+
+## Confirm
+- The registry''s own words: `kubectl -n $NS get pod $POD -o jsonpath=''{range .status.containerStatuses[*]}{.name}{": "}{.state.waiting.reason}{" "}{.state.waiting.message}{"; "}{end}''`
+- The exact name asked for: `kubectl -n $NS get deployment $APP -o jsonpath=''{.spec.template.spec.containers[*].image}''`
+- The names it had before, oldest first: `kubectl -n $NS get rs -l app=$APP --sort-by=.metadata.creationTimestamp -o ''custom-columns=NAME:.metadata.name,CREATED:.metadata.creationTimestamp,IMAGE:.spec.template.spec.containers[*].image''`
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `not found`, `manifest unknown` | the tag does not exist: a typing error, a build that failed, a tag cleaned up |
+| `unauthorized`, `denied`, `pull access denied` | no or wrong `imagePullSecrets`, an expired token, or a private repository that does not exist |
+| `i/o timeout`, `no such host`, `connection refused` | network, proxy or DNS of the node, or the registry is down |
+| `toomanyrequests` | rate limit of the registry |
+| `no match for platform` | the image is not built for this node''s architecture |
+| `InvalidImageName` | the name itself cannot be parsed |
+| `ErrImageNeverPull` | `imagePullPolicy: Never` and the image is not on that node |
+
+## Steps
+1. Read the message above and take the matching row.
+2. Is the old version still serving? `kubectl -n $NS get pods -l app=$APP`. Then there is time: nothing is down yet.
+3. Wrong or missing tag, and a version that worked is known: go back: `kubectl -n $NS rollout undo deployment/$APP`
+4. The right tag is known: set it: `kubectl -n $NS set image deployment/$APP $C=<registry>/<name>:<tag>`
+5. Not allowed: does the pull secret exist, and is it named? `kubectl -n $NS get deployment $APP -o jsonpath=''{.spec.template.spec.imagePullSecrets}''` and `kubectl -n $NS get secret`. Renew it where it is kept, then `kubectl -n $NS delete pod $POD`.
+6. Network or registry: is it one node only? `kubectl get pods -A -o wide --field-selector status.phase=Pending`. Cordon a node that cannot pull: `kubectl cordon $NODE`
+7. Tell who owns the pipeline: a deploy must not point to a tag before the push has ended.
+
+## Fix
+The image name before (rollback), or the right one. Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=180s` ends well.
+- No pod waits: `kubectl -n $NS get pods -l app=$APP`
+
+## Prevent
+- Deploy by digest; let the pipeline check that the image can be pulled before it deploys.
+- Keep images that are still deployed. Mirror what comes from outside. Alert on the expiry of tokens.
+', tags = '["image","registry","image-pull-back-off","cause:image_missing","rule:image_pull"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'image-pull';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'image-pull', '*', 'An image cannot be pulled', 'The kubelet cannot get the image that a container asks for. The container never starts.
+
+Set once: `NS=demo APP=web C=app POD=<the waiting pod>`.
+
+## Symptoms
+- Status `ErrImagePull`, then `ImagePullBackOff`; `InvalidImageName`; `ErrImageNeverPull`.
+- A rollout stands still with old pods still serving; after a node was replaced, pods that always
+  ran may fail as well.
+
+## Confirm
+- The registry''s own words: `kubectl -n $NS get pod $POD -o jsonpath=''{range .status.containerStatuses[*]}{.name}{": "}{.state.waiting.reason}{" "}{.state.waiting.message}{"; "}{end}''`
+- The exact name asked for: `kubectl -n $NS get deployment $APP -o jsonpath=''{.spec.template.spec.containers[*].image}''`
+- The names it had before, oldest first: `kubectl -n $NS get rs -l app=$APP --sort-by=.metadata.creationTimestamp -o ''custom-columns=NAME:.metadata.name,CREATED:.metadata.creationTimestamp,IMAGE:.spec.template.spec.containers[*].image''`
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `not found`, `manifest unknown` | the tag does not exist: a typing error, a build that failed, a tag cleaned up |
+| `unauthorized`, `denied`, `pull access denied` | no or wrong `imagePullSecrets`, an expired token, or a private repository that does not exist |
+| `i/o timeout`, `no such host`, `connection refused` | network, proxy or DNS of the node, or the registry is down |
+| `toomanyrequests` | rate limit of the registry |
+| `no match for platform` | the image is not built for this node''s architecture |
+| `InvalidImageName` | the name itself cannot be parsed |
+| `ErrImageNeverPull` | `imagePullPolicy: Never` and the image is not on that node |
+
+## Steps
+1. Read the message above and take the matching row.
+2. Is the old version still serving? `kubectl -n $NS get pods -l app=$APP`. Then there is time: nothing is down yet.
+3. Wrong or missing tag, and a version that worked is known: go back: `kubectl -n $NS rollout undo deployment/$APP`
+4. The right tag is known: set it: `kubectl -n $NS set image deployment/$APP $C=<registry>/<name>:<tag>`
+5. Not allowed: does the pull secret exist, and is it named? `kubectl -n $NS get deployment $APP -o jsonpath=''{.spec.template.spec.imagePullSecrets}''` and `kubectl -n $NS get secret`. Renew it where it is kept, then `kubectl -n $NS delete pod $POD`.
+6. Network or registry: is it one node only? `kubectl get pods -A -o wide --field-selector status.phase=Pending`. Cordon a node that cannot pull: `kubectl cordon $NODE`
+7. Tell who owns the pipeline: a deploy must not point to a tag before the push has ended.
+
+## Fix
+The image name before (rollback), or the right one. Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=180s` ends well.
+- No pod waits: `kubectl -n $NS get pods -l app=$APP`
+
+## Prevent
+- Deploy by digest; let the pipeline check that the image can be pulled before it deploys.
+- Keep images that are still deployed. Mirror what comes from outside. Alert on the expiry of tokens.
+', '["image","registry","image-pull-back-off","cause:image_missing","rule:image_pull"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'image-pull');
+
+UPDATE runbooks SET service = '*', title = 'Memory grows until the container is killed (leak)', body = 'Memory grows steadily under steady load, is never given back, and a higher limit only puts off the
+next kill.
+
+Set once: `NS=demo APP=oom-demo C=app POD=<the failing pod>`.
+
+## Symptoms
+- `OOMKilled` again and again, at intervals that grow with the limit.
+- The memory chart is a saw: a straight climb, a kill, the same climb.
+- Latency rises before each kill (garbage collection, paging of caches).
+
+## Confirm
+- Same slope in every life and on every replica, whatever the load: it is a leak. A climb that bends
+  and levels off is a warm-up or a cache: see *oom-killed*.
+- Times of the kills:
+  `kubectl -n $NS get pods -l app=$APP -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.containerStatuses[0].restartCount}{" "}{.status.containerStatuses[0].lastState.terminated.finishedAt}{"; "}{end}''`
+- Usage now, three times a minute apart: `kubectl -n $NS top pod -l app=$APP --containers`
+- Since when: `kubectl -n $NS rollout history deployment/$APP`
+
+## Likely causes
+1. A new version: the slope began with a rollout.
+2. A cache or a queue without a bound; connections or listeners that are never closed.
+3. Input that grew: more tenants, larger batches, a consumer that fell behind.
+
+## Steps
+1. If the slope began with a rollout, go back to the version before it: `kubectl -n $NS rollout undo deployment/$APP`
+2. If it did not, buy time and say how much: limit minus present use, divided by the slope, is what a raise buys. `kubectl -n $NS set resources deployment/$APP -c $C --limits=memory=128Mi`
+3. Take a heap profile before the next kill, from the oldest pod: `kubectl -n $NS exec $POD -c $C -- <the runtime''s profiler>` (Go: `/debug/pprof/heap`; JVM: `jcmd 1 GC.heap_dump /tmp/heap.hprof`; Node.js: `kill -USR2 1` where heap snapshots are switched on).
+4. Copy it out at once, it dies with the pod: `kubectl -n $NS cp $POD:/tmp/heap.hprof ./heap.hprof -c $C`
+5. Until the fix is out, restart on your own terms, one pod at a time: `kubectl -n $NS rollout restart deployment/$APP`
+6. Give the owners the profile, the slope and the version it began with.
+
+## Fix
+The program, or the version before. A higher limit is a stopgap: write down how long it buys, and who
+takes it back.
+
+## Verify
+- After a rollback: the chart is level for at least twice the earlier life.
+- After a raise: it will be killed again; the time that you computed is the deadline.
+
+## Prevent
+- Bound every cache and queue. Alert on a slope (`deriv` of the working set over an hour), not only on a level.
+- Soak-test releases for longer than they live between two deploys.
+', tags = '["memory","leak","oom","limits","cause:memory_leak","rule:oom_killed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'memory-leak';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'memory-leak', '*', 'Memory grows until the container is killed (leak)', 'Memory grows steadily under steady load, is never given back, and a higher limit only puts off the
+next kill.
+
+Set once: `NS=demo APP=oom-demo C=app POD=<the failing pod>`.
+
+## Symptoms
+- `OOMKilled` again and again, at intervals that grow with the limit.
+- The memory chart is a saw: a straight climb, a kill, the same climb.
+- Latency rises before each kill (garbage collection, paging of caches).
+
+## Confirm
+- Same slope in every life and on every replica, whatever the load: it is a leak. A climb that bends
+  and levels off is a warm-up or a cache: see *oom-killed*.
+- Times of the kills:
+  `kubectl -n $NS get pods -l app=$APP -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.containerStatuses[0].restartCount}{" "}{.status.containerStatuses[0].lastState.terminated.finishedAt}{"; "}{end}''`
+- Usage now, three times a minute apart: `kubectl -n $NS top pod -l app=$APP --containers`
+- Since when: `kubectl -n $NS rollout history deployment/$APP`
+
+## Likely causes
+1. A new version: the slope began with a rollout.
+2. A cache or a queue without a bound; connections or listeners that are never closed.
+3. Input that grew: more tenants, larger batches, a consumer that fell behind.
+
+## Steps
+1. If the slope began with a rollout, go back to the version before it: `kubectl -n $NS rollout undo deployment/$APP`
+2. If it did not, buy time and say how much: limit minus present use, divided by the slope, is what a raise buys. `kubectl -n $NS set resources deployment/$APP -c $C --limits=memory=128Mi`
+3. Take a heap profile before the next kill, from the oldest pod: `kubectl -n $NS exec $POD -c $C -- <the runtime''s profiler>` (Go: `/debug/pprof/heap`; JVM: `jcmd 1 GC.heap_dump /tmp/heap.hprof`; Node.js: `kill -USR2 1` where heap snapshots are switched on).
+4. Copy it out at once, it dies with the pod: `kubectl -n $NS cp $POD:/tmp/heap.hprof ./heap.hprof -c $C`
+5. Until the fix is out, restart on your own terms, one pod at a time: `kubectl -n $NS rollout restart deployment/$APP`
+6. Give the owners the profile, the slope and the version it began with.
+
+## Fix
+The program, or the version before. A higher limit is a stopgap: write down how long it buys, and who
+takes it back.
+
+## Verify
+- After a rollback: the chart is level for at least twice the earlier life.
+- After a raise: it will be killed again; the time that you computed is the deadline.
+
+## Prevent
+- Bound every cache and queue. Alert on a slope (`deriv` of the working set over an hour), not only on a level.
+- Soak-test releases for longer than they live between two deploys.
+', '["memory","leak","oom","limits","cause:memory_leak","rule:oom_killed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'memory-leak');
+
+UPDATE runbooks SET service = '*', title = 'A container is OOM-killed (exit 137)', body = 'A container asked for more memory than its limit allows and the kernel killed it. Kubernetes starts
+it again, with a longer pause each time.
+
+Set once: `NS=demo APP=oom-demo C=app POD=<the failing pod>`.
+
+## Symptoms
+- Pod status `OOMKilled`, exit code 137; then `CrashLoopBackOff` with a rising restart count.
+- Between two kills the pod says `Running` and `Ready`: only `lastState` tells.
+- Users see resets and timeouts in bursts. The log ends without an error: the program was not asked.
+- No Kubernetes event says OOM. Do not wait for one.
+
+## Confirm
+- The kill and its time:
+  `kubectl -n $NS get pod $POD -o jsonpath=''{range .status.containerStatuses[*]}{.name}{" restarts="}{.restartCount}{" "}{.lastState.terminated.reason}{" "}{.lastState.terminated.exitCode}{" "}{.lastState.terminated.finishedAt}{"; "}{end}''`
+- The limit it ran into:
+  `kubectl -n $NS get deployment $APP -o jsonpath=''{.spec.template.spec.containers[*].resources}''`
+- The last words before the kill: `kubectl -n $NS logs $POD -c $C --previous --tail=50`
+- The kernel''s own lines, if you may debug nodes:
+  `kubectl debug node/$NODE -it --image=busybox -- chroot /host dmesg -T | grep -i -e oom-kill -e "killed process"`
+
+## Likely causes
+1. The limit is below what the program needs to work (it dies at the same point of every start).
+2. The limit was lowered, or a new version needs more: look for a change just before the first kill.
+3. A leak: it lives about as long after every raise of the limit. See *memory-leak*.
+4. One request or batch is too large: it dies at odd times, right after the same kind of log line.
+5. The runtime does not know the limit (JVM without `-XX:MaxRAMPercentage`, Node.js without
+   `--max-old-space-size`, Go without `GOMEMLIMIT`).
+
+## Steps
+1. Say that you have it, and note the time of the first kill.
+2. Look for a change just before it: `kubectl -n $NS rollout history deployment/$APP`. If the kills began with it, roll back first and think later: `kubectl -n $NS rollout undo deployment/$APP`
+3. Read the peak. A peak equal to the limit was cut off by the kill: the true need is unknown, only that it is more.
+4. Raise the limit one step (twice the present one, within the node''s and the quota''s room), request with it: `kubectl -n $NS set resources deployment/$APP -c $C --limits=memory=64Mi --requests=memory=32Mi`
+5. Watch it come up: `kubectl -n $NS rollout status deployment/$APP --timeout=120s`
+6. Wait twice as long as it lived before. Killed again at the new limit: one more step. Killed a third time: stop raising, treat it as a leak.
+7. Write down the limit that held and why, in the manifest''s own repository, so that the next deploy does not undo it.
+
+## Fix
+Raise the memory limit to the peak seen whole plus a quarter; where the peak was cut off, one step
+up and verify. Set the request near the usual working set, so that the scheduler knows.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `kubectl -n $NS get pods -l app=$APP` shows the new pods ready and no restart.
+- They have outlived twice the longest earlier life.
+- `kubectl -n $NS top pod -l app=$APP --containers` (needs metrics-server) stays below 80 % of the limit.
+
+## Prevent
+- Alert on working set over 90 % of the limit for five minutes, before the kill.
+- Tell the runtime its limit. Load-test with the limit in place.
+- Review limits where they are changed: in the pull request.
+', tags = '["memory","oom","limits","exit-137","cause:memory_limit_too_low","rule:oom_killed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'oom-killed';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'oom-killed', '*', 'A container is OOM-killed (exit 137)', 'A container asked for more memory than its limit allows and the kernel killed it. Kubernetes starts
+it again, with a longer pause each time.
+
+Set once: `NS=demo APP=oom-demo C=app POD=<the failing pod>`.
+
+## Symptoms
+- Pod status `OOMKilled`, exit code 137; then `CrashLoopBackOff` with a rising restart count.
+- Between two kills the pod says `Running` and `Ready`: only `lastState` tells.
+- Users see resets and timeouts in bursts. The log ends without an error: the program was not asked.
+- No Kubernetes event says OOM. Do not wait for one.
+
+## Confirm
+- The kill and its time:
+  `kubectl -n $NS get pod $POD -o jsonpath=''{range .status.containerStatuses[*]}{.name}{" restarts="}{.restartCount}{" "}{.lastState.terminated.reason}{" "}{.lastState.terminated.exitCode}{" "}{.lastState.terminated.finishedAt}{"; "}{end}''`
+- The limit it ran into:
+  `kubectl -n $NS get deployment $APP -o jsonpath=''{.spec.template.spec.containers[*].resources}''`
+- The last words before the kill: `kubectl -n $NS logs $POD -c $C --previous --tail=50`
+- The kernel''s own lines, if you may debug nodes:
+  `kubectl debug node/$NODE -it --image=busybox -- chroot /host dmesg -T | grep -i -e oom-kill -e "killed process"`
+
+## Likely causes
+1. The limit is below what the program needs to work (it dies at the same point of every start).
+2. The limit was lowered, or a new version needs more: look for a change just before the first kill.
+3. A leak: it lives about as long after every raise of the limit. See *memory-leak*.
+4. One request or batch is too large: it dies at odd times, right after the same kind of log line.
+5. The runtime does not know the limit (JVM without `-XX:MaxRAMPercentage`, Node.js without
+   `--max-old-space-size`, Go without `GOMEMLIMIT`).
+
+## Steps
+1. Say that you have it, and note the time of the first kill.
+2. Look for a change just before it: `kubectl -n $NS rollout history deployment/$APP`. If the kills began with it, roll back first and think later: `kubectl -n $NS rollout undo deployment/$APP`
+3. Read the peak. A peak equal to the limit was cut off by the kill: the true need is unknown, only that it is more.
+4. Raise the limit one step (twice the present one, within the node''s and the quota''s room), request with it: `kubectl -n $NS set resources deployment/$APP -c $C --limits=memory=64Mi --requests=memory=32Mi`
+5. Watch it come up: `kubectl -n $NS rollout status deployment/$APP --timeout=120s`
+6. Wait twice as long as it lived before. Killed again at the new limit: one more step. Killed a third time: stop raising, treat it as a leak.
+7. Write down the limit that held and why, in the manifest''s own repository, so that the next deploy does not undo it.
+
+## Fix
+Raise the memory limit to the peak seen whole plus a quarter; where the peak was cut off, one step
+up and verify. Set the request near the usual working set, so that the scheduler knows.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `kubectl -n $NS get pods -l app=$APP` shows the new pods ready and no restart.
+- They have outlived twice the longest earlier life.
+- `kubectl -n $NS top pod -l app=$APP --containers` (needs metrics-server) stays below 80 % of the limit.
+
+## Prevent
+- Alert on working set over 90 % of the limit for five minutes, before the kill.
+- Tell the runtime its limit. Load-test with the limit in place.
+- Review limits where they are changed: in the pull request.
+', '["memory","oom","limits","exit-137","cause:memory_limit_too_low","rule:oom_killed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'oom-killed');
+
+UPDATE runbooks SET service = '*', title = 'A pod finds no node', body = 'The scheduler says for every node why it will not do. The pod waits in `Pending`.
+
+Set once: `NS=demo APP=web POD=<the pending pod>`.
+
+## Symptoms
+- Pod `Pending`, no node; Warning event `FailedScheduling`; `0/3 nodes are available: ...`.
+- A rollout or a scale-up stands still. Pods that moved from a drained node do not come back.
+
+## Confirm
+- The scheduler''s reasons: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.conditions[?(@.type=="PodScheduled")].message}''`
+- What the pod asks for: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.containers[*].resources.requests}{" "}{.spec.nodeSelector}{" "}{.spec.tolerations}''`
+- What the nodes have left: `kubectl describe nodes | grep -A 8 "Allocated resources"`
+- Nodes, cordons and taints: `kubectl get nodes -o ''custom-columns=NAME:.metadata.name,CORDONED:.spec.unschedulable,TAINTS:.spec.taints[*].key''`
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `Insufficient cpu`, `Insufficient memory` | requests do not fit; real use does not count |
+| `Too many pods` | the node''s pod limit is reached |
+| `had untolerated taint` | a taint for other work, or a sick node (`node.kubernetes.io/...`) |
+| `didn''t match Pod''s node affinity/selector` | a label that no node has, often after nodes were replaced |
+| `didn''t match pod anti-affinity rules`, `topology spread constraints` | more replicas than nodes or zones |
+| `unbound immediate PersistentVolumeClaims`, `volume node affinity conflict` | storage: no volume yet, or one in another zone |
+| `were unschedulable` | cordoned |
+
+## Steps
+1. Read the reasons and add up the nodes: the largest group is the one to solve.
+2. Did the requests change just now? `kubectl -n $NS rollout history deployment/$APP`. Then go back: `kubectl -n $NS rollout undo deployment/$APP`
+3. Requests too large for any node: bring them near real use: `kubectl -n $NS set resources deployment/$APP -c <container> --requests=cpu=100m,memory=128Mi`
+4. The cluster is full: does the autoscaler act? `kubectl -n kube-system get events --sort-by=.metadata.creationTimestamp | grep -i scale`. Else free room: scale down what may wait: `kubectl -n <namespace> scale deployment/<less important> --replicas=0` (write down what it was).
+5. Cordoned by mistake, or maintenance is over: `kubectl uncordon $NODE`
+6. Selector or affinity that no node satisfies: correct the workload, or give the label back: `kubectl label node $NODE <key>=<value>`
+7. Storage: `kubectl -n $NS get pvc` and `kubectl -n $NS describe pvc <name>`
+
+## Fix
+The smallest of: right requests, fewer replicas, a node back, a node more. Do not remove a taint
+that you did not put there before you know why it is there.
+
+## Verify
+- `kubectl -n $NS get pods -l app=$APP -o wide` shows a node for each pod, and they become ready.
+
+## Prevent
+- Requests from measured use, quotas per namespace, room for one node to fail.
+- Priority classes, so that what matters is placed first.
+', tags = '["scheduling","pending","capacity","taints","cause:unschedulable","rule:unschedulable"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'unschedulable';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'unschedulable', '*', 'A pod finds no node', 'The scheduler says for every node why it will not do. The pod waits in `Pending`.
+
+Set once: `NS=demo APP=web POD=<the pending pod>`.
+
+## Symptoms
+- Pod `Pending`, no node; Warning event `FailedScheduling`; `0/3 nodes are available: ...`.
+- A rollout or a scale-up stands still. Pods that moved from a drained node do not come back.
+
+## Confirm
+- The scheduler''s reasons: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.conditions[?(@.type=="PodScheduled")].message}''`
+- What the pod asks for: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.containers[*].resources.requests}{" "}{.spec.nodeSelector}{" "}{.spec.tolerations}''`
+- What the nodes have left: `kubectl describe nodes | grep -A 8 "Allocated resources"`
+- Nodes, cordons and taints: `kubectl get nodes -o ''custom-columns=NAME:.metadata.name,CORDONED:.spec.unschedulable,TAINTS:.spec.taints[*].key''`
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `Insufficient cpu`, `Insufficient memory` | requests do not fit; real use does not count |
+| `Too many pods` | the node''s pod limit is reached |
+| `had untolerated taint` | a taint for other work, or a sick node (`node.kubernetes.io/...`) |
+| `didn''t match Pod''s node affinity/selector` | a label that no node has, often after nodes were replaced |
+| `didn''t match pod anti-affinity rules`, `topology spread constraints` | more replicas than nodes or zones |
+| `unbound immediate PersistentVolumeClaims`, `volume node affinity conflict` | storage: no volume yet, or one in another zone |
+| `were unschedulable` | cordoned |
+
+## Steps
+1. Read the reasons and add up the nodes: the largest group is the one to solve.
+2. Did the requests change just now? `kubectl -n $NS rollout history deployment/$APP`. Then go back: `kubectl -n $NS rollout undo deployment/$APP`
+3. Requests too large for any node: bring them near real use: `kubectl -n $NS set resources deployment/$APP -c <container> --requests=cpu=100m,memory=128Mi`
+4. The cluster is full: does the autoscaler act? `kubectl -n kube-system get events --sort-by=.metadata.creationTimestamp | grep -i scale`. Else free room: scale down what may wait: `kubectl -n <namespace> scale deployment/<less important> --replicas=0` (write down what it was).
+5. Cordoned by mistake, or maintenance is over: `kubectl uncordon $NODE`
+6. Selector or affinity that no node satisfies: correct the workload, or give the label back: `kubectl label node $NODE <key>=<value>`
+7. Storage: `kubectl -n $NS get pvc` and `kubectl -n $NS describe pvc <name>`
+
+## Fix
+The smallest of: right requests, fewer replicas, a node back, a node more. Do not remove a taint
+that you did not put there before you know why it is there.
+
+## Verify
+- `kubectl -n $NS get pods -l app=$APP -o wide` shows a node for each pod, and they become ready.
+
+## Prevent
+- Requests from measured use, quotas per namespace, room for one node to fail.
+- Priority classes, so that what matters is placed first.
+', '["scheduling","pending","capacity","taints","cause:unschedulable","rule:unschedulable"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'unschedulable');
