@@ -14,6 +14,7 @@ from pathlib import Path
 import copilot
 from copilot.agents.runbook import parse_runbook
 from copilot.detect.rules import RULES
+from copilot.domain.errors import CopilotError, Unavailable
 from copilot.domain.notification import Channel
 from copilot.flow import Flow
 from copilot.journal import Journal
@@ -71,8 +72,9 @@ async def wired(
         stack.push_async_callback(store.close)
         await store.migrate()
         await _sync_runbooks(store, clock)
-        cluster = await _connected(settings, clock, stack) if needs_cluster else None
-        name = settings.cluster or ((await cluster.info()).name if cluster else "default")
+        cluster, name = None, settings.cluster or "default"
+        if needs_cluster:
+            cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
         notifiers = _notifiers(settings)
         local = LocalAgents(
@@ -111,6 +113,25 @@ async def wired(
             owner=owner,
             model=model,
         )
+
+
+_NO_CLUSTER = (
+    "Does `kubectl get nodes` answer with it? Choose another with --context or --kubeconfig, or "
+    "try the demo cluster: incident-copilot up --demo"
+)
+
+
+async def _watched(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cluster, str]:
+    """The cluster and what it is called.
+
+    Raises:
+        Unavailable: the settings lead to none, with what to do.
+    """
+    try:
+        cluster = await _connected(settings, clock, stack)
+        return cluster, settings.cluster or (await cluster.info()).name
+    except CopilotError as error:
+        raise Unavailable(f"{error.message}. {_NO_CLUSTER}") from error
 
 
 async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Cluster:

@@ -149,6 +149,22 @@ def demo_cluster(folder: Path, data: Path, ingest_url: str, ingest_token: str) -
         process.wait(10)
 
 
+def up_on(folder: Path, kubeconfig: Path, *, port: int = 0, **env: str) -> Copilot:
+    """`incident-copilot up` on a cluster that is there already. Who starts it stops or kills it;
+    again on the same folder goes on with the same data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"up-{len(list(folder.glob('up-*.log')))}.log"
+    args = ("--kubeconfig", str(kubeconfig), "--cluster", "demo", "--port", str(port))
+    process = start("up", "--no-open", *args, env=environment(folder / "data", **env), log=log)
+    copilot = Copilot(url="", data=folder / "data", processes=[process])
+    try:
+        copilot.url = address_in(log, process)
+    except BaseException:
+        copilot.kill()
+        raise
+    return copilot
+
+
 def chaos_target(client: httpx.Client) -> dict[str, Any]:
     """The workload that Chaos Mode may break, once the cluster has been seen and is healthy."""
 

@@ -3,11 +3,7 @@ import { toast } from './toasts'
 /** Copies the text and says so: `what` is "kubectl command" or the like. */
 export async function copy(text: string, what: string): Promise<void> {
   const isCopied = await write(text)
-  toast(isCopied ? `${sentence(what)} copied` : `The browser did not let us copy the ${what}`)
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  toast(isCopied ? `Copied the ${what}` : `The browser did not let us copy the ${what}`)
 }
 
 async function write(text: string): Promise<boolean> {

@@ -10,6 +10,7 @@ from openai import AsyncOpenAI, OpenAIError
 from pydantic_ai import Agent, ModelRetry, NativeOutput, RunUsage, StructuredDict
 from pydantic_ai.exceptions import (
     AgentRunError,
+    ContentFilterError,
     ModelConnectionError,
     ModelHTTPError,
     ModelTimeoutError,
@@ -41,6 +42,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ModelTimeoutError, "it took too long"),
     (ModelConnectionError, "the connection failed"),
     (OutputTokenLimitExceeded, f"its answer was longer than {MAX_TOKENS} tokens"),
+    (ContentFilterError, "its answer was withheld by a filter"),
     (UnexpectedModelBehavior, "its answer does not fit the schema"),
     *((kind, "its answer is no completion") for kind in _MALFORMED),
 )

@@ -7,14 +7,14 @@ to who asked: strict servers strip them from a schema, and a clamp is kinder tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
-_MOST = 2**53
-"""Beyond it JSON's numbers mean different things to different readers (RFC 8259, section 6)."""
+from sys import float_info
 
 
 def _is_number(value: object) -> bool:
-    """Neither a boolean nor NaN, nor beyond all measure."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
+    """Neither a boolean nor NaN, nor more than a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return -float_info.max <= value <= float_info.max
 
 
 _IS_OF: Mapping[object, Callable[[object], bool]] = {

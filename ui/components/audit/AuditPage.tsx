@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { ShieldAlert, ShieldCheck } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { useSearchParams } from 'next/navigation'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
@@ -22,9 +22,9 @@ export function AuditPage() {
         {chain && (
           <p className="flex items-center gap-2 border-b px-3 py-2 text-meta">
             Only <code>{chain}</code>
-            <Link href="/audit/" className="font-medium text-info underline">
+            <PageLink href="/audit/" className="font-medium text-info underline">
               show all
-            </Link>
+            </PageLink>
           </p>
         )}
         <Loaded query={query} what="the audit log" skeleton={<RowSkeletons rows={10} />}>
@@ -115,12 +115,12 @@ function Rows({ rows }: { rows: AuditRow[] }) {
 
 function ChainLink({ row }: { row: AuditRow }) {
   return (
-    <Link
+    <PageLink
       href={`/audit/?chain=${encodeURIComponent(row.chain)}`}
       className="mono text-meta break-all text-fg-2 underline decoration-line-strong underline-offset-2 hover:text-fg"
     >
       {row.chain} #{row.seq}
-    </Link>
+    </PageLink>
   )
 }
 
@@ -140,8 +140,8 @@ function Paging({ chain, after, next }: PagingProps) {
   }
   return (
     <nav aria-label="Pages" className="flex justify-between gap-2 border-t p-2">
-      {after === 0 ? <span /> : <Link href={at(0)} className={look}>Newest</Link>}
-      {next !== null && <Link href={at(next)} className={look}>Older</Link>}
+      {after === 0 ? <span /> : <PageLink href={at(0)} className={look}>Newest</PageLink>}
+      {next !== null && <PageLink href={at(next)} className={look}>Older</PageLink>}
     </nav>
   )
 }

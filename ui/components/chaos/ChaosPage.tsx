@@ -74,7 +74,7 @@ function Target({ target, onBreak }: { target: ChaosTarget; onBreak: () => void 
           <span className="mono">{target.limit}</span>
         </span>
         {target.is_broken && (
-          <span className="block text-meta text-fg-2">Fix it first: it is at the lower limit already.</span>
+          <span className="block text-meta text-fg-2">It is not healthy now; fix it first.</span>
         )}
       </span>
       <Button look="danger" disabled={target.is_broken} onClick={onBreak} aria-describedby={nameId}>

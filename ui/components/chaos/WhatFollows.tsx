@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { ArrowRight, LoaderCircle, Siren } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Clock } from '@/components/ui/Clock'
 import { incidentsQuery } from '@/lib/api/queries'
 import type { ChaosStarted } from '@/lib/api/types'
@@ -28,12 +28,12 @@ export function WhatFollows({ started }: { started: ChaosStarted }) {
           <p className="min-w-0 flex-1 font-semibold break-words">
             {incidentName(found.incident.id)} is open: {found.incident.title}
           </p>
-          <Link
+          <PageLink
             href={`/incident/?id=${found.incident.id}`}
             className="inline-flex h-8 items-center gap-1.5 rounded-md bg-accent px-3 font-semibold text-accent-fg hover:bg-accent-hover max-sm:h-11"
           >
             Open the incident room <ArrowRight className="size-4" aria-hidden />
-          </Link>
+          </PageLink>
         </>
       ) : (
         <>

@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { CheckCircle2 } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { SeverityBadge } from '@/components/ui/Badge'
 import { Card } from '@/components/ui/Card'
 import { Clock } from '@/components/ui/Clock'
@@ -19,7 +19,7 @@ export function ActiveIncidents() {
         {({ rows, open }) =>
           rows.length === 0 ? (
             <Empty title="Nothing is wrong" icon={<CheckCircle2 className="size-5 text-ok" aria-hidden />}>
-              Incidents appear here by themselves, within a second of their first signal.
+              Incidents appear here by themselves as soon as something breaks.
             </Empty>
           ) : (
             <>
@@ -29,9 +29,9 @@ export function ActiveIncidents() {
                 ))}
               </ul>
               {open > rows.length && (
-                <Link href="/incidents/" className="block border-t px-3 py-2 text-meta text-fg-2 hover:bg-raised">
+                <PageLink href="/incidents/" className="block border-t px-3 py-2 text-meta text-fg-2 hover:bg-raised">
                   All {open}
-                </Link>
+                </PageLink>
               )}
             </>
           )
@@ -44,7 +44,7 @@ export function ActiveIncidents() {
 function Row({ row: { incident, stage } }: { row: IncidentRow }) {
   return (
     <li>
-      <Link href={`/incident/?id=${incident.id}`} className="block px-3 py-2.5 hover:bg-raised">
+      <PageLink href={`/incident/?id=${incident.id}`} className="block px-3 py-2.5 hover:bg-raised">
         <span className="flex items-center gap-2 text-meta">
           <SeverityBadge severity={incident.severity} isOpen />
           <span className="mono text-fg-3">{incidentName(incident.id)}</span>
@@ -54,7 +54,7 @@ function Row({ row: { incident, stage } }: { row: IncidentRow }) {
         <span className="mt-0.5 block text-meta text-fg-3">
           <span className="mono">{incident.namespace}</span> · <span className="text-info">{stage}</span>
         </span>
-      </Link>
+      </PageLink>
     </li>
   )
 }

@@ -75,7 +75,6 @@ function Namespace({ namespace, selectedUid, onSelect }: NamespaceProps) {
         {namespace.failing > 0 && <Badge tone="crit">{namespace.failing} failing</Badge>}
         {namespace.degraded > 0 && <Badge tone="warn">{namespace.degraded} degraded</Badge>}
         <span className="ml-auto pl-2 text-meta whitespace-nowrap text-fg-3 tabular">
-          {namespace.is_demo && 'demo · '}
           {plural(namespace.pods.length, 'pod')}
         </span>
       </h3>

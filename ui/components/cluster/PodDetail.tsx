@@ -1,7 +1,6 @@
 import { ArrowRight } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Badge } from '@/components/ui/Badge'
-import { Kbd } from '@/components/ui/Kbd'
 import type { PodView } from '@/lib/api/types'
 import { bytes, incidentName, percent, plural } from '@/lib/format'
 import { HEALTH } from '@/lib/labels'
@@ -24,14 +23,13 @@ export function PodDetail({ namespace, pod }: { namespace: string; pod: PodView 
       {pod.reason && <span className="min-w-0 text-fg-2 @3xl:truncate">{pod.reason}</span>}
       <span className="whitespace-nowrap text-fg-3 tabular">{plural(pod.restarts, 'restart')}</span>
       <Memory used={pod.memory_bytes} limit={pod.memory_limit_bytes} />
-      <Link
+      <PageLink
         href={podHref(namespace, pod)}
         className="ml-auto inline-flex items-center whitespace-nowrap gap-1 font-medium text-fg-2 hover:text-fg max-sm:min-h-11"
       >
         {pod.incident_id === null ? 'Search its logs' : `Open ${incidentName(pod.incident_id)}`}
         <ArrowRight className="size-3.5" aria-hidden />
-        <Kbd keys="↵" className="ml-1" />
-      </Link>
+      </PageLink>
     </div>
   )
 }

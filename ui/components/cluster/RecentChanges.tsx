@@ -1,7 +1,7 @@
 'use client'
 
 import { useQuery } from '@tanstack/react-query'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Badge } from '@/components/ui/Badge'
 import { Card } from '@/components/ui/Card'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
@@ -53,11 +53,11 @@ function Row({ change }: { change: ChangeView }) {
 function Relation({ change: { incident_id, seconds_before } }: { change: ChangeView }) {
   if (incident_id === null) return <span className="text-meta text-fg-3 max-sm:hidden">no related signal</span>
   return (
-    <Link href={`/incident/?id=${incident_id}`} className="justify-self-start">
+    <PageLink href={`/incident/?id=${incident_id}`} className="justify-self-start">
       <Badge tone="crit">
         {seconds_before === null ? '' : `${duration(seconds_before)} before `}
         {incidentName(incident_id)}
       </Badge>
-    </Link>
+    </PageLink>
   )
 }

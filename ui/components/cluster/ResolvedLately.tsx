@@ -1,7 +1,7 @@
 'use client'
 
 import { useQuery } from '@tanstack/react-query'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Card } from '@/components/ui/Card'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
@@ -14,7 +14,7 @@ const SHOWN = 6
 export function ResolvedLately() {
   const query = useQuery(incidentsQuery({ status: RESOLVED, limit: SHOWN }))
   return (
-    <Card title="Resolved lately" aside={<Link href="/incidents/?show=resolved" className="hover:text-fg">all</Link>}>
+    <Card title="Resolved lately" aside={<PageLink href="/incidents/?show=resolved" className="hover:text-fg">all</PageLink>}>
       <Loaded query={query} what="the resolved incidents" skeleton={<RowSkeletons rows={2} />}>
         {({ rows }) =>
           rows.length === 0 ? (
@@ -35,7 +35,7 @@ export function ResolvedLately() {
 function Row({ incident }: { incident: Incident }) {
   return (
     <li>
-      <Link
+      <PageLink
         href={`/incident/?id=${incident.id}`}
         className="flex items-center gap-3 px-3 py-2 hover:bg-raised max-sm:min-h-11"
       >
@@ -56,7 +56,7 @@ function Row({ incident }: { incident: Incident }) {
             {duration(incident.mttr_seconds)}
           </span>
         )}
-      </Link>
+      </PageLink>
     </li>
   )
 }

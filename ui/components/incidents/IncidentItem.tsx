@@ -1,6 +1,6 @@
 import { clsx } from 'clsx'
 import { ChevronRight } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { SeverityBadge } from '@/components/ui/Badge'
 import { Clock } from '@/components/ui/Clock'
 import { Time } from '@/components/ui/Time'
@@ -16,7 +16,7 @@ export function IncidentItem({ row: { incident, stage, alerts }, isChosen }: Inc
   const isOpen = incident.status !== 'resolved'
   return (
     <li ref={isChosen ? show : null}>
-      <Link
+      <PageLink
         href={`/incident/?id=${incident.id}`}
         className={clsx(
           'flex items-center gap-3 border-l-2 px-3 py-2.5 hover:bg-raised',
@@ -50,7 +50,7 @@ export function IncidentItem({ row: { incident, stage, alerts }, isChosen }: Inc
           <Time us={incident.first_signal_us} look="relative" className="block text-fg-3" />
         </span>
         <ChevronRight className="size-4 shrink-0 text-fg-3 max-sm:hidden" aria-hidden />
-      </Link>
+      </PageLink>
     </li>
   )
 }

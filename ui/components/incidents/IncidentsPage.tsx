@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { clsx } from 'clsx'
 import { CheckCircle2 } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { useRouter, useSearchParams } from 'next/navigation'
 import { useState } from 'react'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
@@ -67,7 +67,7 @@ function Facets({ shown, namespace, page }: FacetsProps) {
   return (
     <nav aria-label="Which incidents" className="flex flex-wrap items-center gap-1 border-b p-1.5">
       {facets.map(([facet, label]) => (
-        <Link
+        <PageLink
           key={facet}
           href={address(facet, namespace)}
           aria-current={facet === shown ? 'page' : undefined}
@@ -78,13 +78,13 @@ function Facets({ shown, namespace, page }: FacetsProps) {
         >
           {label}
           <span className="text-meta text-fg-3 tabular">{counts[facet] ?? '·'}</span>
-        </Link>
+        </PageLink>
       ))}
       {namespace && (
-        <Link href={address(shown, '')} className="ml-auto rounded-md bg-raised px-2 py-1 text-meta">
+        <PageLink href={address(shown, '')} className="ml-auto rounded-md bg-raised px-2 py-1 text-meta">
           <span className="mono">ns:{namespace}</span> <span aria-hidden>×</span>
           <span className="sr-only">remove this filter</span>
-        </Link>
+        </PageLink>
       )}
     </nav>
   )
@@ -122,7 +122,7 @@ function None({ shown, isFirst }: { shown: Shown; isFirst: boolean }) {
   if (shown === 'open') {
     return (
       <Empty title="No open incidents" icon={<CheckCircle2 className="size-5 text-ok" aria-hidden />}>
-        Everything that is watched is healthy. <Link href="/incidents/?show=resolved" className="underline">See what was resolved</Link>
+        Everything that is watched is healthy. <PageLink href="/incidents/?show=resolved" className="underline">See what was resolved</PageLink>
       </Empty>
     )
   }
@@ -141,8 +141,8 @@ function Paging({ shown, namespace, beforeId, next }: PagingProps) {
   const look = 'rounded-md border px-3 py-1.5 font-medium hover:bg-raised max-sm:py-3'
   return (
     <nav aria-label="Pages" className="flex justify-between gap-2 border-t p-2">
-      {beforeId === 0 ? <span /> : <Link href={address(shown, namespace)} className={look}>Newest</Link>}
-      {next !== null && <Link href={address(shown, namespace, next)} className={look}>Older</Link>}
+      {beforeId === 0 ? <span /> : <PageLink href={address(shown, namespace)} className={look}>Newest</PageLink>}
+      {next !== null && <PageLink href={address(shown, namespace, next)} className={look}>Older</PageLink>}
     </nav>
   )
 }

@@ -1,4 +1,4 @@
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Badge } from '@/components/ui/Badge'
 import { Card } from '@/components/ui/Card'
 import type { ProposalView } from '@/lib/api/types'
@@ -29,13 +29,13 @@ export function AlternativesCard({ incidentId, proposals }: AlternativesCardProp
                 {proposal.refusal && <span className="min-w-0 break-words">{proposal.refusal}</span>}
               </span>
             </span>
-            <Link
+            <PageLink
               href={`/incident/?id=${incidentId}&fix=${proposal.id}`}
               scroll={false}
               className="inline-flex h-8 items-center rounded-md border px-2.5 font-medium hover:bg-raised max-sm:h-11"
             >
               Review<span className="sr-only"> F{proposal.id}</span>
-            </Link>
+            </PageLink>
           </li>
         ))}
       </ul>

@@ -21,7 +21,7 @@ export function Chip({ id }: { id: string }) {
       onFocus={() => light(id)}
       onBlur={() => light('')}
       className={clsx(
-        'inline-grid h-4.5 min-w-6 place-items-center rounded px-1 mono text-tiny no-underline',
+        'inline-grid h-4.5 min-w-6 place-items-center max-sm:h-6 max-sm:min-w-8 rounded px-1 mono text-tiny no-underline',
         isLit ? 'bg-info-soft text-info' : 'bg-raised text-fg-2 hover:text-fg',
       )}
     >

@@ -18,7 +18,7 @@ interface DecisionProps {
   disabledReason: string
 }
 
-/** Approve and reject; on a phone they stay at hand while the card is on screen. */
+/** Approve and reject; they stay at hand while the card is on screen. */
 export function Decision({ room, proposal, rows, disabledReason }: DecisionProps) {
   const [asked, setAsked] = useState<'' | 'approve' | 'reject'>('')
   const reasonId = useId()
@@ -28,7 +28,7 @@ export function Decision({ room, proposal, rows, disabledReason }: DecisionProps
     { id: 'reject', title: 'Reject the fix', group: 'Incident', keys: 'x', run: () => setAsked('reject') },
   ])
   return (
-    <div className="border-t bg-panel p-3 max-sm:sticky max-sm:bottom-14 max-sm:py-2">
+    <div className="border-t bg-panel p-3 sticky bottom-0 max-md:bottom-14 max-sm:py-2">
       {approve.error && (
         <p role="alert" className="mb-2 rounded bg-crit-soft px-2 py-1.5 text-meta break-words text-crit">
           Not applied. {approve.error.message}

@@ -12,7 +12,7 @@ import {
   type LucideIcon,
   Radio,
 } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Card } from '@/components/ui/Card'
 import { LogWindow } from '@/components/ui/LogWindow'
 import { Empty } from '@/components/ui/States'
@@ -84,9 +84,9 @@ function Whole({ item }: { item: Evidence }) {
       {source.kind === 'log' && <LogWindow address={source.address} />}
       {source.kind === 'incident' && (
         <p className="px-3 pt-2">
-          <Link href={`/incident/?id=${source.id}`} className="font-medium text-info underline">
+          <PageLink href={`/incident/?id=${source.id}`} className="font-medium text-info underline">
             Open {incidentName(source.id)}
-          </Link>
+          </PageLink>
         </p>
       )}
       {source.kind !== 'log' && item.body && (

@@ -11,7 +11,6 @@ import { useLookAgain } from '@/lib/api/mutations'
 import { statusQuery } from '@/lib/api/queries'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import { diffRows } from '@/lib/diff'
-import { PROPOSAL } from '@/lib/labels'
 import { useNow } from '@/lib/now'
 import { whyNotApprove } from '@/lib/proposals'
 import { Chips } from './Chip'
@@ -49,12 +48,7 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
   return (
     <>
       <div className="px-3 py-2.5">
-        <div className="flex flex-wrap items-center gap-2">
-          <h3 className="font-semibold break-words">{proposal.title}</h3>
-          {proposal.status !== 'proposed' && (
-            <Badge tone={PROPOSAL[proposal.status].tone}>{PROPOSAL[proposal.status].label}</Badge>
-          )}
-        </div>
+        <h3 className="font-semibold break-words">{proposal.title}</h3>
         <p className="mt-1 break-words text-fg-2">
           {proposal.why} <Chips ids={proposal.evidence} />
           {proposal.hypothesis && (
@@ -69,6 +63,7 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
           </p>
         )}
       </div>
+      {proposal.status !== 'proposed' && <ProposalOutcome room={room} proposal={proposal} />}
       {rows.length > 0 && (
         <div className="border-t">
           <Diff rows={rows} />
@@ -76,10 +71,8 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
       )}
       <ProposalFacts proposal={proposal} />
       <Command command={proposal.command} />
-      {proposal.status === 'proposed' ? (
+      {proposal.status === 'proposed' && (
         <Decision room={room} proposal={proposal} rows={rows} disabledReason={reason} />
-      ) : (
-        <ProposalOutcome room={room} proposal={proposal} />
       )}
     </>
   )

@@ -29,11 +29,9 @@ export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
             {reason}
           </Line>
         ))}
-        <Line name="Way back">
-          {proposal.rollback === null
-            ? proposal.no_rollback_reason || 'There is none.'
-            : 'Taken back by itself if the signal does not go quiet.'}
-        </Line>
+        {proposal.rollback === null && (
+          <Line name="Way back">{proposal.no_rollback_reason || 'There is none.'}</Line>
+        )}
       </dl>
     </div>
   )

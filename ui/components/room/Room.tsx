@@ -1,6 +1,7 @@
 'use client'
 
 import type { RoomView } from '@/lib/api/types'
+import { AlertsCard } from './AlertsCard'
 import { AlternativesCard } from './AlternativesCard'
 import { KnownEvidence } from './Chip'
 import { EvidenceCard } from './EvidenceCard'
@@ -37,6 +38,7 @@ export function Room({ room, fix }: RoomProps) {
         </div>
         <div className={`${column} lg:col-start-1 lg:row-start-1 xl:col-start-2`}>
           <HypothesesCard room={room} />
+          <AlertsCard alerts={room.alerts} />
           <MemoryCard incident={room.incident} />
           <EvidenceCard evidence={room.evidence} />
         </div>

@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { SearchX } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { useSearchParams } from 'next/navigation'
 import { useEffect } from 'react'
 import { Empty, Failure } from '@/components/ui/States'
@@ -45,9 +45,9 @@ function NoSuchRoom() {
     <div className="rounded-card border bg-panel">
       <h1 className="sr-only">Incident</h1>
       <Empty title="There is no such incident" icon={<SearchX className="size-5 text-fg-3" aria-hidden />}>
-        <Link href="/incidents/?show=all" className="underline">
+        <PageLink href="/incidents/?show=all" className="underline">
           See all incidents
-        </Link>
+        </PageLink>
       </Empty>
     </div>
   )

@@ -1,4 +1,4 @@
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Card } from '@/components/ui/Card'
 import { Empty } from '@/components/ui/States'
 import type { RunbookMatch } from '@/lib/api/types'
@@ -19,9 +19,9 @@ export function RunbookCard({ matches }: { matches: RunbookMatch[] }) {
           {others.map((match, index) => (
             <span key={match.slug}>
               {index > 0 && ', '}
-              <Link href={`/runbooks/?slug=${match.slug}`} className="text-fg-2 underline">
+              <PageLink href={`/runbooks/?slug=${match.slug}`} className="text-fg-2 underline">
                 {match.title}
-              </Link>
+              </PageLink>
             </span>
           ))}
         </p>
@@ -34,9 +34,9 @@ function Best({ match }: { match: RunbookMatch }) {
   return (
     <>
       <div className="px-3 py-2">
-        <Link href={`/runbooks/?slug=${match.slug}`} className="font-semibold underline decoration-line-strong underline-offset-2 hover:decoration-fg">
+        <PageLink href={`/runbooks/?slug=${match.slug}`} className="font-semibold underline decoration-line-strong underline-offset-2 hover:decoration-fg">
           {match.title}
-        </Link>
+        </PageLink>
         <p className="text-meta break-words text-fg-3">{match.reason}</p>
       </div>
       {match.steps.length > 0 && (

@@ -1,4 +1,4 @@
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Badge } from '@/components/ui/Badge'
 import { Card } from '@/components/ui/Card'
 import type { SimilarView } from '@/lib/api/types'
@@ -13,9 +13,9 @@ export function SimilarCard({ similar }: { similar: SimilarView[] }) {
         {similar.map((each) => (
           <li key={each.incident_id} className="px-3 py-2">
             <p className="flex items-baseline gap-2">
-              <Link href={`/incident/?id=${each.incident_id}`} className="min-w-0 flex-1 font-medium break-words underline decoration-line-strong underline-offset-2 hover:decoration-fg">
+              <PageLink href={`/incident/?id=${each.incident_id}`} className="min-w-0 flex-1 font-medium break-words underline decoration-line-strong underline-offset-2 hover:decoration-fg">
                 <span className="mono text-meta">{incidentName(each.incident_id)}</span> {each.title}
-              </Link>
+              </PageLink>
               <span className="mono text-meta text-fg-2" title="Time to resolve">
                 {duration(each.mttr_seconds)}
               </span>

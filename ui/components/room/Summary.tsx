@@ -9,6 +9,18 @@ export function Summary({ room }: { room: RoomView }) {
   const [isWhole, setWhole] = useState(false)
   const { summary, incident } = room
   const [first, ...rest] = summary
+  if (incident.resolution) {
+    return (
+      <>
+        <p className="mt-1 max-w-3xl break-words">
+          <span className="font-semibold text-ok">Resolved:</span> {incident.resolution}
+        </p>
+        <p className="max-w-3xl leading-normal text-fg-2 max-sm:hidden">
+          <Sentences statements={summary} />
+        </p>
+      </>
+    )
+  }
   if (!first) {
     return <p className="mt-1 max-w-3xl text-fg-2">{incident.summary || 'The agents are looking at it.'}</p>
   }

@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { ChevronLeft } from 'lucide-react'
 import dynamic from 'next/dynamic'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Loaded } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
 import { runbookQuery } from '@/lib/api/queries'
@@ -15,9 +15,9 @@ export function RunbookText({ slug }: { slug: string }) {
   const query = useQuery(runbookQuery(slug))
   return (
     <article className="min-w-0 rounded-card border bg-panel">
-      <Link href="/runbooks/" className="flex items-center gap-1 border-b px-3 py-2 font-medium text-fg-2 max-sm:py-3 lg:hidden">
+      <PageLink href="/runbooks/" className="flex items-center gap-1 border-b px-3 py-2 font-medium text-fg-2 max-sm:py-3 lg:hidden">
         <ChevronLeft className="size-4" aria-hidden /> All runbooks
-      </Link>
+      </PageLink>
       <Loaded query={query} what="the runbook" skeleton={<div className="skeleton m-4 h-96" />}>
         {(runbook) => (
           <div className="p-4">

@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { clsx } from 'clsx'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { useSearchParams } from 'next/navigation'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { runbooksQuery } from '@/lib/api/queries'
@@ -47,7 +47,7 @@ export function RunbooksPage() {
 function Item({ runbook, isShown }: { runbook: RunbookView; isShown: boolean }) {
   return (
     <li>
-      <Link
+      <PageLink
         href={`/runbooks/?slug=${runbook.slug}`}
         aria-current={isShown ? 'page' : undefined}
         className={clsx('block px-3 py-2', isShown ? 'bg-raised' : 'hover:bg-raised')}
@@ -56,7 +56,7 @@ function Item({ runbook, isShown }: { runbook: RunbookView; isShown: boolean }) 
         <span className="block text-meta break-words text-fg-3">
           {[runbook.service, ...runbook.tags].filter(Boolean).join(' · ')}
         </span>
-      </Link>
+      </PageLink>
     </li>
   )
 }

@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import dynamic from 'next/dynamic'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import type { ReactNode } from 'react'
 import { LogWindow } from '@/components/ui/LogWindow'
 import { Loaded } from '@/components/ui/States'
@@ -24,9 +24,9 @@ export function HitBody({ hit }: { hit: Hit }) {
     case 'incident':
       return (
         <Text text={hit.snippet}>
-          <Link href={`/incident/?id=${hit.ref}`} className="font-medium text-info underline">
+          <PageLink href={`/incident/?id=${hit.ref}`} className="font-medium text-info underline">
             Open {incidentName(Number(hit.ref))}
-          </Link>
+          </PageLink>
         </Text>
       )
     case 'runbook':
@@ -80,9 +80,9 @@ function RunbookBody({ slug }: { slug: string }) {
       {(runbook) => (
         <div className="max-h-96 overflow-auto px-3 py-3">
           <Markdown text={runbook.body} />
-          <Link href={`/runbooks/?slug=${slug}`} className="mt-3 inline-block font-medium text-info underline">
+          <PageLink href={`/runbooks/?slug=${slug}`} className="mt-3 inline-block font-medium text-info underline">
             Open the runbook
-          </Link>
+          </PageLink>
         </div>
       )}
     </Loaded>

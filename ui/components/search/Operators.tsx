@@ -11,7 +11,7 @@ const OPERATORS: [string, string][] = [
 export function Operators() {
   return (
     <details className="mt-2 text-meta">
-      <summary className="w-fit text-fg-3 hover:text-fg max-sm:py-3">Operators</summary>
+      <summary className="w-fit text-fg-3 hover:text-fg max-sm:py-3.5">Operators</summary>
       <dl className="mt-1 grid w-fit grid-cols-[auto_1fr] gap-x-4 gap-y-1 rounded-card border bg-panel px-3 py-2">
         {OPERATORS.map(([operator, meaning]) => (
           <div key={operator} className="contents">

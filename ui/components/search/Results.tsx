@@ -1,5 +1,5 @@
 import { clsx } from 'clsx'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { Empty } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
 import type { HitKind, SearchView } from '@/lib/api/types'
@@ -47,7 +47,7 @@ function Facets({ q, kind, found }: ResultsProps) {
       {facets.map((facet) => {
         const params = new URLSearchParams(facet ? { q, kind: facet } : { q })
         return (
-          <Link
+          <PageLink
             key={facet ?? 'all'}
             href={`/search/?${params}`}
             scroll={false}
@@ -61,7 +61,7 @@ function Facets({ q, kind, found }: ResultsProps) {
             <span className="text-meta text-fg-3 tabular">
               {number(facet ? (found.counts[facet] ?? 0) : found.hits.length)}
             </span>
-          </Link>
+          </PageLink>
         )
       })}
       <span className="ml-auto px-2 text-meta text-fg-3 tabular">{number(found.took_ms)} ms</span>

@@ -21,7 +21,7 @@ export function SetAsideCard({ total }: { total: number | undefined }) {
               {records.map((record) => (
                 <li key={record.id} className="px-3 py-2">
                   <details>
-                    <summary className="break-words">
+                    <summary className="break-words max-sm:py-1.5">
                       {record.reason}
                       <span className="block text-meta text-fg-3">
                         {record.source} · <Time us={record.received_us} />

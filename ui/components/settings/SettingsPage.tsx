@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { EyeOff } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import type { ReactNode } from 'react'
 import { CHAOS, PAGES } from '@/components/shell/nav'
 import { useHasChaos } from '@/components/shell/useHasChaos'
@@ -52,7 +52,7 @@ function About({ status }: { status: StatusView }) {
       </Row>
       <Row name="Language model">
         {status.model ?? 'None'}
-        {status.model === null && <Small>The detective works without one; nothing leaves this machine.</Small>}
+        {status.model === null && <Small>The detective works without one.</Small>}
       </Row>
       <Row name="Signed in as">{me?.name ?? '…'}</Row>
       <Row name="Stored">
@@ -101,9 +101,9 @@ function MorePages() {
       <ul className="divide-y">
         {pages.map((page) => (
           <li key={page.href}>
-            <Link href={page.href} className="flex h-12 items-center gap-3 px-3 font-medium">
+            <PageLink href={page.href} className="flex h-12 items-center gap-3 px-3 font-medium">
               <page.icon className="size-4 text-fg-3" aria-hidden /> {page.title}
-            </Link>
+            </PageLink>
           </li>
         ))}
       </ul>

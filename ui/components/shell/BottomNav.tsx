@@ -1,7 +1,7 @@
 'use client'
 
 import { clsx } from 'clsx'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { usePathname } from 'next/navigation'
 import { CHAOS, isCurrent, PAGES, SETTINGS } from './nav'
 import { useHasChaos } from './useHasChaos'
@@ -21,7 +21,7 @@ export function BottomNav() {
           const isHere = isCurrent(page, pathname)
           return (
             <li key={page.href}>
-              <Link
+              <PageLink
                 href={page.href}
                 aria-current={isHere ? 'page' : undefined}
                 className={clsx(
@@ -31,7 +31,7 @@ export function BottomNav() {
               >
                 <page.icon className="size-4.5" aria-hidden />
                 {page.title}
-              </Link>
+              </PageLink>
             </li>
           )
         })}

@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { clsx } from 'clsx'
 import { Activity } from 'lucide-react'
-import Link from 'next/link'
+import { PageLink } from '@/components/ui/PageLink'
 import { usePathname } from 'next/navigation'
 import { statusQuery } from '@/lib/api/queries'
 import { CHAOS, isCurrent, PAGES, type Page, SETTINGS } from './nav'
@@ -17,12 +17,12 @@ export function Sidebar() {
       aria-label="Main"
       className="sticky top-0 hidden h-dvh w-48 shrink-0 flex-col border-r bg-panel md:flex"
     >
-      <Link href="/" className="flex h-12 items-center gap-2.5 border-b px-3 font-semibold">
+      <PageLink href="/" className="flex h-12 items-center gap-2.5 border-b px-3 font-semibold">
         <span className="grid size-6 place-items-center rounded-md bg-accent text-accent-fg">
           <Activity className="size-4" aria-hidden />
         </span>
         Co-Pilot
-      </Link>
+      </PageLink>
       <ul className="flex-1 space-y-0.5 p-2">
         {PAGES.map((page) => (
           <Item
@@ -44,7 +44,7 @@ function Item({ page, count }: { page: Page; count: number }) {
   const isHere = isCurrent(page, usePathname())
   return (
     <li>
-      <Link
+      <PageLink
         href={page.href}
         aria-current={isHere ? 'page' : undefined}
         className={clsx(
@@ -60,7 +60,7 @@ function Item({ page, count }: { page: Page; count: number }) {
             <span className="sr-only"> open</span>
           </span>
         )}
-      </Link>
+      </PageLink>
     </li>
   )
 }

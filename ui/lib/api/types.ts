@@ -3,6 +3,7 @@ import type { components } from './schema'
 /** Short names for the generated shapes; nothing is declared by hand here. */
 type Shapes = components['schemas']
 
+export type Alert = Shapes['Alert']
 export type Approval = Shapes['Approval']
 export type AuditPage = Shapes['AuditPage']
 export type AuditRow = Shapes['AuditView']

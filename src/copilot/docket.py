@@ -1,0 +1,290 @@
+"""The moves of an incident: each written with its timeline, audit and feed in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import structlog
+
+from copilot.detect.grouping import Skip, open_key, place, severity_of, title_of
+from copilot.domain.alert import Alert
+from copilot.domain.case import Case
+from copilot.domain.errors import Conflict
+from copilot.domain.hypothesis import Findings, Hypothesis
+from copilot.domain.incident import EntryKind, Incident, IncidentId, Status
+from copilot.domain.proposal import Proposal, ProposalStatus
+from copilot.domain.runbook import RunbookMatch
+from copilot.journal import SYSTEM, Journal
+from copilot.ports import Clock, NewIncident, Session
+
+log = structlog.get_logger(__name__)
+
+INVESTIGATE = "investigate"
+"""The queue of leg 2."""
+REFRESH_US = 5_000_000
+"""How often a condition that lasts is written again."""
+SECOND_LOOK_US = 4_000_000
+"""Metrics and logs come in a little after the kill: look once more then."""
+
+
+class Docket:
+    """Opens, joins, informs and ends incidents."""
+
+    def __init__(self, *, clock: Clock, journal: Journal) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._told_us: dict[str, int] = {}
+        """By fingerprint: when an alert was last written."""
+
+    def is_due(self, alert: Alert) -> bool:
+        """Whether a condition that lasts should be written again."""
+        return self._clock.now_us() - self._told_us.get(alert.fingerprint, 0) >= REFRESH_US
+
+    async def raise_alerts(self, tx: Session, alerts: Iterable[Alert]) -> None:
+        """Give each alert its incident, an open one or a new one."""
+        for alert in alerts:
+            self._told_us[alert.fingerprint] = self._clock.now_us()
+            opened = [
+                (incident, await tx.incidents.alerts(incident.id))
+                for incident in await tx.incidents.opened(self._journal.cluster)
+            ]
+            before = await tx.incidents.last_resolved(open_key(alert))
+            placement = place(alert, opened, before)
+            if isinstance(placement, Skip):
+                log.debug("alert.skipped", rule=alert.rule, reason=placement.reason)
+                continue
+            if placement.incident_id is None:
+                await self.open(tx, alert, actor=alert.source)
+            else:
+                await self._join(tx, placement.incident_id, alert, placement.reason)
+
+    async def open(self, tx: Session, alert: Alert, *, actor: str) -> Incident:
+        """A new incident of its own, with leg 2 queued."""
+        now_us = self._clock.now_us()
+        incident = await tx.incidents.open(
+            NewIncident(
+                severity=severity_of(alert),
+                title=title_of((alert,)),
+                cluster=alert.cluster,
+                namespace=alert.workload.namespace,
+                app=alert.workload.name,
+                workload=alert.workload,
+                open_key=open_key(alert),
+                first_signal_us=min(alert.starts_us, now_us),
+                opened_us=now_us,
+            )
+        )
+        await tx.incidents.add_alert(incident.id, alert, "first_alert")
+        await self._journal.tell(
+            tx,
+            incident.id,
+            EntryKind.ALERT,
+            alert.title,
+            at_us=now_us,
+            happened_us=alert.starts_us,
+            actor=actor,
+            detail=alert.message,
+        )
+        await self._journal.tell(
+            tx,
+            incident.id,
+            EntryKind.OPENED,
+            f"Incident opened: {incident.title}",
+            at_us=now_us,
+            audit="incident.opened",
+        )
+        await self._journal.moved(tx, "incident.updated", incident.id, now_us)
+        await self._journal.notify(
+            tx, incident, "opened", f"{alert.title}. {alert.message}", at_us=now_us
+        )
+        await self.ask(tx, incident.id, at_us=now_us)
+        await self.ask(tx, incident.id, at_us=now_us + SECOND_LOOK_US)
+        log.info("incident.opened", incident_id=incident.id, rule=alert.rule)
+        return incident
+
+    async def _join(self, tx: Session, incident_id: IncidentId, alert: Alert, reason: str) -> None:
+        now_us = self._clock.now_us()
+        if not await tx.incidents.add_alert(incident_id, alert, reason):
+            return
+        incident = await tx.incidents.get(incident_id)
+        alerts = await tx.incidents.alerts(incident_id)
+        await tx.incidents.save(
+            replace(
+                incident,
+                title=title_of(alerts),
+                severity=min(severity_of(each) for each in alerts),
+                first_signal_us=min(incident.first_signal_us, alert.starts_us),
+                updated_us=now_us,
+            )
+        )
+        await self._journal.tell(
+            tx,
+            incident_id,
+            EntryKind.ALERT,
+            alert.title,
+            at_us=now_us,
+            happened_us=alert.starts_us,
+            actor=alert.source,
+            detail=f"{alert.message} ({reason.replace('_', ' ')})",
+        )
+        await self._journal.moved(tx, "incident.updated", incident_id, now_us)
+        await self.ask(tx, incident_id, at_us=now_us)
+
+    async def ask(self, tx: Session, incident_id: IncidentId, *, at_us: int) -> None:
+        """Queue leg 2; what waits already is not doubled."""
+        key = f"{INVESTIGATE}:{incident_id}:{at_us // REFRESH_US}"
+        await tx.jobs.put(INVESTIGATE, str(incident_id), run_us=at_us, dedupe=key)
+
+    async def keep_case(
+        self,
+        tx: Session,
+        case: Case,
+        findings: Findings,
+        matches: tuple[RunbookMatch, ...],
+    ) -> None:
+        """What a look at the case gave.
+
+        Raises:
+            Conflict: somebody else looked at it meanwhile.
+        """
+        now_us, incident_id = self._clock.now_us(), case.incident.id
+        kept = await tx.incidents.keep_evidence(incident_id, case.evidence)
+        if [item.id for item in kept] != [item.id for item in case.evidence]:
+            raise Conflict(f"INC-{incident_id} was looked at by somebody else meanwhile")
+        before = await tx.incidents.findings(incident_id)
+        await tx.incidents.keep_findings(incident_id, findings, case.gaps, now_us)
+        await tx.incidents.keep_runbooks(incident_id, matches)
+        await tx.incidents.save(
+            replace(
+                await tx.incidents.get(incident_id),
+                summary=" ".join(sentence.text for sentence in findings.summary),
+                updated_us=now_us,
+            )
+        )
+        if before is None:
+            await self._tell_changes(tx, case)
+        top = _top(findings)
+        if top is not None and (before is None or _verdict(_top(before[0])) != _verdict(top)):
+            await self._journal.tell(
+                tx,
+                incident_id,
+                EntryKind.FINDING,
+                f"{top.title} ({top.verdict}, {top.confidence:.0%})",
+                at_us=now_us,
+                actor=top.agent,
+                evidence=tuple(sorted(top.cited, key=_by_number)),
+            )
+        if before is None and matches:
+            await self._journal.tell(
+                tx,
+                incident_id,
+                EntryKind.RUNBOOK,
+                f"Runbook: {matches[0].title}",
+                at_us=now_us,
+                actor="agent-runbook",
+                detail=matches[0].reason,
+            )
+        await self._journal.moved(tx, "findings.updated", incident_id, now_us)
+
+    async def _tell_changes(self, tx: Session, case: Case) -> None:
+        """What changed in the failing workload before or while it failed."""
+        for change in case.changes:
+            if change.object.key == case.incident.workload.key:
+                cited = case.cited_as.get(f"change:{change.object.uid}@{change.ts_us}")
+                await self._journal.tell(
+                    tx,
+                    case.incident.id,
+                    EntryKind.CHANGE,
+                    f"{change.object.name}: {change.title}",
+                    at_us=self._clock.now_us(),
+                    happened_us=change.ts_us,
+                    actor=change.actor or "unknown",
+                    evidence=(cited,) if cited else (),
+                )
+
+    async def keep_proposals(
+        self,
+        tx: Session,
+        incident_id: IncidentId,
+        proposals: tuple[Proposal, ...],
+        *,
+        asked_by: str,
+    ) -> None:
+        """Store what is new, unless somebody is acting on this incident already."""
+        now_us = self._clock.now_us()
+        incident = await tx.incidents.get(incident_id)
+        if incident.status in (Status.REMEDIATING, Status.RESOLVED):
+            return
+        known = {(p.digest, p.status) for p in await tx.remediation.of_incident(incident_id)}
+        for proposal in proposals:
+            stored = await tx.remediation.add(proposal)
+            if (stored.digest, stored.status) in known:
+                continue
+            is_open = stored.status is ProposalStatus.PROPOSED
+            await self._journal.tell(
+                tx,
+                incident_id,
+                EntryKind.PROPOSAL,
+                f"{'Proposed' if is_open else 'Not possible'}: {stored.title}",
+                at_us=now_us,
+                actor=asked_by or "agent-remediator",
+                detail=f"dry run accepted, risk {stored.risk}" if is_open else stored.refusal,
+                evidence=stored.evidence,
+                audit="proposal.made" if is_open else "proposal.refused",
+            )
+        can_be_approved = any(p.status is ProposalStatus.PROPOSED for p in proposals)
+        status = Status.AWAITING_APPROVAL if can_be_approved else Status.INVESTIGATING
+        if incident.status is not status:
+            await tx.incidents.save(incident.move(to=status, at_us=now_us))
+        await self._journal.moved(tx, "proposal.updated", incident_id, now_us)
+        await self._journal.moved(tx, "incident.updated", incident_id, now_us)
+
+    async def look_again(self, tx: Session, incident_id: IncidentId) -> None:
+        """A fix came to nothing: back to investigating."""
+        now_us = self._clock.now_us()
+        incident = await tx.incidents.get(incident_id)
+        if incident.status is Status.REMEDIATING:
+            await tx.incidents.save(incident.move(to=Status.INVESTIGATING, at_us=now_us))
+        await self.ask(tx, incident_id, at_us=now_us)
+        await self._journal.moved(tx, "proposal.updated", incident_id, now_us)
+        await self._journal.moved(tx, "incident.updated", incident_id, now_us)
+
+    async def end(
+        self, tx: Session, incident: Incident, resolution: str, *, actor: str = SYSTEM
+    ) -> Incident:
+        """Resolved, and said so everywhere.
+
+        Raises:
+            Conflict: it is resolved already.
+        """
+        now_us = self._clock.now_us()
+        ended = await tx.incidents.save(incident.resolve(resolution=resolution, at_us=now_us))
+        await self._journal.tell(
+            tx,
+            ended.id,
+            EntryKind.STATUS,
+            f"Resolved after {ended.mttr_seconds} s: {resolution}",
+            at_us=now_us,
+            actor=actor,
+            audit="incident.resolved",
+        )
+        await self._journal.moved(tx, "incident.updated", ended.id, now_us)
+        await self._journal.notify(
+            tx, ended, "resolved", f"Resolved after {ended.mttr_seconds} s: {resolution}",
+            at_us=now_us,
+        )  # fmt: skip
+        log.info("incident.resolved", incident_id=ended.id, mttr_seconds=ended.mttr_seconds)
+        return ended
+
+
+def _top(findings: Findings) -> Hypothesis | None:
+    return findings.hypotheses[0] if findings.hypotheses else None
+
+
+def _verdict(top: Hypothesis | None) -> tuple[str, str] | None:
+    return None if top is None else (top.cause, top.verdict)
+
+
+def _by_number(evidence_id: str) -> int:
+    return int(evidence_id[1:])

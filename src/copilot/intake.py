@@ -1,0 +1,184 @@
+"""Leg 1's eyes: what the watch and the senders bring, kept, and made into what the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from copilot.detect.rules.error_burst import WINDOW_US
+from copilot.domain.alert import Seen
+from copilot.domain.change import ObjectVersion
+from copilot.domain.event import Batch, Severity, TemplateActivity
+from copilot.domain.objects import KubeEvent, ObjectRef, Pod, controller_of
+from copilot.ingest.changes import change_between
+from copilot.ingest.objects import without_secrets
+from copilot.ingest.sources.kube_events import batch_of
+from copilot.journal import Journal
+from copilot.ports import Clock, Delta, Kind, Session
+
+
+class Intake:
+    """Keeps versions, changes and events, and remembers which pods are not well.
+
+    What it remembers is of this process and is rebuilt by the first full list.
+    """
+
+    def __init__(self, *, clock: Clock, journal: Journal) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._synced: set[Kind] = set()
+        self._listed: dict[Kind, set[str]] = {}
+        """Uids of a kind, until its first full list: what the store knows beside them is gone."""
+        self._unwell: dict[str, Pod] = {}
+        """By uid: pods that a rule may have something to say about, now or later."""
+
+    async def keep(self, tx: Session, delta: Delta) -> tuple[Pod, ...]:
+        """Write what the watch saw; the pods among it that exist."""
+        cluster, now_us = self._journal.cluster, self._clock.now_us()
+        is_first = delta.kind not in self._synced
+        if is_first:
+            listed = self._listed.setdefault(delta.kind, set())
+            listed.update(version.object.uid for version in delta.versions)
+        await tx.objects.set_gap(cluster, delta.gap, delta.kind)
+        if delta.kind is Kind.EVENT:
+            await self._keep_events(tx, delta.versions, now_us)
+        else:
+            for version in delta.versions:
+                await self._keep_version(tx, version, is_new=not is_first)
+        if delta.is_synced and is_first:
+            await self._keep_deletions(tx, delta.kind, now_us)
+        if delta.versions:
+            await self._journal.moved(tx, "objects.changed", None, now_us)
+        return tuple(self._pods_of(delta.versions)) if delta.kind is Kind.POD else ()
+
+    def kept(self, delta: Delta) -> None:
+        """What `keep` wrote is committed."""
+        if delta.is_synced:
+            self._synced.add(delta.kind)
+            self._listed.pop(delta.kind, None)
+
+    async def seen_now(self, view: Session) -> Seen:
+        """What time alone may have made wrong: pods that are not well, and errors of late."""
+        activity = await self._activity(view)
+        pods = await self._pods_logging(view, activity) | self._unwell
+        seen = await self.seen(view, tuple(pods.values()))
+        return msgspec.structs.replace(seen, activity=activity)
+
+    async def with_activity(self, view: Session, seen: Seen) -> Seen:
+        """The same with what its pods have logged of late."""
+        names = {pod.metadata.name for pod in seen.pods}
+        own = tuple(one for one in await self._activity(view) if one.stream.pod in names)
+        return msgspec.structs.replace(seen, activity=own)
+
+    async def seen_in(self, tx: Session, batch: Batch) -> Seen:
+        """What a batch lets the rules see, with the pods its alerts, kills and errors speak of.
+
+        The pods only place what came in: what is wrong with them themselves, the watch tells.
+        """
+        has_errors = any(severity >= Severity.ERROR for severity in batch.lines.severity)
+        activity = await self._activity(tx) if has_errors else ()
+        if batch.kernel_kills or batch.alerts:
+            versions = await tx.objects.find(self._journal.cluster, Kind.POD)
+            pods = {version.object.uid: pod_in(version) for version in versions}
+        else:
+            pods = await self._pods_logging(tx, activity)
+        seen = await self.seen(tx, tuple(pods.values()))
+        return msgspec.structs.replace(
+            seen,
+            kernel_kills=tuple(batch.kernel_kills),
+            received=tuple(batch.alerts),
+            activity=activity,
+        )
+
+    async def seen(self, view: Session, pods: tuple[Pod, ...]) -> Seen:
+        """The pods, each with its workload."""
+        owners = {pod.metadata.uid: await self.workload(view, pod) for pod in pods}
+        return Seen(
+            now_us=self._clock.now_us(), cluster=self._journal.cluster, pods=pods, owners=owners
+        )
+
+    async def workload(self, view: Session, pod: Pod) -> ObjectRef:
+        """The top of the owner chain, as far as it was seen."""
+        metadata = pod.metadata
+        top = ObjectRef(
+            kind="Pod", namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
+        )
+        while (owner := controller_of(metadata)) is not None:
+            top = ObjectRef(
+                kind=owner.kind, namespace=top.namespace, name=owner.name, uid=owner.uid
+            )
+            above = await view.objects.get(self._journal.cluster, owner.uid)
+            if above is None:
+                break
+            metadata = msgspec.json.decode(above.json, type=Pod).metadata
+        return top
+
+    async def _keep_version(self, tx: Session, version: ObjectVersion, *, is_new: bool) -> None:
+        before = await tx.objects.get(version.cluster, version.object.uid)
+        after = without_secrets(version)
+        change = change_between(before, after, is_new=is_new)
+        await tx.objects.save(after, change)
+        if change is not None:
+            await self._journal.moved(tx, "change.added", None, version.seen_us)
+
+    async def _keep_deletions(self, tx: Session, kind: Kind, now_us: int) -> None:
+        """What was deleted while nobody watched: known to the store, not in the first list."""
+        for version in await tx.objects.find(self._journal.cluster, kind):
+            if version.object.uid not in self._listed[kind]:
+                gone = msgspec.structs.replace(version, is_deleted=True, seen_us=now_us)
+                await self._keep_version(tx, gone, is_new=True)
+
+    async def _keep_events(
+        self, tx: Session, versions: Iterable[ObjectVersion], now_us: int
+    ) -> None:
+        events = [
+            msgspec.json.decode(version.json, type=KubeEvent)
+            for version in versions
+            if not version.is_deleted
+        ]
+        if events:
+            await tx.telemetry.add(
+                batch_of(events, cluster=self._journal.cluster, received_us=now_us)
+            )
+
+    def _pods_of(self, versions: Iterable[ObjectVersion]) -> Iterable[Pod]:
+        """The pods that exist, and this process's memory of those that are not well."""
+        for version in versions:
+            uid = version.object.uid
+            self._unwell.pop(uid, None)
+            if version.is_deleted:
+                continue
+            pod = pod_in(version)
+            if not is_well(pod):
+                self._unwell[uid] = pod
+            yield pod
+
+    async def _pods_logging(
+        self, view: Session, activity: Iterable[TemplateActivity]
+    ) -> dict[str, Pod]:
+        """By uid: the pods whose logs these templates came from."""
+        names = {(one.stream.namespace, one.stream.pod) for one in activity if one.stream.pod}
+        found = [
+            await view.objects.named(self._journal.cluster, Kind.POD, namespace, name)
+            for namespace, name in sorted(names)
+        ]
+        return {v.object.uid: pod_in(v) for v in found if v is not None and not v.is_deleted}
+
+    async def _activity(self, view: Session) -> tuple[TemplateActivity, ...]:
+        return await view.telemetry.activity(
+            min_severity=Severity.ERROR, window_us=WINDOW_US, now_us=self._clock.now_us()
+        )
+
+
+def pod_in(version: ObjectVersion) -> Pod:
+    """The pod that a version holds."""
+    return msgspec.json.decode(version.json, type=Pod)
+
+
+def is_well(pod: Pod) -> bool:
+    """Ready or done, and no container of it has ever been restarted."""
+    if pod.status.phase == "Succeeded":
+        return True
+    statuses = pod.status.container_statuses or ()
+    return bool(statuses) and all(status.ready and not status.restart_count for status in statuses)

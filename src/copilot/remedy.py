@@ -1,0 +1,272 @@
+"""The moves of a proposal: each written with its timeline, audit and feed in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from copilot.docket import Docket
+from copilot.domain.errors import Conflict
+from copilot.domain.incident import EntryKind, Incident, Status
+from copilot.domain.proposal import (
+    ActionState,
+    Applied,
+    Approval,
+    Claim,
+    Decision,
+    Proposal,
+    ProposalId,
+    ProposalStatus,
+    Verification,
+)
+from copilot.journal import Journal
+from copilot.learn.resolution import memory_of
+from copilot.ports import Clock, Session
+
+REMEDIATE = "remediate"
+"""The queue of leg 3."""
+LEASE_US = 15_000_000
+AGENT = "agent-remediator"
+
+
+class Remedy:
+    """Decided, applied, verified, taken back: what is written at each."""
+
+    def __init__(self, *, clock: Clock, journal: Journal, docket: Docket) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._docket = docket
+
+    async def approved(
+        self, tx: Session, proposal: Proposal, *, digest: str, reason: str, actor: str
+    ) -> None:
+        """A person's yes, with leg 3 queued.
+
+        Raises:
+            Conflict: wrong digest, decided already, or expired.
+        """
+        now_us = self._clock.now_us()
+        await self._decide(tx, proposal.id, Decision.APPROVE, digest, reason, actor)
+        incident = await tx.incidents.get(proposal.incident_id)
+        moved = incident.move(to=Status.REMEDIATING, at_us=now_us)
+        await tx.incidents.save(acknowledged(moved, actor, now_us))
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.APPROVAL,
+            f"Approved: {proposal.title}",
+            detail=reason or f"digest {digest[:12]}",
+            actor=actor,
+            audit="proposal.approved",
+        )
+        key = f"{REMEDIATE}:{proposal.id}"
+        await tx.jobs.put(REMEDIATE, str(proposal.id), run_us=now_us, dedupe=key)
+        await self._journal.moved(tx, "incident.updated", incident.id, now_us)
+
+    async def rejected(self, tx: Session, proposal: Proposal, *, reason: str, actor: str) -> None:
+        """A person's no.
+
+        Raises:
+            Conflict: it is decided already, or expired.
+        """
+        await self._decide(tx, proposal.id, Decision.REJECT, proposal.digest, reason, actor)
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.APPROVAL,
+            f"Rejected: {proposal.title}",
+            detail=reason,
+            actor=actor,
+            audit="proposal.rejected",
+        )
+
+    async def superseded(self, tx: Session, proposal: Proposal, fresh: Proposal) -> Proposal:
+        """The object moved on: the proposal for it as it is now, stored."""
+        stored = await tx.remediation.add(fresh)
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.PROPOSAL,
+            f"{proposal.action.target} changed since the proposal was made",
+            detail="approval refused; the new diff waits for review",
+            audit="proposal.superseded",
+        )
+        return stored
+
+    async def applied(self, tx: Session, claim: Claim, applied: Applied) -> Claim:
+        """The patch is in."""
+        proposal = claim.proposal
+        recorded = await self._record(tx, claim, ActionState.APPLIED, applied=applied)
+        await tx.remediation.move(
+            proposal.id, to=ProposalStatus.APPLIED, expected=ProposalStatus.APPROVED
+        )
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.ACTION,
+            f"Applied: {proposal.title}",
+            detail=f"{proposal.action.target} is at resourceVersion "
+            f"{applied.resource_version}; watching for up to {proposal.window_s} s",
+            happened_us=applied.at_us,
+            audit="action.applied",
+        )
+        return recorded
+
+    async def not_applied(self, tx: Session, claim: Claim, reason: str) -> None:
+        """Nothing was done: the object is not any more what was approved, or we may not."""
+        proposal = claim.proposal
+        outcome = Verification(
+            held=False, reason=reason, observed=(), ended_us=self._clock.now_us()
+        )
+        await self._record(tx, claim, ActionState.FAILED, verification=outcome)
+        await tx.remediation.move(
+            proposal.id, to=ProposalStatus.FAILED, expected=ProposalStatus.APPROVED
+        )
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.ACTION,
+            f"Not applied: {proposal.title}",
+            detail=reason,
+            audit="action.not_applied",
+        )
+        await self._docket.look_again(tx, proposal.incident_id)
+
+    async def reverting(self, tx: Session, claim: Claim, verification: Verification) -> Claim:
+        """It did not hold; taking it back begins."""
+        await self._tell(
+            tx,
+            claim.proposal,
+            EntryKind.VERIFICATION,
+            f"Did not hold: {verification.reason}",
+            detail="; ".join(verification.observed) or "taking the change back",
+            audit="action.failed_verification",
+        )
+        return await self._record(tx, claim, ActionState.REVERTING, verification=verification)
+
+    async def reverted(self, tx: Session, claim: Claim, outcome: Verification) -> None:
+        """What became of taking it back."""
+        proposal, is_back = claim.proposal, outcome.reverted
+        state = ActionState.REVERTED if is_back else ActionState.FAILED
+        await self._record(tx, claim, state, verification=outcome)
+        await tx.remediation.move(
+            proposal.id,
+            to=ProposalStatus.REVERTED if is_back else ProposalStatus.FAILED,
+            expected=ProposalStatus.APPLIED,
+        )
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.ACTION,
+            f"Reverted: {proposal.title}" if is_back else "Could not be reverted",
+            detail=outcome.reason,
+            audit="action.reverted" if is_back else "action.not_reverted",
+        )
+        await self._docket.look_again(tx, proposal.incident_id)
+
+    async def verified(self, tx: Session, claim: Claim, verification: Verification) -> None:
+        """It held: the incident is resolved by itself, and what worked is remembered."""
+        proposal, now_us = claim.proposal, self._clock.now_us()
+        await self._record(tx, claim, ActionState.VERIFIED, verification=verification)
+        await tx.remediation.move(
+            proposal.id, to=ProposalStatus.VERIFIED, expected=ProposalStatus.APPLIED
+        )
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.VERIFICATION,
+            f"Verified: {verification.reason}",
+            detail="; ".join(verification.observed),
+            audit="action.verified",
+        )
+        incident = await tx.incidents.get(proposal.incident_id)
+        ended = await self._docket.end(tx, incident, f"fixed: {proposal.title}")
+        found = await tx.incidents.findings(incident.id)
+        await tx.memories.add(
+            memory_of(
+                ended,
+                alerts=await tx.incidents.alerts(incident.id),
+                findings=found[0] if found else None,
+                proposal=proposal,
+                verification=verification,
+                now_us=now_us,
+            )
+        )
+
+    async def _decide(
+        self,
+        tx: Session,
+        proposal_id: ProposalId,
+        decision: Decision,
+        digest: str,
+        reason: str,
+        actor: str,
+    ) -> None:
+        await tx.remediation.decide(
+            Approval(
+                proposal_id=proposal_id,
+                approver=actor,
+                decision=decision,
+                digest=digest,
+                reason=reason,
+                ts_us=self._clock.now_us(),
+            )
+        )
+
+    async def _record(
+        self,
+        tx: Session,
+        claim: Claim,
+        state: ActionState,
+        *,
+        applied: Applied | None = None,
+        verification: Verification | None = None,
+    ) -> Claim:
+        return await tx.remediation.record(
+            claim,
+            state=state,
+            at_us=self._clock.now_us(),
+            applied=applied,
+            verification=verification,
+            lease_us=LEASE_US,
+        )
+
+    async def _tell(
+        self,
+        tx: Session,
+        proposal: Proposal,
+        kind: EntryKind,
+        title: str,
+        *,
+        detail: str,
+        audit: str,
+        actor: str = AGENT,
+        happened_us: int = 0,
+    ) -> None:
+        now_us = self._clock.now_us()
+        await self._journal.tell(
+            tx,
+            proposal.incident_id,
+            kind,
+            title,
+            at_us=now_us,
+            happened_us=happened_us,
+            actor=actor,
+            detail=detail,
+            audit=audit,
+        )
+        await self._journal.moved(tx, "proposal.updated", proposal.incident_id, now_us)
+
+
+def check_open(proposal: Proposal, digest: str) -> None:
+    """Raises: Conflict where the digest is another's, or the proposal is decided already."""
+    if proposal.digest != digest:
+        raise Conflict(f"the digest is not that of proposal {proposal.id}; review it again")
+    if proposal.status is not ProposalStatus.PROPOSED:
+        raise Conflict(f"proposal {proposal.id} is {proposal.status} already")
+
+
+def acknowledged(incident: Incident, actor: str, at_us: int) -> Incident:
+    """The incident with somebody on it; the first one counts."""
+    if incident.acknowledged_us is not None:
+        return incident
+    return replace(incident, acknowledged_us=at_us, acknowledged_by=actor, updated_us=at_us)

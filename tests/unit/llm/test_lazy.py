@@ -1,0 +1,25 @@
+"""Who has no model does not pay for its client."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("pydantic_ai", "openai", "httpx2")
+
+
+def imported_by(statement: str) -> set[str]:
+    """Which of the heavy packages a fresh interpreter has loaded afterwards."""
+    program = f"import sys\n{statement}\nprint(*(m for m in {HEAVY} if m in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_without_a_model_nothing_of_its_client_is_imported() -> None:
+    assert imported_by("import copilot.cli, copilot.wiring, copilot.roles.app") == set()
+
+
+def test_with_a_model_its_client_is_imported_without_a_warning() -> None:
+    assert imported_by("import copilot.llm") == set(HEAVY)
