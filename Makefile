@@ -36,7 +36,7 @@ $(STAMP)/dev: $(STAMP)/runtime requirements/dev.lock
 
 $(STAMP)/node: ui/package.json ui/package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 or newer with npm is missing" >&2; exit 1; }
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "Node 20 or newer is needed; this is $$(node --version)" >&2; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { echo "Node 20 or newer is needed; this is $$(node --version)" >&2; exit 1; }
 	@echo "==> UI packages"
 	@cd ui && npm ci --no-audit --no-fund --loglevel=error
 	@mkdir -p $(STAMP) && touch $@
@@ -58,7 +58,8 @@ chromium: ## Find Chromium for the browser tests, install it from Debian where w
 
 # ------------------------------------------------------------------ run
 
-up: install ui ## Run with the OOM demo: set up, build, start, print the address
+up: ## Run with the OOM demo: set up, build, start, print the address
+	@$(MAKE) --no-print-directory -j2 install ui
 	@exec $(BIN)/incident-copilot up --demo --port $(PORT) $(ARGS)
 
 # ------------------------------------------------------------------ check

@@ -14,7 +14,7 @@ from pathlib import Path
 import copilot
 from copilot.agents.runbook import parse_runbook
 from copilot.detect.rules import RULES
-from copilot.domain.errors import CopilotError, Unavailable
+from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
 from copilot.flow import Flow
 from copilot.journal import Journal
@@ -131,12 +131,15 @@ async def _watched(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         cluster = await _connected(settings, clock, stack)
         return cluster, settings.cluster or (await cluster.info()).name
     except CopilotError as error:
-        raise Unavailable(f"{error.message}. {_NO_CLUSTER}") from error
+        raise Unavailable(f"{error.message.rstrip('.')}. {_NO_CLUSTER}") from error
 
 
 async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Cluster:
     from copilot.kube import connect  # its client costs 0.3 s and 55 MiB
 
+    files = [Path(part).expanduser() for part in settings.kubeconfig.split(os.pathsep) if part]
+    if files and not any(file.is_file() for file in files):
+        raise Invalid(f"there is no kubeconfig {settings.kubeconfig}")
     cluster = await connect(
         kubeconfig=settings.kubeconfig or None,
         context=settings.context or None,

@@ -1,0 +1,151 @@
+"""The command line as people meet it: help, mistakes in one line, a clean stop."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.builders_kube import a_kubeconfig
+from tests.e2e.copilot_process import COMMAND, Copilot, environment, free_port, up_with_demo
+
+pytestmark = pytest.mark.timeout(60)
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def run(folder: Path, *args: str, timeout_s: float = 20) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    env = {**environment(folder / "data"), "COLUMNS": "200", "NO_COLOR": "1", "HOME": str(folder)}
+    env["KUBECONFIG"] = str(folder / "none")
+    return subprocess.run(
+        [*COMMAND, *args], env=env, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
+def error_of(ended: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a mistake is answered with."""
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert ended.stdout == ""
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1, ended.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ([], ["up", "serve", "demo", "token", "version"]),
+        (["up"], ["--demo", "--context", "--kubeconfig", "--data", "--port", "--no-open"]),
+        (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
+        (["demo"], ["--write-kubeconfig", "--ingest-url"]),
+        (["token"], ["access", "sender", "agent"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 2 else "",
+)
+def test_help_names_what_there_is(tmp_path: Path, command: list[str], told: list[str]) -> None:
+    ended = run(tmp_path, *command, "--help")
+
+    text = _STYLE.sub("", ended.stdout)
+    assert ended.returncode == 0
+    assert [word for word in told if word.lower() not in text.lower()] == []
+
+
+def test_the_version_comes_at_once(tmp_path: Path) -> None:
+    started = time.monotonic()
+
+    ended = run(tmp_path, "version")
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", ended.stdout)
+    assert time.monotonic() - started < 1.5, "the command line imports too much"
+
+
+@pytest.mark.parametrize("kind", ["access", "sender", "agent"])
+def test_a_token_can_be_shown_again(tmp_path: Path, kind: str) -> None:
+    first, second = run(tmp_path, "token", kind), run(tmp_path, "token", kind)
+
+    assert len(first.stdout.strip()) >= 32
+    assert first.stdout == second.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        pytest.param(["serve", "agent-oracle"], "agent-detective", id="no such role"),
+        pytest.param(["token", "master"], "access, sender or agent", id="no such token"),
+        pytest.param(["up", "--port", "70000"], "port", id="no such port"),
+        pytest.param(["up", "--no-open"], "up --demo", id="no cluster at all"),
+        pytest.param(
+            ["up", "--no-open", "--kubeconfig", "no/such/file"], "no/such/file", id="no kubeconfig"
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_would_be_right(
+    tmp_path: Path, args: list[str], told: str
+) -> None:
+    assert told in error_of(run(tmp_path, *args))
+
+
+@pytest.mark.parametrize("context", ["scripted", "another"])
+def test_a_cluster_that_cannot_be_reached_is_named_with_what_to_do(
+    tmp_path: Path, context: str
+) -> None:
+    kubeconfig = a_kubeconfig(tmp_path, f"http://127.0.0.1:{free_port()}")
+
+    ended = run(
+        tmp_path, "up", "--no-open", "--port", "0", "--kubeconfig", str(kubeconfig),
+        "--context", context,
+    )  # fmt: skip
+
+    line = error_of(ended)
+    assert context in line
+    assert "kubectl get nodes" in line
+    assert "--context" in line
+    assert "up --demo" in line
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(tmp_path, "up", "--demo", "--no-open", "--port", str(port))
+
+    line = error_of(ended)
+    assert f"127.0.0.1:{port}" in line
+    assert "--port" in line
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Copilot]:
+    with up_with_demo(tmp_path) as copilot:
+        yield copilot
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_it_stops_cleanly_and_at_once_even_while_it_is_being_watched(
+    running: Copilot, tmp_path: Path, name: str
+) -> None:
+    process, log = running.processes[0], tmp_path / "up.log"
+    host, _, port = running.url.removeprefix("http://").partition(":")
+    headers = {"Authorization": f"Bearer {running.tokens['access']}"}
+    with (
+        connect(f"ws://{host}:{port}/ws", additional_headers=headers, proxy=None) as page,
+        socket.create_connection((host, int(port))),
+    ):
+        assert "hello" in str(page.recv(5))
+        asked = time.monotonic()
+        process.send_signal(signal.Signals[name])
+        code = process.wait(10)
+        took_s = time.monotonic() - asked
+
+    assert code == 0
+    assert took_s < 3
+    assert "Traceback" not in log.read_text()
+    assert "error" not in log.read_text().lower()
