@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from tests.builders_objects import NOW_US, a_ref, ago_us
 
 from copilot.detect.grouping import open_key
 from copilot.domain.alert import Alert, Rule, Seen
@@ -20,6 +19,7 @@ from copilot.domain.event import (
 )
 from copilot.domain.incident import Incident, IncidentId, Status
 from copilot.domain.objects import ObjectRef, Pod, controller_of, epoch_us
+from tests.builders_objects import NOW_US, a_ref, ago_us
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

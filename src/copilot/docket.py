@@ -24,6 +24,8 @@ INVESTIGATE = "investigate"
 """The queue of leg 2."""
 REFRESH_US = 5_000_000
 """How often a condition that lasts is written again."""
+CONSULT = "consult"
+"""The queue of what a language model may add."""
 SECOND_LOOK_US = 4_000_000
 """Metrics and logs come in a little after the kill: look once more then."""
 
@@ -136,25 +138,28 @@ class Docket:
         key = f"{INVESTIGATE}:{incident_id}:{at_us // REFRESH_US}"
         await tx.jobs.put(INVESTIGATE, str(incident_id), run_us=at_us, dedupe=key)
 
-    async def keep_case(
-        self,
-        tx: Session,
-        case: Case,
-        findings: Findings,
-        matches: tuple[RunbookMatch, ...],
-    ) -> None:
-        """What a look at the case gave.
+    async def ask_model(self, tx: Session, incident_id: IncidentId) -> None:
+        """Queue a language model's look, once the second look has been taken."""
+        run_us = self._clock.now_us() + SECOND_LOOK_US
+        await tx.jobs.put(
+            CONSULT, str(incident_id), run_us=run_us, dedupe=f"{CONSULT}:{incident_id}"
+        )
+
+    async def keep_evidence(self, tx: Session, case: Case) -> None:
+        """What may be cited, under the ids that the case gave it.
 
         Raises:
-            Conflict: somebody else looked at it meanwhile.
+            Conflict: somebody else looked at it meanwhile and gave them other ids.
         """
-        now_us, incident_id = self._clock.now_us(), case.incident.id
-        kept = await tx.incidents.keep_evidence(incident_id, case.evidence)
+        kept = await tx.incidents.keep_evidence(case.incident.id, case.evidence)
         if [item.id for item in kept] != [item.id for item in case.evidence]:
-            raise Conflict(f"INC-{incident_id} was looked at by somebody else meanwhile")
+            raise Conflict(f"INC-{case.incident.id} was looked at by somebody else meanwhile")
+
+    async def keep_findings(self, tx: Session, case: Case, findings: Findings) -> None:
+        """What is known about the cause by now."""
+        now_us, incident_id = self._clock.now_us(), case.incident.id
         before = await tx.incidents.findings(incident_id)
         await tx.incidents.keep_findings(incident_id, findings, case.gaps, now_us)
-        await tx.incidents.keep_runbooks(incident_id, matches)
         await tx.incidents.save(
             replace(
                 await tx.incidents.get(incident_id),
@@ -175,17 +180,24 @@ class Docket:
                 actor=top.agent,
                 evidence=tuple(sorted(top.cited, key=_by_number)),
             )
-        if before is None and matches:
+        await self._journal.moved(tx, "findings.updated", incident_id, now_us)
+
+    async def keep_runbooks(
+        self, tx: Session, case: Case, matches: tuple[RunbookMatch, ...]
+    ) -> None:
+        """The procedures that fit; the first time the best one goes on the timeline."""
+        incident_id = case.incident.id
+        if matches and not await tx.incidents.runbooks(incident_id):
             await self._journal.tell(
                 tx,
                 incident_id,
                 EntryKind.RUNBOOK,
                 f"Runbook: {matches[0].title}",
-                at_us=now_us,
+                at_us=self._clock.now_us(),
                 actor="agent-runbook",
                 detail=matches[0].reason,
             )
-        await self._journal.moved(tx, "findings.updated", incident_id, now_us)
+        await tx.incidents.keep_runbooks(incident_id, matches)
 
     async def _tell_changes(self, tx: Session, case: Case) -> None:
         """What changed in the failing workload before or while it failed."""
@@ -211,12 +223,18 @@ class Docket:
         *,
         asked_by: str,
     ) -> None:
-        """Store what is new, unless somebody is acting on this incident already."""
+        """Store what is new, unless somebody is acting on this incident already. What a person
+        has rejected comes again only where one asks for it."""
         now_us = self._clock.now_us()
         incident = await tx.incidents.get(incident_id)
         if incident.status in (Status.REMEDIATING, Status.RESOLVED):
             return
+        await self._expire(tx, incident_id, now_us)
         known = {(p.digest, p.status) for p in await tx.remediation.of_incident(incident_id)}
+        if not asked_by:
+            proposals = tuple(
+                p for p in proposals if (p.digest, ProposalStatus.REJECTED) not in known
+            )
         for proposal in proposals:
             stored = await tx.remediation.add(proposal)
             if (stored.digest, stored.status) in known:
@@ -239,6 +257,14 @@ class Docket:
             await tx.incidents.save(incident.move(to=status, at_us=now_us))
         await self._journal.moved(tx, "proposal.updated", incident_id, now_us)
         await self._journal.moved(tx, "incident.updated", incident_id, now_us)
+
+    async def _expire(self, tx: Session, incident_id: IncidentId, now_us: int) -> None:
+        """Close what nobody decided in time, so that the same can be proposed anew."""
+        for proposal in await tx.remediation.of_incident(incident_id):
+            if proposal.status is ProposalStatus.PROPOSED and proposal.expires_us <= now_us:
+                await tx.remediation.move(
+                    proposal.id, to=ProposalStatus.EXPIRED, expected=ProposalStatus.PROPOSED
+                )
 
     async def look_again(self, tx: Session, incident_id: IncidentId) -> None:
         """A fix came to nothing: back to investigating."""

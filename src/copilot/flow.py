@@ -1,7 +1,7 @@
 """The life of an incident, one method a leg. Read this first: only this module knows the order.
 
     leg 1  receive, observe, tick    decode > normalise > store > detect > group     -> commit
-    leg 2  investigate               context > explain > propose > guard > dry run   -> commit
+    leg 2  investigate, consult      context > explain > propose > guard > dry run   -> commit
     leg 3  remediate                 approve -> apply > verify, or revert > learn
 
 Each of legs 1 and 2 is one transaction. Leg 3 is a chain of short ones with the cluster in between;
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from copilot.detect.engine import detect
 from copilot.detect.grouping import open_key
-from copilot.docket import INVESTIGATE, Docket
+from copilot.docket import CONSULT, INVESTIGATE, Docket
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import BadInput, Conflict, NotFound, Refused
 from copilot.domain.event import Batch, Severity
@@ -42,7 +42,7 @@ from copilot.remediate.rollout import longest_life_us
 from copilot.remediate.verify import verify
 from copilot.remedy import LEASE_US, REMEDIATE, Remedy, acknowledged, check_open
 
-__all__ = ["INVESTIGATE", "REMEDIATE", "Flow"]
+__all__ = ["CONSULT", "INVESTIGATE", "REMEDIATE", "Flow"]
 
 SETTLE_US = 60_000_000
 """How long every rule must be silent before an incident that nobody touched is over."""
@@ -163,8 +163,27 @@ class Flow:
             matches = await self._agents.suggest(case, findings)
             proposals = await self._agents.propose(case, findings)
             async with self._store.transaction() as tx:
-                await self._docket.keep_case(tx, case, findings, matches)
+                await self._docket.keep_evidence(tx, case)
+                await self._docket.keep_findings(tx, case, findings)
+                await self._docket.keep_runbooks(tx, case, matches)
                 await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
+                await self._docket.ask_model(tx, incident_id)
+
+    async def consult(self, incident_id: IncidentId) -> None:
+        """Let the language model, where there is one, add to what is known; nobody waits for it.
+
+        Raises:
+            NotFound: there is no such incident.
+        """
+        case = await self._agents.context(incident_id)
+        if not case.incident.is_open:
+            return
+        async with self._store.transaction() as tx:
+            await self._docket.keep_evidence(tx, case)
+        findings = await self._agents.consult(case)
+        if findings is not None:
+            async with self._store.transaction() as tx:
+                await self._docket.keep_findings(tx, case, findings)
 
     @asynccontextmanager
     async def _alone(self, incident_id: IncidentId) -> AsyncIterator[None]:

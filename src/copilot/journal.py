@@ -87,6 +87,7 @@ class Journal:
                     text=text,
                     link=f"{self.link_base}/incident/?id={incident.id}",
                     attempts=0,
+                    incident_key=f"{self.cluster}/{incident.opened_us}",
                 ),
                 due_us=at_us,
             )

@@ -51,7 +51,10 @@ class LocalAgents:
             return await context.context(incident_id, view, now_us=self._clock.now_us())
 
     async def hypothesis(self, case: Case) -> Findings:
-        return await detective.hypothesis(case, self._model)
+        return await detective.hypothesis(case)
+
+    async def consult(self, case: Case) -> Findings | None:
+        return await detective.hypothesis(case, self._model) if self._model else None
 
     async def suggest(self, case: Case, findings: Findings) -> tuple[RunbookMatch, ...]:
         async with self._store.view() as view:

@@ -50,6 +50,12 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     findings: Findings
 
 
+class Consulted(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of asking a model; no findings where none is set."""
+
+    findings: Findings | None
+
+
 class RemoteAgents:
     """Asks each agent where it lives; `urls` by agent (`context`, `detective`, ...)."""
 
@@ -72,6 +78,11 @@ class RemoteAgents:
         if "detective" not in self._urls:
             return await self._local.hypothesis(case)
         return await self._ask("detective", "/hypothesis", case, Findings)
+
+    async def consult(self, case: Case) -> Findings | None:
+        if "detective" not in self._urls:
+            return await self._local.consult(case)
+        return (await self._ask("detective", "/consult", case, Consulted)).findings
 
     async def suggest(self, case: Case, findings: Findings) -> tuple[RunbookMatch, ...]:
         if "runbook" not in self._urls:
@@ -98,7 +109,12 @@ class RemoteAgents:
     async def notify(self, notification: Notification) -> tuple[Delivery, str]:
         if "reporter" not in self._urls:
             return await self._local.notify(notification)
-        return await self._ask("reporter", "/notify", notification, tuple[Delivery, str])
+        try:
+            return await self._ask("reporter", "/notify", notification, tuple[Delivery, str])
+        except errors.Unavailable as failure:
+            if isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                return Delivery.NOT_DELIVERED, failure.message
+            raise
 
     async def _ask(self, agent: str, path: str, question: object, answer: type[T]) -> T:
         """Raises what the agent raised; Unavailable where it does not answer."""

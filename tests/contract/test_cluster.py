@@ -627,12 +627,12 @@ def test_an_object_that_leaves_the_selection_is_told_as_deleted(api: KubeHttp) -
 
 
 def test_a_bookmark_carries_a_version_and_nothing_else(api: KubeHttp) -> None:
-    # A real server sends one only where something newer than the asked version has happened.
+    # A real server sends one shortly before the end, where something happened while it watched.
     version = api.get("pods").json()["metadata"]["resourceVersion"]
-    api.create("apps/deployments", a_deployment("marked"))
-    api.rolled_out("marked")
+    body = a_deployment("marked")
+    threading.Timer(1, lambda: api.create("apps/deployments", body)).start()
 
-    lines = api.watch("pods", 6, resourceVersion=version, allowWatchBookmarks="true")
+    lines = api.watch("pods", 8, resourceVersion=version, allowWatchBookmarks="true")
 
     bookmark = next(line["object"] for line in lines if line["type"] == "BOOKMARK")
     assert bookmark["metadata"]["resourceVersion"].isdecimal()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
 from tests.e2e.copilot_process import Copilot, a_process_a_role, up_with_demo
 
 FLAGS = [

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
+
 from tests.e2e.copilot_process import Copilot, chaos_target, open_incident, room, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -110,6 +111,7 @@ def assert_pods_are_well(client: httpx.Client) -> None:
     wait_for(look, "a cluster that is well again", 20)
 
 
+@pytest.mark.parametrize("copilot", ["one process"], indirect=True)
 def test_the_main_screens_look_right_in_both_themes_and_sizes(page: Page, copilot: Copilot) -> None:
     with copilot.client() as client:
         newest = client.get("/api/incidents").json()["rows"][0]["incident"]["id"]

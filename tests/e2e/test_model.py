@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,7 @@ def test_an_incident_with_a_real_model_keeps_its_verdict_and_names_the_model(
         incident = wait_for(lambda: open_incident(client), "an incident", 60)
 
         def look() -> dict[str, Any] | None:
+            time.sleep(1)  # the model needs the machine
             seen = room(client, incident["id"])
             return seen if seen["model"] == NAME else None
 

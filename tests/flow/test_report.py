@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from copilot.domain.notification import Channel
+from copilot.domain.notification import Channel, Delivery, Notification
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
 from copilot.ports import Notifier
 from copilot.remediate.guard import Policy
-from copilot.roles.workers import Workers
+from copilot.roles.workers import OUTBOX_TRIES, Workers
 from copilot.store import SqlStore
 from tests.builders_notify import FakeJira, a_message, jira_at, slack_at
 from tests.builders_store import NOW_US, a_store
@@ -51,7 +51,7 @@ def a_reporter(store: SqlStore, clock: FixedClock, **notifiers: Notifier) -> Wor
 
 async def sends(reporter: Workers) -> bool:
     """One round of its loop: whether a message was due."""
-    return await reporter._send_one()
+    return await reporter.send_one()
 
 
 async def queue(store: SqlStore, channel: Channel = Channel.SLACK, title: str = "opened") -> None:
@@ -184,3 +184,39 @@ async def test_a_message_waits_for_a_channel_that_is_not_set_up_yet(
     async with served(lambda _: Answer(body=b"ok")) as server:
         assert await sends(a_reporter(store, clock, slack=slack_at(server.url)))
         assert posts(server) == 1
+
+
+class Broken:
+    """A channel with a bug."""
+
+    async def deliver(self, notification: Notification) -> tuple[Delivery, str]:
+        raise ZeroDivisionError
+
+
+async def test_a_bug_in_a_channel_ends_neither_the_loop_nor_repeats_the_message(
+    store: SqlStore, clock: FixedClock
+) -> None:
+    jira = FakeJira()
+    async with served(jira) as server:
+        reporter = a_reporter(store, clock, slack=Broken(), jira=jira_at(server.url))
+        await queue(store, Channel.SLACK)
+        await queue(store, Channel.JIRA)
+
+        assert await sends(reporter)
+        assert await sends(reporter)
+        clock.move(DAY_S)
+        assert not await sends(reporter)
+        assert len(jira.issues) == 1
+
+
+async def test_a_message_that_nobody_takes_for_hours_is_given_up(
+    store: SqlStore, clock: FixedClock
+) -> None:
+    async with served(lambda _: Answer(status=404)) as server:
+        reporter = a_reporter(store, clock, slack=slack_at(server.url))
+        await queue(store)
+
+        while await sends(reporter):
+            clock.move(301)
+
+        assert posts(server) == OUTBOX_TRIES

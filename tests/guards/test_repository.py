@@ -63,7 +63,9 @@ def test_every_rule_is_listed_and_has_a_runbook(rule: Rule) -> None:
     runbooks = "\n".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
 
     assert rule in RULES
-    assert re.search(rf"^rules:.*\b{rule.value}\b", runbooks, re.M), f"no runbook names {rule}"
+    assert re.search(rf"^rules:.*\b{rule.value}\b", runbooks, re.MULTILINE), (
+        f"no runbook names {rule}"
+    )
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.UNKNOWN])
@@ -71,7 +73,9 @@ def test_every_cause_has_a_runbook(cause: Cause) -> None:
     runbooks = "\n".join(path.read_text() for path in (ROOT / "docs/runbooks").glob("*.md"))
 
     assert CAUSES
-    assert re.search(rf"^causes:.*\b{cause.value}\b", runbooks, re.M), f"no runbook names {cause}"
+    assert re.search(rf"^causes:.*\b{cause.value}\b", runbooks, re.MULTILINE), (
+        f"no runbook names {cause}"
+    )
 
 
 def test_every_error_stands_in_the_tree_that_opens_the_module() -> None:

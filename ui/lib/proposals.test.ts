@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import * as make from '../mocks/fixtures.mjs'
 import { diffRows } from './diff'
-import { whyNotApprove } from './proposals'
+import { proposalToShow, whyNotApprove } from './proposals'
 
 const NOW = 1_772_600_000_000_000
 const proposal = make.proposal(NOW)
 const rows = diffRows(proposal.diff)
 
 test('a proposal that the cluster accepted can be approved', () => {
-  expect(whyNotApprove(proposal, rows, 'review', NOW)).toBe('')
+  expect(whyNotApprove(proposal, rows, 'awaiting_approval', 'review', NOW)).toBe('')
 })
 
 test.each([
@@ -18,5 +18,21 @@ test.each([
   ['expired', proposal, rows, 'review', proposal.expires_us + 1, /expired/],
   ['refused', { ...proposal, status: 'refused' as const, refusal: 'over the quota' }, rows, 'review', NOW, /quota/],
 ])('it cannot be approved: %s', (_, given, shown, mode, now, reason) => {
-  expect(whyNotApprove(given, shown, mode, now)).toMatch(reason)
+  expect(whyNotApprove(given, shown, 'awaiting_approval', mode, now)).toMatch(reason)
+})
+
+test.each([
+  ['resolved', /resolved/],
+  ['remediating', /under way/],
+  ['investigating', /looking/],
+] as const)('it cannot be approved while the incident is %s', (status, reason) => {
+  expect(whyNotApprove(proposal, rows, status, 'review', NOW)).toMatch(reason)
+})
+
+test('what resolved the incident is shown before what was left over', () => {
+  const held = { ...proposal, id: 7, status: 'verified' as const }
+  const room = { ...make.room(NOW), proposals: [proposal, held], incident: make.resolved(NOW) }
+
+  expect(proposalToShow(room, NaN)?.id).toBe(7)
+  expect(proposalToShow(room, proposal.id)?.id).toBe(proposal.id)
 })

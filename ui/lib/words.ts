@@ -1,3 +1,5 @@
+import type { RunbookView } from './api/types'
+
 const OPERATOR = /^(ns|namespace|app|level|since|until|kind):/i
 
 /** The words and phrases of a question that can be marked in what was found. */
@@ -33,4 +35,9 @@ function quoted(word: string): string {
 /** Markdown without the heading it opens with, where the title stands above it already. */
 export function withoutTitle(markdown: string): string {
   return markdown.replace(/^\s*# [^\n]*\n/, '')
+}
+
+/** What a runbook is about; `*` as its service stands for all and says nothing. */
+export function topics({ service, tags }: RunbookView): string[] {
+  return [service, ...tags].filter((topic) => topic !== '' && topic !== '*')
 }

@@ -98,6 +98,11 @@ class _Bill:
     def left(self) -> int:
         return MOST_TOKENS - self.tokens_in - self.tokens_out
 
+    def add(self, tokens_in: object, tokens_out: object) -> None:
+        """A turn that came to nothing may have cost something, or not say."""
+        self.tokens_in += max(0, tokens_in) if isinstance(tokens_in, int) else 0
+        self.tokens_out += max(0, tokens_out) if isinstance(tokens_out, int) else 0
+
 
 async def investigate(case: Case, found: Findings, model: LanguageModel) -> Findings:
     """The findings with the model's part; as they were, but for the bill, where it gave none."""
@@ -161,10 +166,10 @@ async def _asked(case: Case, found: Findings, model: LanguageModel, bill: _Bill)
 async def _turn(model: LanguageModel, prompt: str, bill: _Bill) -> Turn | None:
     try:
         reply = await model.next(system=_system(), prompt=prompt, schema=contract())
-    except Unavailable:
+    except Unavailable as failure:
+        bill.add(failure.detail.get("tokens_in"), failure.detail.get("tokens_out"))
         return None
-    bill.tokens_in += max(0, reply.tokens_in)
-    bill.tokens_out += max(0, reply.tokens_out)
+    bill.add(reply.tokens_in, reply.tokens_out)
     try:
         return msgspec.json.decode(reply.json, type=Turn)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

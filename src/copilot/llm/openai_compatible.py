@@ -1,24 +1,28 @@
-"""Any OpenAI-compatible API as a `LanguageModel`, through pydantic-ai."""
+"""Any OpenAI-compatible API as a `LanguageModel`, through pydantic-ai's model (not its agent:
+one turn is one request and at most one repair, and here that can be seen)."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+from dataclasses import dataclass
 
 import httpx2
+import msgspec
 from openai import AsyncOpenAI, OpenAIError
-from pydantic_ai import Agent, ModelRetry, NativeOutput, RunUsage, StructuredDict
+from pydantic_ai import ModelRequest, ModelResponse
+from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import (
     AgentRunError,
-    ContentFilterError,
     ModelConnectionError,
     ModelHTTPError,
     ModelTimeoutError,
-    OutputTokenLimitExceeded,
     UnexpectedModelBehavior,
     UserError,
 )
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
@@ -29,7 +33,7 @@ from copilot.ports import Reply
 
 MAX_TOKENS = 1_200
 """Of one answer; a cut answer is no JSON, so it must not be small. Who asks reserves as many."""
-REPAIRS = 1
+TRIES = 2
 BYTES_A_TOKEN = 3
 """A careful guess, for servers that do not count."""
 CONNECT_S = 5.0
@@ -41,11 +45,26 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "it took too long"),
     (ModelTimeoutError, "it took too long"),
     (ModelConnectionError, "the connection failed"),
-    (OutputTokenLimitExceeded, f"its answer was longer than {MAX_TOKENS} tokens"),
-    (ContentFilterError, "its answer was withheld by a filter"),
-    (UnexpectedModelBehavior, "its answer does not fit the schema"),
+    (UnexpectedModelBehavior, "its answer is no completion"),
     *((kind, "its answer is no completion") for kind in _MALFORMED),
 )
+_CUT = {
+    "length": f"its answer was longer than {MAX_TOKENS} tokens",
+    "content_filter": "its answer was withheld by a filter",
+}
+"""Asking again would end alike."""
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What the tries of a turn cost: the server's count, or a guess where it keeps none."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def add(self, answer: ModelResponse, asked: str) -> None:
+        self.tokens_in += _count(answer.usage.input_tokens, asked)
+        self.tokens_out += _count(answer.usage.output_tokens, answer.text or "")
 
 
 class OpenAICompatible:
@@ -73,47 +92,67 @@ class OpenAICompatible:
     async def next(self, *, system: str, prompt: str, schema: dict[str, object]) -> Reply:
         """One turn of at most `timeout_s`; an answer of another shape gets one repair.
 
-        Tokens are those of both tries; the server's count, or a guess where it keeps none.
-
         Raises:
             Unavailable: no answer in time, or no valid one. `detail` has the tokens it cost.
         """
-        usage = RunUsage()
+        bill = _Bill()
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._agent(system, schema).run(prompt, usage=usage)
+                text, reason = await self._turn(system, prompt, schema, bill)
         except (*_FAILURES, *_MALFORMED) as error:
+            text, reason = "", _reason(error)
+        if reason:  # raised out here: a server's error may quote the key or the prompt
             raise Unavailable(
-                f"the model {self.name} gave no usable answer ({_reason(error)})",
-                detail={"tokens_in": usage.input_tokens, "tokens_out": usage.output_tokens},
-            ) from None  # a server's error may quote the key or the prompt
-        text = json.dumps(answer.output, separators=(",", ":"))
-        return Reply(
-            json=text,
-            tokens_in=_count(usage.input_tokens, system + prompt),
-            tokens_out=_count(usage.output_tokens, text),
-        )
+                f"the model {self.name} gave no usable answer ({reason})",
+                detail={"tokens_in": bill.tokens_in, "tokens_out": bill.tokens_out},
+            )
+        return Reply(json=text, tokens_in=bill.tokens_in, tokens_out=bill.tokens_out)
 
-    def _agent(self, system: str, schema: dict[str, object]) -> Agent[None, dict[str, object]]:
-        agent = Agent(
+    async def _turn(
+        self, system: str, prompt: str, schema: dict[str, object], bill: _Bill
+    ) -> tuple[str, str]:
+        """The answer and an empty reason, or no answer and why."""
+        asked = prompt
+        messages: list[ModelMessage] = []
+        for _ in range(TRIES):
+            messages.append(ModelRequest.user_text_prompt(asked, instructions=system))
+            answer = await self._asked(messages, schema)
+            messages.append(answer)
+            bill.add(answer, system + prompt)
+            if answer.finish_reason in _CUT:
+                return "", _CUT[answer.finish_reason]
+            text = answer.text or ""
+            found = _misfit(text, schema)
+            if not found:
+                return text, ""
+            asked = f"This does not fit the JSON schema: {found}. Answer again with all of it."
+        return "", "its answer does not fit the schema"
+
+    async def _asked(
+        self, messages: list[ModelMessage], schema: dict[str, object]
+    ) -> ModelResponse:
+        wanted = OutputObjectDefinition(
+            json_schema=schema, name=str(schema.get("title", "next_action"))
+        )
+        return await model_request(
             self._model,
-            output_type=NativeOutput(
-                StructuredDict(schema, name=str(schema.get("title", "next_action")))
-            ),
-            instructions=system,
-            retries=REPAIRS,
+            messages,
             model_settings=ModelSettings(
                 temperature=0.0, max_tokens=MAX_TOKENS, timeout=self._timeout_s
             ),
+            model_request_parameters=ModelRequestParameters(
+                output_mode="native", output_object=wanted, allow_text_output=True
+            ),
+            instrument=False,
         )
 
-        @agent.output_validator
-        async def fits(output: dict[str, object]) -> dict[str, object]:
-            if found := misfit(output, schema):
-                raise ModelRetry(found)
-            return output
 
-        return agent
+def _misfit(text: str, schema: dict[str, object]) -> str:
+    """What is wrong with an answer, for the model to read; empty where nothing is."""
+    try:
+        return misfit(msgspec.json.decode(text), schema)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        return f"it is not JSON ({type(error).__name__})"
 
 
 def _reason(error: Exception) -> str:

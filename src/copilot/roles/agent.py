@@ -19,7 +19,7 @@ from copilot.domain.errors import Invalid, TooLarge
 from copilot.domain.notification import Notification
 from copilot.domain.proposal import ChaosMemory, Proposal
 from copilot.ports import Agents
-from copilot.remote import MAX_BYTES, ContextRequest, Explained
+from copilot.remote import MAX_BYTES, Consulted, ContextRequest, Explained
 from copilot.roles.security import Doorkeeper
 
 T = TypeVar("T")
@@ -48,7 +48,14 @@ def agent_routes(agent: Agent, agents: Agents, doorkeeper: Doorkeeper) -> list[R
         case Agent.CONTEXT:
             return [route("/context", ContextRequest, lambda q: agents.context(q.incident_id))]
         case Agent.DETECTIVE:
-            return [route("/hypothesis", Case, agents.hypothesis)]
+
+            async def consult(case: Case) -> Consulted:
+                return Consulted(findings=await agents.consult(case))
+
+            return [
+                route("/hypothesis", Case, agents.hypothesis),
+                route("/consult", Case, consult),
+            ]
         case Agent.RUNBOOK:
             return [route("/suggest", Explained, lambda q: agents.suggest(q.case, q.findings))]
         case Agent.REMEDIATOR:

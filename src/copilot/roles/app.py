@@ -98,6 +98,7 @@ def compose(
         loops.append(workers.report)
     if GATEWAY in chosen:
         loops.extend([workers.investigate] * AT_ONCE)
+        loops.append(workers.consult)
         for_people = _add_gateway(app, parts, doorkeeper, settings)
     return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
 

@@ -13,7 +13,7 @@ from copilot.domain.errors import CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
-from copilot.flow import INVESTIGATE, REMEDIATE, Flow
+from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
 from copilot.ports import Agents, Clock, Job, Store
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,9 @@ POLL_S = 0.1
 LEASE_US = 15_000_000
 RETRIES = 8
 OUTBOX_LEASE_US = 60_000_000
+OUTBOX_PAUSE_S = 300
+OUTBOX_TRIES = 50
+"""Some three and a half hours; what nobody took by then is no news any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,10 @@ class Workers:
         await self._work(
             INVESTIGATE, lambda job: self.flow.investigate(IncidentId(int(job.payload)))
         )
+
+    async def consult(self) -> None:
+        """What a language model may add, for ever."""
+        await self._work(CONSULT, lambda job: self.flow.consult(IncidentId(int(job.payload))))
 
     async def remediate(self) -> None:
         """Leg 3, for ever."""
@@ -112,10 +119,16 @@ class Workers:
     async def report(self) -> None:
         """Send what waits in the outbox, for ever."""
         while True:
-            if not await self._send_one():
+            try:
+                was_due = await self.send_one()
+            except Unavailable as error:
+                log.warning("store.unavailable", error=error.message)
+                was_due = False
+            if not was_due:
                 await asyncio.sleep(0.5)
 
-    async def _send_one(self) -> bool:
+    async def send_one(self) -> bool:
+        """Send the next message that is due; whether there was one."""
         async with self.store.transaction() as tx:
             message = await tx.outbox.take(
                 owner=self.owner, now_us=self.clock.now_us(), lease_us=OUTBOX_LEASE_US
@@ -126,10 +139,32 @@ class Workers:
             delivery, error = await self.agents.notify(message)
         except CopilotError as failure:
             delivery, error = Delivery.UNKNOWN, failure.message
-        retry_us = self.clock.now_us() + min(2**message.attempts, 300) * 1_000_000
+        except Exception as failure:  # the worker loop: a bug must not end it
+            delivery, error = Delivery.UNKNOWN, f"a bug of ours: {type(failure).__name__}"
+            log.error("notification.broke", channel=message.channel, exc_info=failure)
+        if delivery is not Delivery.DELIVERED:
+            log.warning(
+                "notification.failed",
+                channel=message.channel,
+                incident_id=message.incident_id,
+                delivery=delivery,
+                attempts=message.attempts,
+                error=error,
+            )
         async with self.store.transaction() as tx:
-            await tx.outbox.settle(message.id, delivery=delivery, error=error, retry_us=retry_us)
+            await tx.outbox.settle(
+                message.id,
+                delivery=delivery,
+                error=error,
+                retry_us=self._retry_us(message.attempts),
+            )
         return True
+
+    def _retry_us(self, attempts: int) -> int:
+        """When a message that surely did not arrive is sent again, 0 for never."""
+        if attempts >= OUTBOX_TRIES:
+            return 0
+        return self.clock.now_us() + min(1 << attempts, OUTBOX_PAUSE_S) * 1_000_000
 
 
 def _innermost(error: BaseException) -> BaseException:

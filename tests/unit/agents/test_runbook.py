@@ -5,8 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.builders_detect import an_alert, an_incident_about
-from tests.builders_objects import NOW_US
 
 from copilot.agents.runbook import parse_runbook, seed_sql, steps_of, suggest
 from copilot.domain.alert import Alert, Rule
@@ -15,6 +13,8 @@ from copilot.domain.errors import Invalid
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Verdict
 from copilot.domain.runbook import Runbook
+from tests.builders_detect import an_alert, an_incident_about
+from tests.builders_objects import NOW_US
 
 FOLDER = Path(__file__).parents[3] / "docs" / "runbooks"
 

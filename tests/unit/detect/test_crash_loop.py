@@ -1,11 +1,11 @@
 """Crash loops: what keeps dying, and what only ended."""
 
 import pytest
-from tests.builders_detect import FAULTS_US, recorded_faults, seen, watched_pods
-from tests.builders_objects import a_pod, a_status, ago, running, terminated, waiting
 
 from copilot.detect.rules.crash_loop import check
 from copilot.domain.objects import Pod
+from tests.builders_detect import FAULTS_US, recorded_faults, seen, watched_pods
+from tests.builders_objects import a_pod, a_status, ago, running, terminated, waiting
 
 CRASHED = terminated(started=ago(25), finished=ago(20), reason="Error", exit_code=1)
 ENDED = terminated(started=ago(25), finished=ago(20), reason="Completed", exit_code=0)

@@ -1,6 +1,12 @@
 """All rules at one look."""
 
 import msgspec
+
+from copilot.detect.engine import detect
+from copilot.detect.rules import RULES
+from copilot.domain.alert import Rule
+from copilot.domain.event import ReceivedAlert
+from copilot.domain.objects import epoch_us
 from tests.builders_detect import (
     FAULTS_US,
     a_recorded_pod,
@@ -8,12 +14,6 @@ from tests.builders_detect import (
     seen,
 )
 from tests.builders_objects import a_pod, ago, ago_us, an_oom_killed_pod
-
-from copilot.detect.engine import detect
-from copilot.detect.rules import RULES
-from copilot.domain.alert import Rule
-from copilot.domain.event import ReceivedAlert
-from copilot.domain.objects import epoch_us
 
 
 def test_there_is_a_check_for_every_rule() -> None:

@@ -1,11 +1,11 @@
 """New errors and bursts of known ones."""
 
 import pytest
-from tests.builders_detect import an_activity, seen
-from tests.builders_objects import a_pod, ago_us
 
 from copilot.detect.rules.error_burst import check
 from copilot.domain.event import TemplateActivity
+from tests.builders_detect import an_activity, seen
+from tests.builders_objects import a_pod, ago_us
 
 LONG_AGO_US = ago_us(86_400)
 

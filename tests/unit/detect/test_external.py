@@ -5,14 +5,14 @@ from datetime import datetime
 
 import msgspec
 import pytest
-from tests.builders_detect import FIXTURES, seen, watched_pods
-from tests.builders_objects import a_pod, ago_us, an_oom_killed_pod
 
 from copilot.detect.rules.external import check
 from copilot.detect.rules.oom_killed import check as check_oom
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.event import ReceivedAlert
 from copilot.domain.objects import Pod, epoch_us
+from tests.builders_detect import FIXTURES, seen, watched_pods
+from tests.builders_objects import a_pod, ago_us, an_oom_killed_pod
 
 
 def received(name: str = "PodNotHappy", **labels: str) -> ReceivedAlert:

@@ -1,8 +1,6 @@
 """Which incident an alert belongs to, and why."""
 
 import pytest
-from tests.builders_detect import an_alert, an_incident_about
-from tests.builders_objects import a_ref, ago_us
 
 from copilot.detect.grouping import (
     SETTLING_US,
@@ -16,6 +14,8 @@ from copilot.detect.grouping import (
 )
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.incident import Grouping, Incident, IncidentId
+from tests.builders_detect import an_alert, an_incident_about
+from tests.builders_objects import a_ref, ago_us
 
 OOM = an_alert(Rule.OOM_KILLED)
 OPEN = (an_incident_about(OOM), (OOM,))

@@ -1,11 +1,11 @@
 """Images that cannot be had."""
 
 import pytest
-from tests.builders_detect import FAULTS_US, recorded_faults, seen
-from tests.builders_objects import a_container, a_pod, a_status, ago, condition, waiting
 
 from copilot.detect.rules.image_pull import REASONS, check
 from copilot.domain.objects import Pod
+from tests.builders_detect import FAULTS_US, recorded_faults, seen
+from tests.builders_objects import a_container, a_pod, a_status, ago, condition, waiting
 
 
 def test_a_real_pod_with_a_missing_image_names_image_and_answer() -> None:

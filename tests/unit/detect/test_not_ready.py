@@ -4,6 +4,9 @@ from datetime import datetime
 
 import msgspec
 import pytest
+
+from copilot.detect.rules.not_ready import check
+from copilot.domain.objects import HttpGet, Pod, Probe
 from tests.builders_detect import FAULTS_US, recorded_faults, seen
 from tests.builders_objects import (
     a_container,
@@ -16,9 +19,6 @@ from tests.builders_objects import (
     terminated,
     waiting,
 )
-
-from copilot.detect.rules.not_ready import check
-from copilot.domain.objects import HttpGet, Pod, Probe
 
 PROBE = Probe(http_get=HttpGet(path="/healthz", port=9999), period_seconds=2, failure_threshold=3)
 SLOW = Probe(initial_delay_seconds=60, period_seconds=10, failure_threshold=6)

@@ -4,6 +4,11 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+
+from copilot.detect.rules.oom_killed import check
+from copilot.domain.alert import Rule, Seen
+from copilot.domain.event import KernelKill
+from copilot.domain.objects import Pod, epoch_us
 from tests.builders_detect import a_recorded_pod, seen, watched_pods
 from tests.builders_objects import (
     NOW,
@@ -17,11 +22,6 @@ from tests.builders_objects import (
     running,
     terminated,
 )
-
-from copilot.detect.rules.oom_killed import check
-from copilot.domain.alert import Rule, Seen
-from copilot.domain.event import KernelKill
-from copilot.domain.objects import Pod, epoch_us
 
 SECOND_US = 1_000_000
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 import pytest
-from tests.builders_detect import FAULTS_US, recorded_faults, seen
-from tests.builders_objects import a_pod, ago, condition
 
 from copilot.detect.rules.unschedulable import check
 from copilot.domain.objects import Pod
+from tests.builders_detect import FAULTS_US, recorded_faults, seen
+from tests.builders_objects import a_pod, ago, condition
 
 
 def a_pending_pod(

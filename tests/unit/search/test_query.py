@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders_objects import NOW_US
 
 from copilot.domain.errors import Invalid
 from copilot.domain.search import HitKind, Query
 from copilot.search.query import LONGEST_TEXT, MOST_HITS, MOST_TERMS, parse
+from tests.builders_objects import NOW_US
 
 HOUR_US = 3_600_000_000
 

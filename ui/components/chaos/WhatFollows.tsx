@@ -21,11 +21,11 @@ export function WhatFollows({ started }: { started: ChaosStarted }) {
       incident.opened_us >= started_us - CLOCKS_DIFFER_US,
   )
   return (
-    <div role="status" className="flex flex-wrap items-center gap-x-3 gap-y-2 rounded-card border bg-panel px-3 py-3">
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-2 rounded-card border bg-panel px-3 py-3">
       {found ? (
         <>
           <Siren className="size-4 text-crit" aria-hidden />
-          <p className="min-w-0 flex-1 font-semibold break-words">
+          <p role="status" className="min-w-0 flex-1 font-semibold break-words">
             {incidentName(found.incident.id)} is open: {found.incident.title}
           </p>
           <PageLink

@@ -2,7 +2,7 @@
 
 import { clsx } from 'clsx'
 import { useRouter } from 'next/navigation'
-import { type KeyboardEvent, useRef, useState } from 'react'
+import { type KeyboardEvent, memo, useRef, useState } from 'react'
 import { Badge } from '@/components/ui/Badge'
 import { Card } from '@/components/ui/Card'
 import { Empty } from '@/components/ui/States'
@@ -84,7 +84,7 @@ function Namespace({ namespace, selectedUid, onSelect }: NamespaceProps) {
             key={pod.uid}
             pod={pod}
             isSelected={pod.uid === selectedUid}
-            onSelect={() => onSelect(pod.uid)}
+            onSelect={onSelect}
           />
         ))}
       </div>
@@ -103,10 +103,12 @@ const FILL: Record<Health, string> = {
 interface CellProps {
   pod: PodView
   isSelected: boolean
-  onSelect: () => void
+  onSelect: (uid: string) => void
 }
 
-function Cell({ pod, isSelected, onSelect }: CellProps) {
+/** Kept as it is while the pointer moves over thousands of others. */
+const Cell = memo(function Cell({ pod, isSelected, onSelect: onSelectUid }: CellProps) {
+  const onSelect = () => onSelectUid(pod.uid)
   const name = `${pod.name}: ${HEALTH[pod.health].label}${pod.reason ? `, ${pod.reason}` : ''}`
   return (
     <button
@@ -128,7 +130,7 @@ function Cell({ pod, isSelected, onSelect }: CellProps) {
       <Sign health={pod.health} />
     </button>
   )
-}
+})
 
 /** Colour is never the only sign: a dot is failing, a bar degraded, a ring pending. */
 function Sign({ health }: { health: Health }) {

@@ -12,7 +12,7 @@ export function Command({ command }: { command: string }) {
   ])
   return (
     <div className="flex items-start gap-2 border-t bg-bg px-3 py-2">
-      <code className="min-w-0 flex-1 text-meta break-words whitespace-pre-wrap text-fg-2">
+      <code tabIndex={0} className="max-h-24 min-w-0 flex-1 overflow-y-auto text-meta break-words whitespace-pre-wrap text-fg-2">
         {command.split(' ').map((word, index) => (
           // A word in one piece: a line must not break after the hyphens of `--limits`.
           <span key={index} className="inline-block max-w-full break-all">

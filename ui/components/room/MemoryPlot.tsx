@@ -57,7 +57,7 @@ function Legend({ chart }: { chart: MemoryChart }) {
       )}
       {others > 0 && (
         <li className="flex items-center gap-1.5">
-          <span aria-hidden className="w-3 border-t border-dashed border-fg-3" />
+          <span aria-hidden className="w-3 border-t border-dashed border-fg-2" />
           {others} more
         </li>
       )}
@@ -75,6 +75,11 @@ function description(chart: MemoryChart): string {
     limit ? `limit ${bytes(limit.value)}.` : 'no limit.',
     marks && `Marks: ${marks}.`,
   ].join(' ')
+}
+
+/** With seconds where a step is less than a minute. */
+function axisTime(us: number, stepS: number, zone: Zone): string {
+  return stepS < 60 ? time(us, zone, us) : shortTime(us, zone)
 }
 
 const STEPS = Array.from({ length: 40 }, (_, power) => 2 ** (power + 8))
@@ -98,7 +103,7 @@ function draw(element: HTMLElement, chart: MemoryChart, zone: Zone, say: (text: 
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: () => [0, top || 1] } },
       axes: [
-        { ...axis, grid: { show: false }, size: 24, values: (_, at) => at.map((s) => shortTime(s * 1e6, zone)) },
+        { ...axis, grid: { show: false }, size: 24, values: (_, at, _axis, _space, step) => at.map((s) => axisTime(s * 1e6, step, zone)) },
         {
           ...axis,
           size: 52,
@@ -114,10 +119,10 @@ function draw(element: HTMLElement, chart: MemoryChart, zone: Zone, say: (text: 
           const isWorst = line === worst
           return {
             label: line.label,
-            stroke: colour(isWorst ? '--chart' : '--fg-3'),
-            width: isWorst ? 1.75 : 1,
+            stroke: colour(isWorst ? '--chart' : '--fg-2'),
+            width: isWorst ? 1.75 : 1.25,
             points: { show: false },
-            ...(isWorst ? { fill: colour('--chart-fill') } : { dash: [3, 3] }),
+            ...(isWorst ? { fill: colour('--chart-fill') } : { dash: [4, 2] }),
           }
         }),
         {

@@ -44,7 +44,7 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
   const rows = diffRows(proposal.diff)
   const { data: status } = useQuery(statusQuery())
   const now = useNow()
-  const reason = whyNotApprove(proposal, rows, status?.mode ?? 'review', now)
+  const reason = whyNotApprove(proposal, rows, room.incident.status, status?.mode ?? 'review', now)
   return (
     <>
       <div className="px-3 py-2.5">

@@ -18,7 +18,10 @@ export function ProposalOutcome({ room, proposal }: { room: RoomView; proposal: 
   const { data: progress } = useQuery(progressQuery(room.incident.id))
   const isOpen = room.incident.status !== 'resolved'
   return (
-    <div role="status" aria-label="What became of the fix" data-testid="outcome" className="space-y-2.5 border-t p-3">
+    <div
+      data-testid="outcome"
+      ref={proposal.status === 'approved' ? bringIntoView : null} className="space-y-2.5 border-t p-3"
+    >
       <Headline proposal={proposal} progress={progress} />
       {proposal.status === 'applied' && <Watching room={room} proposal={proposal} />}
       <Approvals proposal={proposal} />
@@ -26,6 +29,11 @@ export function ProposalOutcome({ room, proposal }: { room: RoomView; proposal: 
       {isOpen && ENDED.includes(proposal.status) && <LookAgain incidentId={room.incident.id} />}
     </div>
   )
+}
+
+/** Whoever approved at the foot of the card sees at once what comes of it. */
+function bringIntoView(element: HTMLElement | null): void {
+  element?.scrollIntoView({ block: 'nearest' })
 }
 
 function Headline({ proposal, progress }: { proposal: ProposalView; progress: string }) {
@@ -69,7 +77,7 @@ interface LineProps {
 
 function Line({ icon, title, reason, look = 'bg-raised' }: LineProps) {
   return (
-    <div className={clsx('rounded-md px-2.5 py-2', look)}>
+    <div role="status" className={clsx('rounded-md px-2.5 py-2', look)}>
       <p className="flex items-center gap-2 font-semibold">
         <span aria-hidden>{icon}</span>
         {title}

@@ -1,6 +1,7 @@
 'use client'
 
 import type { RoomView } from '@/lib/api/types'
+import { proposalToShow } from '@/lib/proposals'
 import { AlertsCard } from './AlertsCard'
 import { AlternativesCard } from './AlternativesCard'
 import { KnownEvidence } from './Chip'
@@ -22,7 +23,7 @@ interface RoomProps {
 
 /** On a phone the columns dissolve and the fix comes first; `order` says where each card goes. */
 export function Room({ room, fix }: RoomProps) {
-  const shown = room.proposals.find((each) => each.id === fix) ?? room.proposals[0]
+  const shown = proposalToShow(room, fix)
   const others = room.proposals.filter((each) => each !== shown)
   const column = 'contents lg:flex lg:min-w-0 lg:flex-col lg:gap-3'
   return (
@@ -38,7 +39,7 @@ export function Room({ room, fix }: RoomProps) {
         </div>
         <div className={`${column} lg:col-start-1 lg:row-start-1 xl:col-start-2`}>
           <HypothesesCard room={room} />
-          <AlertsCard alerts={room.alerts} />
+          <AlertsCard alerts={room.alerts} isOpen={room.incident.status !== 'resolved'} />
           <MemoryCard incident={room.incident} />
           <EvidenceCard evidence={room.evidence} />
         </div>

@@ -25,6 +25,8 @@ export function drawMarks(
   ctx.save()
   ctx.font = font.replace(/^(\d+)px/, (_, size: string) => `${Number(size) * scale}px`)
   ctx.textBaseline = 'alphabetic'
+  // The axes have left it at the right.
+  ctx.textAlign = 'left'
   const ends: number[] = []
   for (const mark of chart.marks.toSorted((a, b) => a.ts_us - b.ts_us)) {
     const x = Math.round(plot.valToPos(mark.ts_us / 1e6, 'x', true))
@@ -44,23 +46,35 @@ export function drawMarks(
     ends[lane] = left + width + 8 * scale
     ctx.fillText(text, left, bbox.top - (4 + (1 - lane) * LANE) * scale)
   }
-  nameLimit(plot, chart, colour('--crit'), scale)
+  ctx.setLineDash([])
+  nameLimit(plot, chart, colour, scale)
   ctx.restore()
 }
 
-function nameLimit(plot: uPlot, chart: MemoryChart, colour: string, scale: number): void {
+function nameLimit(
+  plot: uPlot,
+  chart: MemoryChart,
+  colour: (name: string) => string,
+  scale: number,
+): void {
   const limit = chart.limit.at(-1)
   if (!limit) return
   const { ctx, bbox } = plot
   const y = plot.valToPos(limit.value, 'y', true)
   if (y < bbox.top) return
-  ctx.fillStyle = colour
   const text = `limit ${bytes(limit.value)}`
   const left = bbox.left + bbox.width - ctx.measureText(text).width - 4 * scale
   const isRoomAbove = y - bbox.top > 14 * scale
-  ctx.fillText(text, left, y + (isRoomAbove ? -4 : 13) * scale)
+  const base = y + (isRoomAbove ? -4 : 13) * scale
+  // A rim in the colour of the ground keeps the name readable where lines cross it.
+  ctx.lineWidth = 4 * scale
+  ctx.lineJoin = 'round'
+  ctx.strokeStyle = colour('--panel')
+  ctx.strokeText(text, left, base)
+  ctx.fillStyle = colour('--crit')
+  ctx.fillText(text, left, base)
 }
 
 function shorten(label: string): string {
-  return label.length > 28 ? `${label.slice(0, 27)}…` : label
+  return label.length > 34 ? `${label.slice(0, 33)}…` : label
 }

@@ -7,7 +7,7 @@ import { PageLink } from '@/components/ui/PageLink'
 import { Loaded } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
 import { runbookQuery } from '@/lib/api/queries'
-import { withoutTitle } from '@/lib/words'
+import { topics, withoutTitle } from '@/lib/words'
 
 const Markdown = dynamic(() => import('@/components/ui/Markdown').then((it) => it.Markdown))
 
@@ -23,7 +23,7 @@ export function RunbookText({ slug }: { slug: string }) {
           <div className="p-4">
             <h2 className="text-title font-semibold tracking-tight break-words">{runbook.title}</h2>
             <p className="mt-1 mb-4 text-meta text-fg-3">
-              {[runbook.service, ...runbook.tags].filter(Boolean).join(' · ')} · changed{' '}
+              {topics(runbook).join(' · ')} · changed{' '}
               <Time us={runbook.updated_us} look="relative" />
             </p>
             <Markdown text={withoutTitle(runbook.body)} />

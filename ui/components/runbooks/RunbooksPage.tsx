@@ -7,6 +7,7 @@ import { useSearchParams } from 'next/navigation'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { runbooksQuery } from '@/lib/api/queries'
 import type { RunbookView } from '@/lib/api/types'
+import { topics } from '@/lib/words'
 import { RunbookText } from './RunbookText'
 
 /** The list, and beside it the runbook that the address names. */
@@ -54,7 +55,7 @@ function Item({ runbook, isShown }: { runbook: RunbookView; isShown: boolean }) 
       >
         <span className="block font-medium break-words">{runbook.title}</span>
         <span className="block text-meta break-words text-fg-3">
-          {[runbook.service, ...runbook.tags].filter(Boolean).join(' · ')}
+          {topics(runbook).join(' · ')}
         </span>
       </PageLink>
     </li>

@@ -30,7 +30,7 @@ const ICON: Record<HitKind, LucideIcon> = {
 export function HitItem({ hit, words }: { hit: Hit; words: string[] }) {
   const [isOpen, setOpen] = useState(false)
   const Icon = ICON[hit.kind]
-  const place = [hit.namespace, hit.app].filter(Boolean).join('/')
+  const place = [hit.namespace, hit.app].filter((part) => part && part !== '*').join('/')
   return (
     <li>
       <button
@@ -45,7 +45,9 @@ export function HitItem({ hit, words }: { hit: Hit; words: string[] }) {
             <Lit text={hit.title} words={words} />
           </span>
           {hit.snippet && hit.snippet !== hit.title && (
-            <span className="mt-0.5 line-clamp-2 block text-meta break-words text-fg-2">
+            <span
+              className={clsx('mt-0.5 line-clamp-2 block text-meta break-words text-fg-2', hit.kind === 'log' && 'mono')}
+            >
               <Lit text={hit.snippet} words={words} />
             </span>
           )}

@@ -15,8 +15,6 @@ export function LiveBadge() {
   const label = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' }[state]
   return (
     <p
-      role="status"
-      aria-label="Live updates"
       data-testid="live"
       className="flex shrink-0 items-center gap-1.5 px-1 text-fg-2"
     >
@@ -29,7 +27,9 @@ export function LiveBadge() {
           !isLive && state !== 'connecting' && 'animate-[halo_1.2s_ease-in-out_infinite] bg-warn-fill',
         )}
       />
-      <span className={clsx(isLive && 'max-sm:sr-only')}>{label}</span>
+      <span role="status" className={clsx(isLive && 'max-sm:sr-only')}>
+        {label}
+      </span>
       {!isLive && age > 2 && (
         <span className="text-meta text-fg-3 max-md:sr-only">updated {age} s ago</span>
       )}

@@ -34,7 +34,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
             <div className="mt-2 space-y-3 text-fg-2">{props.children}</div>
           </AlertDialog.Description>
           <div className="mt-4 flex justify-end gap-2">
-            <Button ref={cancel} onClick={() => props.onOpenChange(false)}>
+            <Button ref={cancel} className="focus:outline-2 focus:outline-offset-2 focus:outline-focus" onClick={() => props.onOpenChange(false)}>
               Cancel
             </Button>
             <Button look={props.look ?? 'primary'} disabled={props.isBusy} onClick={props.onConfirm}>

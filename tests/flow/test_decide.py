@@ -1,0 +1,150 @@
+"""Legs 1 and 2 over a real store: an approval holds for what was seen, and not for ever."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from copilot.detect.rules import RULES
+from copilot.domain.change import ObjectVersion
+from copilot.domain.errors import Conflict
+from copilot.domain.incident import IncidentId, Status
+from copilot.domain.objects import ObjectRef, controller_of, epoch_us
+from copilot.domain.proposal import Proposal, ProposalStatus
+from copilot.flow import Flow
+from copilot.journal import Journal
+from copilot.local import LocalAgents
+from copilot.ports import Delta, Kind, Store
+from copilot.remediate.guard import Policy
+from copilot.store import open_store
+from tests.builders_objects import a_container, a_deployment, a_replica_set, an_oom_killed_pod
+from tests.fakes import FixedClock
+from tests.fakes_cluster import FakeCluster
+
+KILLED = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+@dataclass
+class Scene:
+    """An incident with its fix, on a cluster in memory."""
+
+    flow: Flow
+    store: Store
+    clock: FixedClock
+    cluster: FakeCluster
+    incident_id: IncidentId
+
+    async def proposals(self) -> Sequence[Proposal]:
+        async with self.store.view() as view:
+            return await view.remediation.of_incident(self.incident_id)
+
+    async def the_open_one(self) -> Proposal:
+        (found,) = [p for p in await self.proposals() if p.status is ProposalStatus.PROPOSED]
+        return found
+
+    async def status(self) -> Status:
+        async with self.store.view() as view:
+            return (await view.incidents.get(self.incident_id)).status
+
+    async def approve(self, proposal: Proposal) -> None:
+        await self.flow.approve(proposal.id, digest=proposal.digest, reason="", actor="ada")
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    clock = FixedClock(epoch_us(KILLED) + 5_000_000)
+    store = await open_store(tmp_path / "copilot.db", clock=clock)
+    await store.migrate()
+    cluster = FakeCluster(clock)
+    deployment = a_deployment(containers=[a_container(limit="32Mi")])
+    cluster.put(Kind.DEPLOYMENT, deployment)
+    agents = LocalAgents(
+        store=store, clock=clock, cluster=cluster, policy=Policy(), model=None, notifiers={}
+    )
+    flow = Flow(
+        store=store, agents=agents, clock=clock, journal=Journal(cluster="home"), rules=RULES
+    )
+    for kind, thing in (
+        (Kind.DEPLOYMENT, deployment),
+        (Kind.REPLICA_SET, a_replica_set(containers=[a_container(limit="32Mi")])),
+        (Kind.POD, an_oom_killed_pod(killed=KILLED)),
+    ):
+        meta, owner = thing.metadata, controller_of(thing.metadata)
+        version = ObjectVersion(
+            cluster="home",
+            object=ObjectRef(kind=kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
+            resource_version=meta.resource_version,
+            generation=meta.generation,
+            owner_uid=owner.uid if owner else "",
+            actor="kubectl",
+            seen_us=clock.now_us(),
+            is_deleted=False,
+            json=msgspec.json.encode(thing),
+        )
+        await flow.observe(Delta(kind=kind, versions=(version,), is_synced=True))
+    incident_id = IncidentId(1)
+    await flow.investigate(incident_id)
+    yield Scene(flow=flow, store=store, clock=clock, cluster=cluster, incident_id=incident_id)
+    await store.close()
+
+
+async def test_looking_again_at_the_same_case_changes_nothing(scene: Scene) -> None:
+    before = await scene.proposals()
+
+    scene.clock.move(60)
+    await scene.flow.investigate(scene.incident_id)
+
+    assert await scene.proposals() == before
+    assert await scene.status() is Status.AWAITING_APPROVAL
+
+
+async def test_an_expired_proposal_cannot_be_approved_and_is_made_anew_on_asking(
+    scene: Scene,
+) -> None:
+    stale = await scene.the_open_one()
+    scene.clock.move(Policy().lifetime_s)
+
+    with pytest.raises(Conflict, match="expired"):
+        await scene.approve(stale)
+    assert await scene.status() is Status.AWAITING_APPROVAL
+    await scene.flow.investigate(scene.incident_id, asked_by="ada")
+    fresh = await scene.the_open_one()
+    await scene.approve(fresh)
+
+    assert fresh.id != stale.id
+    assert fresh.digest == stale.digest
+    assert await scene.status() is Status.REMEDIATING
+    assert {p.id: p.status for p in await scene.proposals()}[stale.id] is ProposalStatus.EXPIRED
+    assert scene.cluster.patches == []
+
+
+async def test_a_rejected_idea_is_not_approved_any_more_and_comes_again_on_asking_only(
+    scene: Scene,
+) -> None:
+    proposal = await scene.the_open_one()
+    await scene.flow.reject(proposal.id, reason="not at night", actor="ada")
+
+    with pytest.raises(Conflict, match="rejected"):
+        await scene.approve(proposal)
+    await scene.flow.investigate(scene.incident_id)
+    assert [p.status for p in await scene.proposals()] == [ProposalStatus.REJECTED]
+    assert await scene.status() is Status.INVESTIGATING
+
+    await scene.flow.investigate(scene.incident_id, asked_by="ada")
+    assert (await scene.the_open_one()).digest == proposal.digest
+    assert await scene.status() is Status.AWAITING_APPROVAL
+
+
+async def test_what_was_approved_is_not_taken_back_by_a_no(scene: Scene) -> None:
+    proposal = await scene.the_open_one()
+    await scene.approve(proposal)
+
+    with pytest.raises(Conflict):
+        await scene.flow.reject(proposal.id, reason="too late", actor="eve")
+
+    assert await scene.status() is Status.REMEDIATING
