@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import structlog
@@ -13,7 +13,7 @@ from copilot.domain.case import Case
 from copilot.domain.errors import Conflict
 from copilot.domain.hypothesis import Findings, Hypothesis
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status
-from copilot.domain.proposal import Proposal, ProposalStatus
+from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus
 from copilot.domain.runbook import RunbookMatch
 from copilot.journal import SYSTEM, Journal
 from copilot.ports import Clock, NewIncident, Session
@@ -231,12 +231,14 @@ class Docket:
             return
         await self._expire(tx, incident_id, now_us)
         known = {(p.digest, p.status) for p in await tx.remediation.of_incident(incident_id)}
+        kept: set[ProposalId] = set()
         if not asked_by:
             proposals = tuple(
                 p for p in proposals if (p.digest, ProposalStatus.REJECTED) not in known
             )
         for proposal in proposals:
             stored = await tx.remediation.add(proposal)
+            kept.add(stored.id)
             if (stored.digest, stored.status) in known:
                 continue
             is_open = stored.status is ProposalStatus.PROPOSED
@@ -251,6 +253,7 @@ class Docket:
                 evidence=stored.evidence,
                 audit="proposal.made" if is_open else "proposal.refused",
             )
+        await self._withdraw(tx, incident_id, but=kept)
         can_be_approved = any(p.status is ProposalStatus.PROPOSED for p in proposals)
         status = Status.AWAITING_APPROVAL if can_be_approved else Status.INVESTIGATING
         if incident.status is not status:
@@ -264,6 +267,16 @@ class Docket:
             if proposal.status is ProposalStatus.PROPOSED and proposal.expires_us <= now_us:
                 await tx.remediation.move(
                     proposal.id, to=ProposalStatus.EXPIRED, expected=ProposalStatus.PROPOSED
+                )
+
+    async def _withdraw(
+        self, tx: Session, incident_id: IncidentId, *, but: Collection[ProposalId] = ()
+    ) -> None:
+        """What is still proposed is so no longer: there is better, or no more need."""
+        for proposal in await tx.remediation.of_incident(incident_id):
+            if proposal.status is ProposalStatus.PROPOSED and proposal.id not in but:
+                await tx.remediation.move(
+                    proposal.id, to=ProposalStatus.SUPERSEDED, expected=ProposalStatus.PROPOSED
                 )
 
     async def look_again(self, tx: Session, incident_id: IncidentId) -> None:
@@ -286,6 +299,9 @@ class Docket:
         """
         now_us = self._clock.now_us()
         ended = await tx.incidents.save(incident.resolve(resolution=resolution, at_us=now_us))
+        await self._withdraw(tx, ended.id)
+        for alert in await tx.incidents.alerts(ended.id):
+            await tx.incidents.add_alert(ended.id, replace(alert, is_firing=False), "resolved")
         await self._journal.tell(
             tx,
             ended.id,

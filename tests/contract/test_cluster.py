@@ -1022,7 +1022,7 @@ def test_a_pod_that_fits_nowhere_stays_pending_and_says_why(
 def test_a_failing_readiness_probe_keeps_the_pod_unready(
     api: KubeHttp, name: str, probe: Obj, told: str
 ) -> None:
-    script = "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w"
+    script = "mkdir -p /tmp/www; echo ok > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www"
     body = a_deployment(
         name,
         command=["/bin/sh", "-c", script],
@@ -1047,7 +1047,7 @@ def test_a_failing_readiness_probe_keeps_the_pod_unready(
 
 
 def test_a_failing_liveness_probe_restarts_the_container(api: KubeHttp) -> None:
-    script = "mkdir -p /tmp/w; exec httpd -f -p 8080 -h /tmp/w"
+    script = "mkdir -p /tmp/www; exec httpd -f -p 8080 -h /tmp/www"
     probe = {"httpGet": {"path": "/live", "port": 8080}, "periodSeconds": 1, "failureThreshold": 2}
     body = a_deployment("not-alive", command=["/bin/sh", "-c", script], livenessProbe=probe)
     api.create("apps/deployments", body)

@@ -24,7 +24,7 @@ from copilot.causes.citing import (
 )
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
 from copilot.causes.rollouts import JUST_BEFORE_US, Part, is_of_workload, rollouts
-from copilot.causes.wording import clock, lasting, one_line
+from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
@@ -73,12 +73,13 @@ _TELLING = frozenset(
 
 def with_evidence(case: Case, stored: Sequence[Evidence] = ()) -> Case:
     """The case with all that may be cited, and where to find each source's id."""
-    known = {_identity(item): item for item in stored}
+    known = {_identity(item): item for item in stored} | {_content(i): i for i in stored}
     number = max((int(i.id.removeprefix("E")) for i in stored), default=0)
     chosen: list[Evidence] = []
     for item in {_identity(i): i for i in _decisive(case)}.values():
-        if _identity(item) in known:
-            chosen.append(known[_identity(item)])
+        before = known.get(_content(item)) or known.get(_identity(item))
+        if before is not None:
+            chosen.append(before)
         else:
             number += 1
             chosen.append(replace(item, id=f"E{number}"))
@@ -94,6 +95,11 @@ def _identity(item: Evidence) -> tuple[str, str]:
     return _key(item.source), item.body if item.kind is EvidenceKind.LOG else item.title
 
 
+def _content(item: Evidence) -> tuple[str, str, str]:
+    """What the store knows an item by: whatever we call it, it stays the same."""
+    return ("content", item.source, item.body)
+
+
 def _key(source: str) -> str:
     """How `Case.cited_as` names a source: an object without its version."""
     return source.partition("@")[0] if source.startswith("object:") else source
@@ -103,7 +109,7 @@ def _decisive(case: Case) -> Iterator[Evidence]:
     """The most telling first."""
     pods = telling_pods(case)
     yield from (_of_pod(case, pod) for pod in pods)
-    yield from (_of_change(case, change) for change in _telling_changes(case))
+    yield from (_of_change(change) for change in _telling_changes(case))
     yield from _of_memory(case, pods)
     yield from (_of_line(line) for line in _telling_lines(case))
     yield from (_of_event(event) for event in _telling_events(case, pods))
@@ -209,14 +215,11 @@ def _telling_changes(case: Case) -> list[Change]:
     return before[-3:] + [c for c in mine if c not in before][:2]
 
 
-def _of_change(case: Case, change: Change) -> Evidence:
-    began = failures.began_us(case)
-    is_before = change.ts_us <= began
-    gap = lasting(abs(began - change.ts_us))
+def _of_change(change: Change) -> Evidence:
     by = f" by {change.actor}" if change.actor else ""
     return _evidence(
         EvidenceKind.CHANGE,
-        title=f"{change.title}{by}, {gap} {'before' if is_before else 'after'} the first sign",
+        title=f"{change.title}{by}",
         at_us=change.ts_us,
         source=change_key(change),
         body=_pretty(asdict(change)),

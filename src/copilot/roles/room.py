@@ -186,7 +186,7 @@ async def similar_views(view: Session, incident: Incident) -> list[SimilarView]:
     )
     shown = []
     for memory in memories[:5]:
-        if memory.incident_id == incident.id:
+        if memory.incident_id == incident.id or memory.created_us > incident.opened_us:
             continue
         is_same = (memory.namespace, memory.app) == (incident.namespace, incident.app)
         earlier = await view.incidents.get(memory.incident_id)
