@@ -21,6 +21,13 @@ class Mode(StrEnum):
     REVIEW = "review"
 
 
+class LogLevel(StrEnum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
 def default_data() -> Path:
     """The one folder that holds all state."""
     root = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -117,7 +124,7 @@ class Settings(BaseSettings):
     """Jira user (e-mail) for basic authentication; empty sends the token as a bearer token."""
     jira_token: SecretStr | None = None
     """Jira API token."""
-    log_level: str = "INFO"
+    log_level: LogLevel = LogLevel.INFO
     """DEBUG, INFO, WARNING or ERROR."""
 
 

@@ -30,3 +30,5 @@ def set_up_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    logging.getLogger("kube_config_loader").setLevel(logging.ERROR)
+    logging.getLogger("kubernetes").setLevel(logging.ERROR)  # our own error says what to do

@@ -21,7 +21,7 @@ from copilot.causes.failures import (
     revision_of,
 )
 from copilot.causes.memory_series import time_to_failure_us
-from copilot.causes.rollouts import template_changes
+from copilot.causes.rollouts import template_changes, variable_of
 from copilot.causes.wording import lasting, one_line, plain
 from copilot.domain.case import Case
 from copilot.domain.change import FieldChange
@@ -345,6 +345,6 @@ def _in_words(changes: tuple[FieldChange, ...]) -> str:
 def _field(change: FieldChange) -> str:
     name = change.path.rpartition("].")[2].removeprefix("spec.template.spec.")
     if name.startswith("env") or name in ("command", "args"):
-        return name
+        return f"variable {variable_of(change.path)}" if variable_of(change.path) else name
     before, after = plain(change.before) or "none", plain(change.after) or "none"
     return one_line(f"{name} {before} → {after}", 120)

@@ -17,7 +17,7 @@ from copilot.causes.failures import (
     statuses_of,
 )
 from copilot.causes.rollouts import Part, just_before
-from copilot.causes.wording import clock, lasting
+from copilot.causes.wording import clock, lasting, one_line
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -66,6 +66,8 @@ class _Failed:
 class _Mismatch:
     """What is wrong with the probe, how sure, and in whose words."""
 
+    brief: str
+    """Goes on from "The liveness probe of app" in the title."""
     text: str
     confidence: float
     keys: tuple[str, ...]
@@ -80,11 +82,11 @@ def bad_probe(case: Case) -> Hypothesis | None:
     if failed is None:
         return None
     refuting = (*_dies_by_itself(case, failed), *_answers_unwell(case, failed))
-    title = f"The {failed.kind} probe of {failed.container.name} does not fit the program"
+    probe = f"The {failed.kind} probe of {failed.container.name}"
     if refuting:
         return concluded(
             Cause.BAD_PROBE,
-            title=title,
+            title=f"{probe} does not fit the program",
             verdict=Verdict.REFUTED,
             confidence=REFUTED,
             against=refuting,
@@ -95,7 +97,7 @@ def bad_probe(case: Case) -> Hypothesis | None:
     is_sure = found is not None and (found.confidence >= LIKELY or bool(changed))
     return concluded(
         Cause.BAD_PROBE,
-        title=title,
+        title=f"{probe} {found.brief if found else 'does not fit the program'}",
         verdict=Verdict.SUPPORTED if is_sure or changed else Verdict.INCONCLUSIVE,
         confidence=max(confidence, LIKELY + CHANGED) if changed else confidence,
         supporting=(
@@ -234,6 +236,7 @@ def _unknown_name(case: Case, failed: _Failed) -> _Mismatch | None:
     if not isinstance(port, str) or port in names or port.isdecimal():
         return None
     return _Mismatch(
+        brief=f"asks port {port!r}, which the container does not name",
         text=f"The probe asks port {port!r}, but the container names no such port.",
         confidence=MISMATCH + 0.05,
         keys=(object_key(failed.pod.metadata),),
@@ -244,11 +247,14 @@ def _wrong_path(case: Case, failed: _Failed) -> _Mismatch | None:
     status = _STATUS.search(failed.message)
     if status is None or failed.probe.http_get is None or status[1][0] not in "34":
         return None
-    meaning = "knows no such path" if status[1] == "404" else "does not let the probe in"
+    is_unknown = status[1] == "404"
+    path = one_line(failed.probe.http_get.path, 80)
+    meaning = "knows no such path" if is_unknown else "does not let the probe in"
     return _Mismatch(
-        text=f"The program answers, so it runs; {failed.probe.http_get.path} gives {status[1]}: "
-        f"it {meaning}.",
-        confidence=MISMATCH if status[1] == "404" else LIKELY,
+        brief=f"asks for {path}, "
+        + ("a path that the program does not know" if is_unknown else f"which gives {status[1]}"),
+        text=f"The program answers, so it runs; {path} gives {status[1]}: it {meaning}.",
+        confidence=MISMATCH if is_unknown else LIKELY,
         keys=failed.keys,
     )
 
@@ -261,6 +267,7 @@ def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
     line, heard = _announced(case, failed)
     if line is not None and heard != port:
         return _Mismatch(
+            brief=f"asks port {port}, but the program listens on {heard}",
             text=f"The probe asks port {port}, while the program's log says it listens on {heard}.",
             confidence=MISMATCH + 0.05,
             keys=(line_key(line), *failed.keys),
@@ -270,6 +277,12 @@ def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
         return None
     exposed = ", ".join(str(p) for p in declared)
     return _Mismatch(
+        brief=f"asks port {port}, "
+        + (
+            f"but the container exposes {exposed}"
+            if exposed
+            else "which the container does not name"
+        ),
         text=f"The probe asks port {port}, while the container "
         f"{f'exposes {exposed} only' if exposed else 'names no port at all'}.",
         confidence=MISMATCH if exposed else LIKELY,
@@ -281,6 +294,7 @@ def _missing_command(case: Case, failed: _Failed) -> _Mismatch | None:
     if failed.probe.exec is None or not _NO_COMMAND.search(failed.message):
         return None
     return _Mismatch(
+        brief="runs a command, or reads a file, that is not in the container",
         text="The probe's command, or the file it looks for, is not in the container.",
         confidence=LIKELY + 0.1,
         keys=failed.keys,
@@ -292,6 +306,7 @@ def _too_strict(case: Case, failed: _Failed) -> _Mismatch | None:
     if _TIMEOUT.search(failed.message):
         waits = failed.probe.timeout_seconds or 1
         return _Mismatch(
+            brief=f"is not answered within its {waits} s",
             text=f"The program does not answer within the {waits} s that the probe waits; it may "
             "be slow, or the probe hasty.",
             confidence=UNDECIDED + 0.1,
@@ -301,6 +316,7 @@ def _too_strict(case: Case, failed: _Failed) -> _Mismatch | None:
     if failed.kind == "readiness" or not lives or not _REFUSED.search(failed.message):
         return None
     return _Mismatch(
+        brief="has the program stopped before it is up",
         text=f"The probe gives up after {lasting(_patience_us(failed.probe))} and had the program "
         f"stopped after {lasting(max(lives))}; it never got to listen.",
         confidence=UNDECIDED + 0.1,

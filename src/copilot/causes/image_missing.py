@@ -17,7 +17,7 @@ from copilot.causes.failures import (
     statuses_of,
 )
 from copilot.causes.rollouts import just_before
-from copilot.causes.wording import clock, lasting, one_line, plain
+from copilot.causes.wording import clock, one_line, plain
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -86,9 +86,9 @@ a registry that says "denied, or does not exist" has not said which."""
 _SAID = {
     Why.NEVER: "is not on the node, and its pull policy is Never",
     Why.INVALID: "has a name that cannot be read",
-    Why.UNREACHABLE: "could not be asked for: the registry did not answer",
-    Why.THROTTLED: "was refused for now: the registry limits requests",
-    Why.DENIED: "is refused by the registry: not allowed, or not there",
+    Why.UNREACHABLE: "cannot be pulled: its registry does not answer",
+    Why.THROTTLED: "cannot be pulled for now: its registry limits requests",
+    Why.DENIED: "is refused by its registry: not allowed, or not there",
     Why.NOT_FOUND: "does not exist in its registry",
     Why.UNKNOWN: "cannot be pulled",
 }
@@ -109,6 +109,9 @@ _CHECK = {
 }
 
 
+CHANGED_JUST_BEFORE = 0.8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
     pod: Pod
@@ -122,22 +125,21 @@ class _Waiting:
 def image_missing(case: Case) -> Hypothesis | None:
     """Supported where a container waits for an image that cannot be had.
 
-    Inconclusive while the registry itself does not answer; refuted where it was pulled since.
+    Inconclusive while the registry itself does not answer, unless the image was changed just
+    before: the one before it was to be had. Refuted where it was pulled since.
     """
     waiting = _waiting(case)
     if waiting is None:
         return _pulled_since(case)
     why = why_of(_without_names(waiting.text, waiting.image))
-    is_passing = why in (Why.UNREACHABLE, Why.THROTTLED)
+    changed = _changed_just_before(case, waiting)
+    is_passing = why in (Why.UNREACHABLE, Why.THROTTLED) and not changed
     return concluded(
         Cause.IMAGE_MISSING,
         title=f"Image {one_line(waiting.image, 120)} {_SAID[why]}",
         verdict=Verdict.INCONCLUSIVE if is_passing else Verdict.SUPPORTED,
-        confidence=_CONFIDENCE[why],
-        supporting=(
-            *_said(case, waiting, why),
-            *_previous(case, waiting),
-        ),
+        confidence=max(_CONFIDENCE[why], CHANGED_JUST_BEFORE if changed else 0.0),
+        supporting=(*_said(case, waiting, why), *(changed or _previous(case, waiting))),
         next_check=_CHECK.get(why, ""),
     )
 
@@ -151,19 +153,6 @@ def _without_names(text: str, image: str) -> str:
     """The message without image names and addresses: a tag such as `404` is no answer."""
     name = re.escape(image.rpartition("/")[2])
     return re.sub(rf"https?://\S+|\S*{name}\S*" if name else r"https?://\S+", " ", text)
-
-
-def previous_image(case: Case, container: str, image: str) -> tuple[str, tuple[str, ...]]:
-    """What the container ran before this image, and where that is seen; empty where unknown."""
-    rollout = just_before(case, began_us(case))
-    for field in rollout.fields if rollout else ():
-        if field.path.endswith(f"[{container}].image") and plain(field.after) == image:
-            return plain(field.before), rollout.keys if rollout else ()
-    for owned in case.replica_sets:
-        spec = container_of(owned.spec.template.spec, container)
-        if spec and spec.image and spec.image != image:
-            return spec.image, (object_key(owned.metadata),)
-    return "", ()
 
 
 def _waiting(case: Case) -> _Waiting | None:
@@ -212,14 +201,32 @@ def _said(case: Case, waiting: _Waiting, why: Why) -> tuple[Statement, ...]:
     )
 
 
-def _previous(case: Case, waiting: _Waiting) -> tuple[Statement, ...]:
-    image, keys = previous_image(case, waiting.container, waiting.image)
-    if not image:
-        return ()
+def _changed_just_before(case: Case, waiting: _Waiting) -> tuple[Statement, ...]:
     rollout = just_before(case, began_us(case))
-    gap = lasting(began_us(case) - rollout.at_us) if rollout else ""
-    when = f", until {gap} before the first failure{rollout.by}" if rollout else ""
-    return said(case, f"Before that {waiting.container} ran {one_line(image, 120)}{when}.", *keys)
+    for field in rollout.fields if rollout else ():
+        is_this = field.path.endswith(f"[{waiting.container}].image")
+        if rollout and is_this and field.before and plain(field.after) == waiting.image:
+            before = one_line(plain(field.before), 120)
+            return said(
+                case,
+                f"{waiting.container} ran {before} until it was changed{rollout.by} at "
+                f"{clock(rollout.at_us)}.",
+                *rollout.keys,
+            )
+    return ()
+
+
+def _previous(case: Case, waiting: _Waiting) -> tuple[Statement, ...]:
+    """What the container ran in the newest revision that had another image."""
+    for owned in case.replica_sets:
+        spec = container_of(owned.spec.template.spec, waiting.container)
+        if spec and spec.image and spec.image != waiting.image:
+            return said(
+                case,
+                f"Before that {waiting.container} ran {one_line(spec.image, 120)}.",
+                object_key(owned.metadata),
+            )
+    return ()
 
 
 def _pulled_since(case: Case) -> Hypothesis | None:

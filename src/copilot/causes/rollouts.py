@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,6 +22,7 @@ JUST_BEFORE_US = 30 * 60 * 1_000_000
 SLACK_US = 2_000_000
 """Statuses carry whole seconds, changes microseconds: an order within this says nothing."""
 
+_VARIABLE = re.compile(r"\.env\[([^\]]+)\]")
 NEAR_US = 10_000_000
 """A change and the ReplicaSet it makes are this close."""
 
@@ -75,6 +77,12 @@ def part_of(path: str) -> Part:
     is_code = head in ("image", "command", "args", "env", "envFrom", "volumes", "volumeMounts")
     is_inside = any(part in path for part in (".env[", ".env.", ".volumes[", ".volumeMounts["))
     return Part.CODE if is_code or is_inside else Part.OTHER
+
+
+def variable_of(path: str) -> str:
+    """The name of the environment variable that a field is about, empty for none."""
+    found = _VARIABLE.search(path)
+    return found[1] if found else ""
 
 
 def rollouts(case: Case) -> tuple[Rollout, ...]:
@@ -197,15 +205,35 @@ def template_changes(older: ReplicaSet, newer: ReplicaSet) -> tuple[FieldChange,
 
 def _container_changes(old: Container, new: Container) -> Iterator[FieldChange]:
     path = f"spec.template.spec.containers[{new.name}]."
-    names = ("image", "command", "args", "env", "env_from", "ports")
-    probes = ("readiness_probe", "liveness_probe", "startup_probe")
-    for name in names + probes:
+    for name in ("image", "command", "args", "env_from", "ports"):
         yield from _change(path + _camel(name), getattr(old, name), getattr(new, name))
+    yield from _env_changes(path, old, new)
+    for name in ("readiness_probe", "liveness_probe", "startup_probe"):
+        before, after = getattr(old, name), getattr(new, name)
+        yield from _deep(
+            path + _camel(name), msgspec.to_builtins(before), msgspec.to_builtins(after)
+        )
     for kind in ("limits", "requests"):
         a = (getattr(old.resources, kind) if old.resources else None) or {}
         b = (getattr(new.resources, kind) if new.resources else None) or {}
         for key in sorted(a.keys() | b.keys()):
             yield from _change(f"{path}resources.{kind}.{key}", a.get(key), b.get(key))
+
+
+def _env_changes(path: str, old: Container, new: Container) -> Iterator[FieldChange]:
+    """Each variable for itself."""
+    before, after = ({v.name: v for v in c.env or ()} for c in (old, new))
+    for name in (*after, *(n for n in before if n not in after)):
+        yield from _change(f"{path}env[{name}]", before.get(name), after.get(name))
+
+
+def _deep(path: str, before: object, after: object) -> Iterator[FieldChange]:
+    """Where two values differ; what came or went as a whole is one change."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in (*after, *(k for k in before if k not in after)):
+            yield from _deep(f"{path}.{key}", before.get(key), after.get(key))
+    else:
+        yield from _change(path, before, after)
 
 
 def _change(path: str, before: object, after: object) -> list[FieldChange]:
@@ -226,7 +254,7 @@ def _camel(name: str) -> str:
 def _short(field: FieldChange) -> str:
     name = field.path.rpartition("].")[2].removeprefix("spec.template.spec.")
     if part_of(field.path) is Part.CODE and name != "image":
-        return name  # an environment's values may be secret
+        return variable_of(field.path) or name  # an environment's values may be secret
     if len(plain(field.before)) + len(plain(field.after)) > 120:
         return name
     return f"{name} {plain(field.before) or 'none'} → {plain(field.after) or 'none'}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from copilot.causes.citing import backed, concluded, event_key, object_key, said
 from copilot.causes.failures import (
@@ -16,7 +14,7 @@ from copilot.causes.failures import (
     quantity_of,
 )
 from copilot.causes.rollouts import Part, just_before
-from copilot.causes.wording import clock, lasting, one_line
+from copilot.causes.wording import clock, lasting
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid
@@ -32,20 +30,11 @@ from copilot.domain.objects import (
     epoch_us,
 )
 from copilot.domain.quantity import humanise_bytes, parse_millicores
+from copilot.domain.scheduling import Obstacle, obstacles_in
 
-_AVAILABLE = re.compile(r"(\d+)/(\d+) nodes are available: (.*?)(?:\.(?:\s|$)|$)", re.DOTALL)
-_REASON = re.compile(r"(\d+) ((?:[^,{]|\{[^}]*\})+)")
 SAID_BY_THE_SCHEDULER = 0.92
 SHOWN_BY_THE_NODES = 0.97
 BOUND_SINCE = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
-    """One reason of the scheduler and how many nodes it rules out."""
-
-    nodes: int
-    reason: str
 
 
 def unschedulable(case: Case) -> Hypothesis | None:
@@ -76,19 +65,9 @@ def unschedulable(case: Case) -> Hypothesis | None:
     )
 
 
-def obstacles_in(message: str) -> tuple[Obstacle, ...]:
-    """The reasons in `0/2 nodes are available: 1 Insufficient memory, 1 Too many pods. ...`."""
-    found = _AVAILABLE.search(message)
-    if found is None:
-        return (Obstacle(nodes=0, reason=one_line(message, 120)),) if message else ()
-    return tuple(
-        Obstacle(nodes=int(r[1]), reason=one_line(r[2], 120)) for r in _REASON.finditer(found[3])
-    )
-
-
 def _title(pod: Pod, obstacles: tuple[Obstacle, ...]) -> str:
     most = max(obstacles, key=lambda o: o.nodes, default=None)
-    return f"No node can take {pod.metadata.name}" + (f": {most.reason}" if most else "")
+    return f"No node can take {pod.metadata.name}" + (f": {most.plain}" if most else "")
 
 
 def _words(obstacles: tuple[Obstacle, ...]) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -109,20 +111,25 @@ class Renewal:
 
 
 async def open_session(*, kubeconfig: str | None, context: str | None, clock: Clock) -> Session:
-    """From a kubeconfig (the default one where only a context is named), else as the service
-    account of the pod we run in.
+    """From the kubeconfig that is named, else the default one (`KUBECONFIG`, `~/.kube/config`),
+    else, where there is none, as the service account of the pod we run in.
 
     Raises:
         Invalid: there is no such file or context, or it makes no sense.
     """
     # Costs 0.3 s and 55 MiB, so only those who have a cluster pay it.
     from kubernetes.aio.client import ApiClient, Configuration
-    from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+    from kubernetes.aio.config import (
+        KUBE_CONFIG_DEFAULT_LOCATION,
+        ConfigException,
+        load_incluster_config,
+        load_kube_config,
+    )
 
     configuration = Configuration()
     errors = (ConfigException, *_LOGIN_ERRORS)
     try:
-        if kubeconfig is None and context is None:
+        if not (kubeconfig or context or _exists(KUBE_CONFIG_DEFAULT_LOCATION)):
             load_incluster_config(client_configuration=configuration)
             api = _client(ApiClient, configuration)
             return Session(api, name="in-cluster", login_errors=errors)
@@ -144,6 +151,11 @@ async def open_session(*, kubeconfig: str | None, context: str | None, clock: Cl
     return Session(api, name=name, login_errors=errors, renewal=renewal)
 
 
+def _exists(locations: str) -> bool:
+    """Whether any of the default kubeconfigs is there, of which there may be several."""
+    return any(Path(one).expanduser().is_file() for one in locations.split(os.pathsep) if one)
+
+
 def _client(api_client: Any, configuration: Any) -> Any:
     # As Go's HTTP client does, never send loopback through a proxy of the environment.
     configuration.client_session_kwargs = {"trust_env": not _is_loopback(configuration.host)}
@@ -160,6 +172,6 @@ def _is_loopback(url: str) -> bool:
 
 def _place(kubeconfig: str | None, context: str | None) -> str:
     if kubeconfig is None and context is None:
-        return "the pod's service account (no kubeconfig and no context were given)"
+        return "no kubeconfig was found, and the service account of a pod"
     named = f"context {context!r} of " if context else ""
     return f"{named}{kubeconfig or 'the default kubeconfig'}"

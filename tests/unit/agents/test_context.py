@@ -1,5 +1,7 @@
 """The context agent over a store that a watcher and senders have filled."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -234,7 +236,7 @@ async def test_the_change_just_before_is_evidence_with_who_made_it() -> None:
     case = await the_case()
 
     change = next(item for item in case.evidence if item.kind is EvidenceKind.CHANGE)
-    assert change.title == "memory limit 64Mi → 32Mi by kubectl-edit, 8 s before the first sign"
+    assert change.title == "memory limit 64Mi → 32Mi by kubectl-edit"
     assert case.cited_as[f"change:uid-{APP}@{ago_us(48)}"] == change.id
 
 
@@ -284,6 +286,22 @@ async def test_looking_again_keeps_the_ids_that_were_stored() -> None:
     assert again == second.evidence
     assert second.evidence[: len(first.evidence)] == first.evidence
     assert [item.body for item in second.evidence[len(first.evidence) :]] == ["a late line"]
+
+
+async def test_an_item_that_would_be_called_otherwise_by_now_keeps_its_id() -> None:
+    store = await a_store()
+    async with store.transaction() as tx:
+        incident_id = await an_opened_incident(tx)
+        await keep_objects(tx)
+        first = await context(incident_id, tx, now_us=NOW_US)
+        renamed = [replace(item, title=f"once {item.title}") for item in first.evidence]
+        kept = await tx.incidents.keep_evidence(incident_id, renamed)
+        second = await context(incident_id, tx, now_us=NOW_US)
+        again = await tx.incidents.keep_evidence(incident_id, second.evidence)
+    await store.close()
+
+    assert second.evidence == kept
+    assert again == second.evidence
 
 
 async def test_an_earlier_incident_like_it_comes_with_its_fix_and_the_reason() -> None:

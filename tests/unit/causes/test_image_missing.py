@@ -1,7 +1,9 @@
 """Images that cannot be had, and why; and those that only could not be had for a while."""
 
+import msgspec
 import pytest
 
+from copilot.agents.evidence import with_evidence
 from copilot.causes.image_missing import Why, image_missing, why_of
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
@@ -95,6 +97,18 @@ def test_a_silent_registry_leaves_it_undecided() -> None:
 
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "registry" in found.next_check
+
+
+def test_a_silent_registry_after_a_change_of_the_image_is_supported_and_still_to_be_asked() -> None:
+    change = a_change("image", "web:fine", IMAGE, at=ago(41), app="web")
+    silent = case_with(f"{PULL}: dial tcp: lookup r on 10.0.0.9:53: i/o timeout")
+
+    found = looked_at(with_evidence(msgspec.structs.replace(silent, changes=(change,))))
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert found.confidence < 0.9
+    assert "web:fine until it was changed by kubectl-edit" in found.supporting[1].text
+    assert found.next_check
 
 
 def test_the_image_before_is_known_from_the_change() -> None:

@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
-from copilot.causes.unschedulable import Obstacle, obstacles_in, unschedulable
+from copilot.causes.unschedulable import unschedulable
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis, Verdict
 from copilot.domain.objects import Node, Pod, Taint, Toleration
+from copilot.domain.scheduling import Obstacle, obstacles_in
 from tests.builders_case import a_case, a_change, an_event
 from tests.builders_objects import a_container, a_node, a_pod, ago, condition
 

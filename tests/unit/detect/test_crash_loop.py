@@ -22,6 +22,15 @@ def test_a_back_off_is_a_crash_loop_and_says_how_it_ended() -> None:
     assert alert.count == 2
 
 
+def test_one_restart_reads_as_one() -> None:
+    status = a_status(state=BACK_OFF, last_state=CRASHED, ready=False, restart_count=1)
+
+    (alert,) = check(seen(a_pod("web", statuses=[status])))
+
+    assert alert.title == "web/app is in a crash loop (exit 1, 1 restart)"
+    assert "has restarted once." in alert.message
+
+
 def test_the_crashing_pod_of_a_real_cluster_is_the_only_one_beside_the_killed_one() -> None:
     alerts = check(seen(*recorded_faults(), now_us=FAULTS_US))
 

@@ -5,7 +5,7 @@ import pytest
 from copilot.detect.rules.error_burst import check
 from copilot.domain.event import TemplateActivity
 from tests.builders_detect import an_activity, seen
-from tests.builders_objects import a_pod, ago_us
+from tests.builders_objects import a_pod, ago, ago_us
 
 LONG_AGO_US = ago_us(86_400)
 
@@ -74,6 +74,14 @@ def test_a_known_pod_puts_the_burst_on_its_workload() -> None:
     (alert,) = check(seen(pod, activity=[an_activity(pod=pod.metadata.name)]))
 
     assert alert.workload.key == "Deployment/shop/web"
+
+
+def test_an_error_that_another_application_logged_first_began_here_with_its_pod() -> None:
+    pod = a_pod("web", namespace="shop", created=ago(20))
+
+    (alert,) = check(seen(pod, activity=[an_activity(pod=pod.metadata.name, first_us=ago_us(90))]))
+
+    assert alert.starts_us == ago_us(20)
 
 
 def test_a_name_puts_the_burst_on_the_workload_whose_pods_are_labelled_so() -> None:

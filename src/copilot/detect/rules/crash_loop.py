@@ -75,14 +75,19 @@ def _alert(seen: Seen, view: ContainerView, end: StateTerminated | None) -> Aler
         rule=Rule.CRASH_LOOP,
         container=status.name,
         severity=SEVERITY,
-        title=f"{name} is in a crash loop ({exit_text}, {status.restart_count} restarts)",
+        title=f"{name} is in a crash loop ({exit_text}, {_restarts(status)})",
         message=(
             f"Container {status.name} of pod {view.pod.metadata.name} has restarted "
-            f"{status.restart_count} times. {_how_it_ended(end)}"
+            f"{'once' if status.restart_count == 1 else f'{status.restart_count} times'}. "
+            f"{_how_it_ended(end)}"
         ),
         starts_us=epoch_us(end.finished_at) if end else seen.now_us,
         count=status.restart_count,
     )
+
+
+def _restarts(status: ContainerStatus) -> str:
+    return "1 restart" if status.restart_count == 1 else f"{status.restart_count} restarts"
 
 
 def _how_it_ended(end: StateTerminated | None) -> str:

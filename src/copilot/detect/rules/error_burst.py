@@ -21,7 +21,7 @@ from copilot.detect.placing import (
 )
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.event import Severity, Stream, TemplateActivity
-from copilot.domain.objects import ObjectRef
+from copilot.domain.objects import ObjectRef, epoch_us
 
 SEVERITY = 3
 WINDOW_US = 120 * SECOND_US
@@ -81,11 +81,19 @@ def _alert(
             f"{recent} lines in {duration(WINDOW_US)} ({before}), "
             f"in {len({a.stream.pod for a in parts})} pods: {clip(pattern)}"
         ),
-        starts_us=min(a.first_us for a in parts) if is_new else seen.now_us - WINDOW_US,
+        starts_us=_starts_us(seen, parts, is_new=is_new),
         last_us=seen.now_us,
         count=recent,
         source="logs",
     )
+
+
+def _starts_us(seen: Seen, parts: Sequence[TemplateActivity], *, is_new: bool) -> int:
+    """A template may have been seen elsewhere first; here it cannot be older than its pods."""
+    first_us = min(a.first_us for a in parts) if is_new else seen.now_us - WINDOW_US
+    pods = [pod_named(seen, a.stream.namespace, a.stream.pod) for a in parts]
+    born_us = min((epoch_us(p.metadata.creation_timestamp) if p else 0) for p in pods)
+    return max(first_us, born_us)
 
 
 def _workload(seen: Seen, stream: Stream) -> ObjectRef:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from copilot.detect.placing import SECOND_US, clip, duration, live_pods, pod_alert
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import Condition, Pod, epoch_us
+from copilot.domain.scheduling import in_words, obstacles_in
 
 SEVERITY = 2
 PATIENCE_US = 5 * SECOND_US
@@ -33,7 +34,7 @@ def check(seen: Seen) -> Iterator[Alert]:
             rule=Rule.UNSCHEDULABLE,
             container="",
             severity=SEVERITY,
-            title=f"{seen.workload_of(pod).name} cannot be scheduled: {_short(why)}",
+            title=f"{seen.workload_of(pod).name} finds no node: {_short(why)}",
             message=f"Pod {pod.metadata.name} has waited {duration(waited_us)} for a node: {why}",
             starts_us=since_us,
         )
@@ -51,5 +52,5 @@ def _refusal(pod: Pod) -> Condition | None:
 
 
 def _short(why: str) -> str:
-    """The scheduler's sentence without its afterthought about preemption."""
-    return clip(why.partition(" preemption:")[0].rstrip(". "), 120)
+    """The scheduler's reasons without its afterthoughts."""
+    return clip(in_words(obstacles_in(why)), 120)

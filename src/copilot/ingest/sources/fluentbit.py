@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from copilot.domain.errors import BadInput
 from copilot.domain.event import Stream
 from copilot.ingest.normalise import (
     YEAR_2000_US,
@@ -79,7 +80,13 @@ _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def decode_json(body: bytes, batch: BatchBuilder, *, node: str = "") -> None:
-    """Adds a body of `json` or `json_stream`, told apart by its first byte."""
+    """Adds a body of `json` or `json_stream`, told apart by its first byte.
+
+    Raises:
+        BadInput: it ends before its first record.
+    """
+    if body.strip() == b"[":
+        raise BadInput("the body is an array that was cut off before its first record")
     if body.lstrip()[:1] == b"[":
         _decode_together(body, batch, node, _records, _maps, jsontext.array_items)
     else:
