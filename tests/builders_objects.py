@@ -90,6 +90,10 @@ def waiting(reason: str, message: str = "") -> ContainerState:
     return ContainerState(waiting=StateWaiting(reason=reason, message=message))
 
 
+NEVER = datetime.fromtimestamp(0, UTC)
+"""Kubernetes' start of a run that did not get to start."""
+
+
 def terminated(
     *,
     started: datetime,

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import structlog
 
+from copilot.agents.remediator import refrained
 from copilot.detect.grouping import Skip, open_key, place, severity_of, title_of
 from copilot.domain.alert import Alert
 from copilot.domain.case import Case
+from copilot.domain.change import Change
 from copilot.domain.errors import Conflict
 from copilot.domain.hypothesis import Findings, Hypothesis
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status
@@ -17,6 +19,7 @@ from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus
 from copilot.domain.runbook import RunbookMatch
 from copilot.journal import SYSTEM, Journal
 from copilot.ports import Clock, NewIncident, Session
+from copilot.remediate.marks import MANAGER
 
 log = structlog.get_logger(__name__)
 
@@ -156,8 +159,9 @@ class Docket:
             raise Conflict(f"INC-{case.incident.id} was looked at by somebody else meanwhile")
 
     async def keep_findings(self, tx: Session, case: Case, findings: Findings) -> None:
-        """What is known about the cause by now."""
+        """What is known about the cause by now, and where nothing can be done about it, why."""
         now_us, incident_id = self._clock.now_us(), case.incident.id
+        findings = replace(findings, summary=(*findings.summary, *refrained(case, findings)))
         before = await tx.incidents.findings(incident_id)
         await tx.incidents.keep_findings(incident_id, findings, case.gaps, now_us)
         await tx.incidents.save(
@@ -199,21 +203,40 @@ class Docket:
             )
         await tx.incidents.keep_runbooks(incident_id, matches)
 
+    async def note_changes(self, tx: Session, changes: Iterable[Change]) -> None:
+        """What somebody changed about a workload whose incident is open: it goes on the timeline,
+        and what was proposed for the workload as it was is looked at again."""
+        for change in changes:
+            for incident in await tx.incidents.opened(self._journal.cluster):
+                is_ours = incident.status is Status.REMEDIATING or change.actor == MANAGER
+                if is_ours or incident.workload.key != change.object.key:
+                    continue
+                if (
+                    await tx.incidents.findings(incident.id) is not None
+                ):  # else the first look tells
+                    await self._tell_change(tx, incident.id, change)
+                await self.ask(tx, incident.id, at_us=self._clock.now_us() + REFRESH_US)
+
     async def _tell_changes(self, tx: Session, case: Case) -> None:
         """What changed in the failing workload before or while it failed."""
         for change in case.changes:
             if change.object.key == case.incident.workload.key:
                 cited = case.cited_as.get(f"change:{change.object.uid}@{change.ts_us}")
-                await self._journal.tell(
-                    tx,
-                    case.incident.id,
-                    EntryKind.CHANGE,
-                    f"{change.object.name}: {change.title}",
-                    at_us=self._clock.now_us(),
-                    happened_us=change.ts_us,
-                    actor=change.actor or "unknown",
-                    evidence=(cited,) if cited else (),
-                )
+                await self._tell_change(tx, case.incident.id, change, cited)
+
+    async def _tell_change(
+        self, tx: Session, incident_id: IncidentId, change: Change, cited: str | None = None
+    ) -> None:
+        await self._journal.tell(
+            tx,
+            incident_id,
+            EntryKind.CHANGE,
+            f"{change.object.name}: {change.title}",
+            at_us=self._clock.now_us(),
+            happened_us=change.ts_us,
+            actor=change.actor or "unknown",
+            evidence=(cited,) if cited else (),
+        )
 
     async def keep_proposals(
         self,

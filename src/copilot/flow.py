@@ -104,8 +104,9 @@ class Flow:
     async def observe(self, delta: Delta) -> None:
         """Keep what the watch saw: versions, changes, events; raise what is wrong with pods."""
         async with self._store.transaction() as tx:
-            pods = await self._intake.keep(tx, delta)
-            await self._docket.raise_alerts(tx, detect(await self._intake.seen(tx, pods)))
+            kept = await self._intake.keep(tx, delta)
+            await self._docket.note_changes(tx, kept.changes)
+            await self._docket.raise_alerts(tx, detect(await self._intake.seen(tx, kept.pods)))
         self._intake.kept(delta)
 
     async def tick(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 
 from copilot.detect.rules.error_burst import WINDOW_US
 from copilot.domain.alert import Seen
-from copilot.domain.change import ObjectVersion
+from copilot.domain.change import Change, ObjectVersion
 from copilot.domain.event import Batch, Severity, TemplateActivity
 from copilot.domain.objects import KubeEvent, ObjectRef, Pod, controller_of
 from copilot.ingest.changes import change_between
@@ -16,6 +17,15 @@ from copilot.ingest.objects import without_secrets
 from copilot.ingest.sources.kube_events import batch_of
 from copilot.journal import Journal
 from copilot.ports import Clock, Delta, Kind, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What of a delta matters further on."""
+
+    pods: tuple[Pod, ...]
+    """Those that exist."""
+    changes: tuple[Change, ...]
 
 
 class Intake:
@@ -33,24 +43,28 @@ class Intake:
         self._unwell: dict[str, Pod] = {}
         """By uid: pods that a rule may have something to say about, now or later."""
 
-    async def keep(self, tx: Session, delta: Delta) -> tuple[Pod, ...]:
-        """Write what the watch saw; the pods among it that exist."""
+    async def keep(self, tx: Session, delta: Delta) -> Kept:
+        """Write what the watch saw; the pods and the changes among it."""
         cluster, now_us = self._journal.cluster, self._clock.now_us()
         is_first = delta.kind not in self._synced
         if is_first:
             listed = self._listed.setdefault(delta.kind, set())
             listed.update(version.object.uid for version in delta.versions)
         await tx.objects.set_gap(cluster, delta.gap, delta.kind)
+        changes: list[Change | None] = []
         if delta.kind is Kind.EVENT:
             await self._keep_events(tx, delta.versions, now_us)
         else:
             for version in delta.versions:
-                await self._keep_version(tx, version, is_new=not is_first)
+                changes.append(await self._keep_version(tx, version, is_new=not is_first))
         if delta.is_synced and is_first:
             await self._keep_deletions(tx, delta.kind, now_us)
         if delta.versions:
             await self._journal.moved(tx, "objects.changed", None, now_us)
-        return tuple(self._pods_of(delta.versions)) if delta.kind is Kind.POD else ()
+        return Kept(
+            pods=tuple(self._pods_of(delta.versions)) if delta.kind is Kind.POD else (),
+            changes=tuple(change for change in changes if change is not None),
+        )
 
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
@@ -114,13 +128,16 @@ class Intake:
             metadata = msgspec.json.decode(above.json, type=Pod).metadata
         return top
 
-    async def _keep_version(self, tx: Session, version: ObjectVersion, *, is_new: bool) -> None:
+    async def _keep_version(
+        self, tx: Session, version: ObjectVersion, *, is_new: bool
+    ) -> Change | None:
         before = await tx.objects.get(version.cluster, version.object.uid)
         after = without_secrets(version)
         change = change_between(before, after, is_new=is_new)
         await tx.objects.save(after, change)
         if change is not None:
             await self._journal.moved(tx, "change.added", None, version.seen_us)
+        return change
 
     async def _keep_deletions(self, tx: Session, kind: Kind, now_us: int) -> None:
         """What was deleted while nobody watched: known to the store, not in the first list."""

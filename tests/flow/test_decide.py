@@ -13,8 +13,8 @@ import pytest
 from copilot.detect.rules import RULES
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Conflict
-from copilot.domain.incident import IncidentId, Status
-from copilot.domain.objects import ObjectRef, controller_of, epoch_us
+from copilot.domain.incident import EntryKind, IncidentId, Status
+from copilot.domain.objects import Deployment, ObjectRef, Pod, controller_of, epoch_us
 from copilot.domain.proposal import Proposal, ProposalStatus
 from copilot.flow import Flow
 from copilot.journal import Journal
@@ -55,6 +55,23 @@ class Scene:
         await self.flow.approve(proposal.id, digest=proposal.digest, reason="", actor="ada")
 
 
+def a_delta(kind: Kind, thing: Deployment | Pod, seen_us: int, *, actor: str = "kubectl") -> Delta:
+    """The whole list of a kind, of one thing."""
+    meta, owner = thing.metadata, controller_of(thing.metadata)
+    version = ObjectVersion(
+        cluster="home",
+        object=ObjectRef(kind=kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
+        resource_version=meta.resource_version,
+        generation=meta.generation,
+        owner_uid=owner.uid if owner else "",
+        actor=actor,
+        seen_us=seen_us,
+        is_deleted=False,
+        json=msgspec.json.encode(thing),
+    )
+    return Delta(kind=kind, versions=(version,), is_synced=True)
+
+
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     clock = FixedClock(epoch_us(KILLED) + 5_000_000)
@@ -74,19 +91,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         (Kind.REPLICA_SET, a_replica_set(containers=[a_container(limit="32Mi")])),
         (Kind.POD, an_oom_killed_pod(killed=KILLED)),
     ):
-        meta, owner = thing.metadata, controller_of(thing.metadata)
-        version = ObjectVersion(
-            cluster="home",
-            object=ObjectRef(kind=kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
-            resource_version=meta.resource_version,
-            generation=meta.generation,
-            owner_uid=owner.uid if owner else "",
-            actor="kubectl",
-            seen_us=clock.now_us(),
-            is_deleted=False,
-            json=msgspec.json.encode(thing),
-        )
-        await flow.observe(Delta(kind=kind, versions=(version,), is_synced=True))
+        await flow.observe(a_delta(kind, thing, clock.now_us()))
     incident_id = IncidentId(1)
     await flow.investigate(incident_id)
     yield Scene(flow=flow, store=store, clock=clock, cluster=cluster, incident_id=incident_id)
@@ -148,3 +153,31 @@ async def test_what_was_approved_is_not_taken_back_by_a_no(scene: Scene) -> None
         await scene.flow.reject(proposal.id, reason="too late", actor="eve")
 
     assert await scene.status() is Status.REMEDIATING
+
+
+async def changed_by(scene: Scene, actor: str) -> list[str]:
+    """What the timeline tells of changes once somebody has given the workload more memory."""
+    roomy = a_deployment(containers=[a_container(limit="256Mi")])
+    scene.cluster.put(Kind.DEPLOYMENT, roomy)
+    scene.clock.move(20)
+    await scene.flow.observe(a_delta(Kind.DEPLOYMENT, roomy, scene.clock.now_us(), actor=actor))
+    async with scene.store.view() as view:
+        timeline = await view.incidents.timeline(scene.incident_id)
+    return [f"{e.actor}: {e.title}" for e in timeline if e.kind is EntryKind.CHANGE]
+
+
+async def test_what_people_change_meanwhile_is_told_and_withdraws_what_was_proposed(
+    scene: Scene,
+) -> None:
+    told = await changed_by(scene, "kubectl-edit")
+    await scene.flow.investigate(scene.incident_id)
+
+    async with scene.store.view() as view:
+        summary = (await view.incidents.get(scene.incident_id)).summary
+    assert told == ["kubectl-edit: oom-demo: memory limit of app 32Mi → 256Mi"]
+    assert [p.status for p in await scene.proposals()] == [ProposalStatus.SUPERSEDED]
+    assert "No fix is proposed: its memory limit is 256Mi since the last kill" in summary
+
+
+async def test_our_own_changes_are_told_as_actions_and_not_twice(scene: Scene) -> None:
+    assert await changed_by(scene, "incident-copilot") == []

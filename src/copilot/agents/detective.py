@@ -14,8 +14,15 @@ from copilot.agents.investigator import investigate
 from copilot.causes import explain
 from copilot.causes.citing import alert_key, change_key, incident_key, object_key, said
 from copilot.causes.failures import began_us, endings, failing_pods, is_gone, state_words
-from copilot.causes.rollouts import JUST_BEFORE_US, Rollout, is_of_workload, just_before, rollouts
-from copilot.causes.wording import clock, lasting
+from copilot.causes.rollouts import (
+    JUST_BEFORE_US,
+    SLACK_US,
+    Rollout,
+    is_of_workload,
+    just_before,
+    rollouts,
+)
+from copilot.causes.wording import before, clock, lasting
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Pod, epoch_us
@@ -115,7 +122,7 @@ def _changed(case: Case) -> tuple[Statement, ...]:
     change = just_before(case, began)
     if change is not None:
         gap = began - change.at_us
-        return said(case, f"{lasting(gap)} before, {_words(change)}.", *change.keys)
+        return said(case, f"{before(gap)}, {_words(change)}.", *change.keys)
     known = [r for r in rollouts(case) if r.at_us < began]
     if known:
         last = known[-1]
@@ -133,24 +140,27 @@ def _changed(case: Case) -> tuple[Statement, ...]:
 
 
 def _first_rollout(case: Case, began: int) -> tuple[Statement, ...]:
-    if len(case.replica_sets) != 1:
+    older = [
+        r for r in case.replica_sets if epoch_us(r.metadata.creation_timestamp) <= began + SLACK_US
+    ]
+    if len(older) != 1:
         return ()
-    only = case.replica_sets[0]
+    only = older[0]
     gap = began - epoch_us(only.metadata.creation_timestamp)
-    if not 0 <= gap <= JUST_BEFORE_US:
+    if gap > JUST_BEFORE_US:
         return ()
     made = [c for c in case.changes if is_of_workload(case, c) and not c.fields]
     by = f" by {made[0].actor}" if made and made[0].actor else ""
     return said(
         case,
-        f"It was rolled out for the first time{by}, {lasting(gap)} before.",
+        f"{before(gap)}, it was rolled out for the first time{by}.",
         object_key(only.metadata),
         *(change_key(c) for c in made[:1]),
     )
 
 
 def _words(change: Rollout) -> str:
-    return f"{change.actor} changed {change.title}" if change.actor else f"changed: {change.title}"
+    return f"{change.actor or 'somebody'} changed it: {change.title}"
 
 
 def _likely(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
@@ -160,8 +170,8 @@ def _likely(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
     cites = tuple(dict.fromkeys(e for s in top.supporting for e in s.evidence))
     if top.verdict is Verdict.INCONCLUSIVE:
         is_open = top.cause is Cause.UNKNOWN
-        state = "is not known" if is_open else f"is not decided; perhaps: {top.title}"
-        return (Statement(text=f"The cause {state}. Next: {top.next_check}", evidence=cites),)
+        state = top.title if is_open else f"The cause is not decided; perhaps: {top.title}"
+        return (Statement(text=f"{state}. Next: {top.next_check}", evidence=cites),)
     sure = "The cause" if top.confidence >= SURE else "The likely cause"
     word = sure if top.confidence >= LIKELY else "A possible cause"
     return (Statement(text=f"{word} ({top.confidence:.0%}): {top.title}.", evidence=cites),)

@@ -227,7 +227,7 @@ def _of_change(change: Change) -> Evidence:
 
 
 def _telling_revisions(case: Case) -> tuple[ReplicaSet, ...]:
-    recent = [r for r in rollouts(case) if r.parts & {Part.CODE, Part.MEMORY, Part.PROBE}]
+    recent = [r for r in rollouts(case) if r.parts - {Part.OTHER}]
     waits = failures.alerts_of(case, Rule.IMAGE_PULL)
     return case.replica_sets[: 2 if recent or waits else 1]
 

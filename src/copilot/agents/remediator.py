@@ -25,13 +25,20 @@ from copilot.causes.rollouts import template_changes, variable_of
 from copilot.causes.wording import lasting, one_line, plain
 from copilot.domain.case import Case
 from copilot.domain.change import FieldChange
-from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Verdict
+from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Container, Deployment, ReplicaSet, controller_of
 from copilot.domain.proposal import Action, Draft, RollBack, Scale, SetImage, SetMemory
 from copilot.domain.quantity import format_bytes, humanise_bytes
 
 MOST_DRAFTS = 4
 _MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
+ALIKE = 0.6
+"""From this score on, what became of a fix for an earlier incident is a lesson for this one."""
+_ABOUT = {
+    ".resources.limits": "a higher memory limit",
+    "].image": "another image",
+    "Probe": "other probes",
+}
 _PULL_FAILS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 )
@@ -58,7 +65,7 @@ def advise(case: Case, findings: Findings) -> Advice:
     """
     if case.workload is None or case.incident.workload.kind != "Deployment":
         what = case.incident.workload
-        return Advice(drafts=(), notes=(f"only Deployments can be changed so far, not {what}",))
+        return Advice(drafts=(), notes=(f"only Deployments can be changed, and this is {what}",))
     desk = _Desk(case=case, workload=case.workload, findings=findings)
     supported = [h for h in findings.hypotheses if h.verdict is Verdict.SUPPORTED]
     found = [found for h in supported for found in desk.answers(h)]
@@ -73,6 +80,23 @@ def advise(case: Case, findings: Findings) -> Advice:
         drafts=_best(f for f in found if isinstance(f, Draft)),
         notes=tuple(dict.fromkeys(f for f in found if isinstance(f, str))),
     )
+
+
+def refrained(case: Case, findings: Findings) -> tuple[Statement, ...]:
+    """Why nothing is suggested, as one sentence; none where something is, or nothing is known."""
+    advice = advise(case, findings)
+    if advice.drafts or not findings.hypotheses:
+        return ()
+    why = "; ".join(advice.notes) or "no cause is sure enough to act on"
+    first = findings.hypotheses[0]
+    rests_on = (
+        *cited(case, (object_key(r.metadata) for r in case.replica_sets)),
+        *(id for s in (*first.supporting, *first.against) for id in s.evidence),
+    )
+    sentence = Statement(
+        text=f"No fix is proposed: {one_line(why, 400)}.", evidence=tuple(dict.fromkeys(rests_on))
+    )
+    return (sentence,) if rests_on else ()
 
 
 def _best(found: Iterator[Draft]) -> tuple[Draft, ...]:
@@ -101,10 +125,10 @@ class _Desk:
                 yield from self.roll_back(hypothesis, about="].image")
                 yield from self.memory(hypothesis)
             case Cause.BAD_ROLLOUT:
-                yield from self.roll_back(hypothesis)
+                yield from self.roll_back(hypothesis, about=None)
             case Cause.IMAGE_MISSING:
                 yield from self.image(hypothesis)
-                yield from self.roll_back(hypothesis, about="].image")
+                yield from self.roll_back(hypothesis, about="].image", beside="].image")
             case Cause.BAD_PROBE:
                 yield from self.roll_back(hypothesis, about="Probe")
             case Cause.UNSCHEDULABLE:
@@ -120,7 +144,7 @@ class _Desk:
         container = self._container()
         now = limit_of(self.workload.spec.template.spec, container) if container else None
         if now is None:
-            yield "no memory limit is raised: the container has none"
+            yield "the container that was killed has no memory limit to raise"
             return
         killed_at = [
             limit_of(k.pod.spec, container) or 0
@@ -128,11 +152,11 @@ class _Desk:
             if k.container == container
         ]
         if killed_at and max(killed_at) < now:
-            yield f"no memory limit is suggested: it is {humanise_bytes(now)} since the last kill"
+            yield f"its memory limit is {humanise_bytes(now)} since the last kill already"
             return
         size = memory_size(self.case, container, now)
         if isinstance(size, NoSize):
-            yield f"no memory limit is suggested: {size.reason}"
+            yield size.reason
             return
         before, after = humanise_bytes(now), format_bytes(size.limit)
         leaks = self._verdict(Cause.MEMORY_LEAK)
@@ -156,12 +180,21 @@ class _Desk:
             is_stopgap=is_stopgap,
         )
 
-    def roll_back(self, hypothesis: Hypothesis, about: str = "") -> Iterator[Draft | str]:
-        """The newest earlier revision without a known failure that differs in what it is about."""
+    def roll_back(
+        self, hypothesis: Hypothesis, about: str | None = "", beside: str = ""
+    ) -> Iterator[Draft | str]:
+        """The newest earlier revision without a known failure that differs in what it is about;
+        None for anything at all: a template has more fields than we read.
+
+        `beside` is what another draft puts back already: a revision that differs in nothing else
+        is no alternative to that.
+        """
         for earlier in self._earlier():
             changes = self._changes(earlier)
-            if not any(about in c.path for c in changes):
+            if about is not None and not any(about in c.path for c in changes):
                 continue
+            if beside and all(beside in c.path for c in changes):
+                return
             if about == ".resources.limits" and not self._has_more_memory(earlier):
                 continue
             revision = revision_of(earlier)
@@ -174,15 +207,23 @@ class _Desk:
                 ),
                 title=f"Roll {name} back to revision {revision}",
                 why=(
-                    f"Since revision {revision} changed: {_in_words(changes)}. "
+                    f"Since revision {revision} changed: {_in_words(changes) or 'its template'}. "
                     "No pod of that revision is known to have failed."
                 ),
                 hypothesis=hypothesis,
                 keys=(object_key(earlier.metadata),),
             )
             return
-        if not about:
-            yield "no rollback is suggested: no earlier revision without a failure is left"
+        if not beside:
+            yield self._no_way_back(about)
+
+    def _no_way_back(self, about: str | None) -> str:
+        """Why there is nothing to go back to."""
+        if len(self.case.replica_sets) < 2:
+            return "there is no earlier revision to go back to"
+        if not any(self._earlier()):
+            return "no earlier revision without a failure is left to go back to"
+        return f"no earlier revision without a failure had {_ABOUT.get(about or '', 'another template')}"
 
     def image(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """The image of the newest earlier revision that had another one."""
@@ -205,7 +246,7 @@ class _Desk:
                 keys=(object_key(earlier.metadata),),
             )
             return
-        yield f"no image is suggested for {container}: no earlier revision had another one"
+        yield self._no_way_back("].image")
 
     def scale(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """As many replicas as have found a place: the rest then stops waiting for one."""
@@ -254,6 +295,8 @@ class _Desk:
     def _lesson(self, action: Action) -> tuple[str, tuple[str, ...]]:
         """What became of the same kind of action in incidents like this one."""
         for similar in self.case.similar:
+            if similar.score < ALIKE:
+                continue
             memory = similar.memory
             then = attempted(memory.action)
             key = incident_key(memory.incident_id)

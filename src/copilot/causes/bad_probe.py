@@ -16,8 +16,8 @@ from copilot.causes.failures import (
     is_ready,
     statuses_of,
 )
-from copilot.causes.rollouts import Part, just_before
-from copilot.causes.wording import clock, lasting, one_line
+from copilot.causes.rollouts import SLACK_US, Part, just_before
+from copilot.causes.wording import before, clock, lasting, one_line
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -76,12 +76,17 @@ class _Mismatch:
 def bad_probe(case: Case) -> Hypothesis | None:
     """Supported where a probe contradicts the container it asks, which runs fine otherwise.
 
-    Refuted where the container dies by itself or answers that it is not well: the probe is right.
+    Refuted where the container dies by itself, answers that it is not well, or had answered for a
+    while before it did not any more: the probe is right.
     """
     failed = _failed(case)
     if failed is None:
         return None
-    refuting = (*_dies_by_itself(case, failed), *_answers_unwell(case, failed))
+    refuting = (
+        *_dies_by_itself(case, failed),
+        *_answers_unwell(case, failed),
+        *_answered_before(case, failed),
+    )
     probe = f"The {failed.kind} probe of {failed.container.name}"
     if refuting:
         return concluded(
@@ -221,6 +226,30 @@ def _answers_unwell(case: Case, failed: _Failed) -> tuple[Statement, ...]:
     )
 
 
+def _answered_before(case: Case, failed: _Failed) -> tuple[Statement, ...]:
+    """A probe that never fitted stops a program after its patience; one that lived for longer had
+    answered."""
+    if failed.kind != "liveness" or _STATUS.search(failed.message):
+        return ()
+    grace_s = failed.pod.spec.termination_grace_period_seconds or 0
+    period_s = failed.probe.period_seconds or 10
+    patience_us = _patience_us(failed.probe)
+    lived_us = max(_lives_us(failed), default=0)
+    if lived_us <= patience_us + (grace_s + period_s) * 1_000_000 + SLACK_US:
+        return ()
+    return said(
+        case,
+        f"{failed.container.name} lived for {lasting(lived_us)} before it was stopped; a probe that "
+        f"never fitted would have given up after {lasting(patience_us)}: it had answered, and then "
+        "did not any more.",
+        object_key(failed.pod.metadata),
+    )
+
+
+def _lives_us(failed: _Failed) -> list[int]:
+    return [e.lived_us for e in endings_of(failed.pod) if e.container == failed.container.name]
+
+
 def _mismatch(case: Case, failed: _Failed) -> _Mismatch | None:
     """The first contradiction between the probe and what it asks, the surest first."""
     for look in (_unknown_name, _wrong_path, _other_port, _missing_command, _too_strict):
@@ -312,7 +341,7 @@ def _too_strict(case: Case, failed: _Failed) -> _Mismatch | None:
             confidence=UNDECIDED + 0.1,
             keys=failed.keys,
         )
-    lives = [e.lived_us for e in endings_of(failed.pod) if e.container == failed.container.name]
+    lives = _lives_us(failed)
     if failed.kind == "readiness" or not lives or not _REFUSED.search(failed.message):
         return None
     return _Mismatch(
@@ -339,7 +368,7 @@ def _changed_just_before(case: Case, failed: _Failed) -> tuple[Statement, ...]:
         return ()
     return said(
         case,
-        f"The probe was changed{rollout.by} {lasting(began_us(case) - rollout.at_us)} before it "
+        f"The probe was changed{rollout.by} {before(began_us(case) - rollout.at_us).lower()} it "
         f"first failed: {rollout.title}.",
         *rollout.keys,
     )

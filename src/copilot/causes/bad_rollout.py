@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from copilot.causes.citing import (
     alert_key,
     concluded,
@@ -20,6 +22,7 @@ from copilot.causes.failures import (
     revision_of,
     was_fine,
 )
+from copilot.causes.kubelet_words import kubelet_words
 from copilot.causes.rollouts import (
     JUST_BEFORE_US,
     SLACK_US,
@@ -27,8 +30,9 @@ from copilot.causes.rollouts import (
     Rollout,
     just_before,
     rollouts,
+    variable_of,
 )
-from copilot.causes.wording import clock, lasting
+from copilot.causes.wording import before, clock, lasting, one_line
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.event import Severity
@@ -40,6 +44,9 @@ CLOSE_US = 5 * 60 * 1_000_000
 CLOSE = 0.05
 ONLY_NEW_PODS_FAIL = 0.25
 NEW_ERRORS = 0.08
+NAMED_IN_THE_LOG = 0.12
+SHORTEST_NAME = 4
+"""A shorter name of a variable stands in a log for anything."""
 OLD_PODS_FAIL_TOO = 0.25
 UNTOUCHED = 0.03
 TITLE = "New code or configuration broke it"
@@ -63,20 +70,26 @@ def bad_rollout(case: Case) -> Hypothesis | None:
     if earlier:
         return _refuted(earlier)
     contrast, spread = _only_the_new_fail(case), _old_fail_too(case)
-    errors = _new_errors(case, rollout)
+    named = _named_in_the_log(case, rollout)
+    errors = named or _new_errors(case, rollout)
     confidence = (
         CHANGED_JUST_BEFORE
         + (CLOSE if began - rollout.at_us <= CLOSE_US else 0)
         + (ONLY_NEW_PODS_FAIL if contrast else 0)
-        + (NEW_ERRORS if errors else 0)
+        + (NAMED_IN_THE_LOG if named else NEW_ERRORS if errors else 0)
         - (OLD_PODS_FAIL_TOO if spread else 0)
     )
     return concluded(
         Cause.BAD_ROLLOUT,
-        title=f"The rollout broke it: {rollout.title}",
+        title=f"The rollout broke it: {one_line(rollout.title)}",
         verdict=Verdict.INCONCLUSIVE if spread else Verdict.SUPPORTED,
         confidence=confidence,
-        supporting=(*_changed(case, rollout, began), *contrast, *errors),
+        supporting=(
+            *_changed(case, rollout, began),
+            *contrast,
+            *kubelet_words(case),
+            *errors,
+        ),
         against=spread,
         next_check="Compare pods of both revisions under the same load." if spread else "",
     )
@@ -95,7 +108,7 @@ def _refuted(against: tuple[Statement, ...]) -> Hypothesis | None:
 def _changed(case: Case, rollout: Rollout, began: int) -> tuple[Statement, ...]:
     return said(
         case,
-        f"{lasting(began - rollout.at_us)} before the first failure, at {clock(rollout.at_us)}, "
+        f"{before(began - rollout.at_us)} the first failure, at {clock(rollout.at_us)}, "
         f"this was rolled out{rollout.by}: {rollout.title}.",
         *rollout.keys,
     )
@@ -230,6 +243,24 @@ def _new_errors(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
     return said(
         case,
         f"Since then the log holds an error that was never seen before ({most.recent_count} in "
-        "the last minutes).",
+        f"the last minutes): {one_line(by_address[most.last_address].body)}",
         line_key(by_address[most.last_address]),
     )
+
+
+def _named_in_the_log(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
+    """What the pods of the new revision say about a variable that the rollout changed."""
+    names = [n for f in rollout.fields if len(n := variable_of(f.path)) >= SHORTEST_NAME]
+    new = {p.metadata.name for p in failing_pods(case) if not _is_of_older_revision(case, p)}
+    for line in reversed(case.lines):
+        if line.pod not in new or line_key(line) not in case.cited_as:
+            continue
+        name = next((n for n in names if re.search(rf"\b{re.escape(n)}\b", line.body)), "")
+        if name:
+            return said(
+                case,
+                f"Its log speaks of {name}, which the rollout changed: {one_line(line.body)}",
+                line_key(line),
+                *rollout.keys,
+            )
+    return ()

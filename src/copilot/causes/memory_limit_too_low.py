@@ -9,6 +9,7 @@ from copilot.causes.citing import (
     backed,
     concluded,
     event_key,
+    line_key,
     object_key,
     said,
     series_key,
@@ -41,7 +42,7 @@ from copilot.causes.rollouts import (
     limit_words,
     memory_limits_changed,
 )
-from copilot.causes.wording import clock, lasting
+from copilot.causes.wording import CLOSE_US, clock, lasting, one_line
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -92,6 +93,7 @@ def memory_limit_too_low(case: Case) -> Hypothesis | None:
         *_lowered(case, cut, kill.container),
         *_known_need(case, whole, limit),
         *_reached(case, kill, limit),
+        *_last_words(case, kill),
     )
     return concluded(
         Cause.MEMORY_LIMIT_TOO_LOW,
@@ -201,6 +203,20 @@ def _reached(case: Case, kill: Ending, limit: int) -> tuple[Statement, ...]:
         "the peak off, so the true need is not known.",
         series_key(counter),
     )
+
+
+def _last_words(case: Case, kill: Ending) -> tuple[Statement, ...]:
+    """The exact line: what the container logged last before the kernel ended it."""
+    own = [
+        line
+        for line in case.lines
+        if (line.pod, line.container) == (kill.pod.metadata.name, kill.container)
+        and kill.started_us <= line.ts_us <= kill.finished_us + CLOSE_US
+    ]
+    if not own:
+        return ()
+    last = backed(case, own, line_key)[-1]
+    return said(case, f"The last it logged: {one_line(last.body, 120)}", line_key(last))
 
 
 def _fitted_before(case: Case, kill: Ending, limit: int) -> tuple[Statement, ...]:

@@ -11,7 +11,7 @@ import msgspec
 
 from copilot.causes.citing import change_key, object_key
 from copilot.causes.failures import containers_of, quantity_of, revision_of
-from copilot.causes.wording import plain
+from copilot.causes.wording import CLOSE_US, plain
 from copilot.domain.case import Case
 from copilot.domain.change import Change, FieldChange
 from copilot.domain.objects import Container, PodSpec, ReplicaSet, epoch_us
@@ -19,9 +19,12 @@ from copilot.domain.quantity import humanise_bytes
 
 JUST_BEFORE_US = 30 * 60 * 1_000_000
 """A change this long before the first failure may have caused it."""
-SLACK_US = 2_000_000
+SLACK_US = CLOSE_US
 """Statuses carry whole seconds, changes microseconds: an order within this says nothing."""
 
+REUSED = "deployment.kubernetes.io/revision-history"
+"""On a ReplicaSet whose template was rolled out more than once: the revisions it had before.
+https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment"""
 _VARIABLE = re.compile(r"\.env\[([^\]]+)\]")
 NEAR_US = 10_000_000
 """A change and the ReplicaSet it makes are this close."""
@@ -170,9 +173,11 @@ def _from_revisions(case: Case) -> Rollout | None:
     if len(case.replica_sets) < 2:
         return None
     newest, older = case.replica_sets[0], case.replica_sets[1]
+    if REUSED in (newest.metadata.annotations or {}):
+        return None  # an old ReplicaSet was taken up again; its age says nothing
     created = epoch_us(newest.metadata.creation_timestamp)
     if created < epoch_us(older.metadata.creation_timestamp):
-        return None  # a rollback takes an old ReplicaSet up again; its age says nothing
+        return None  # the same, where the annotation is not kept
     fields = template_changes(older, newest)
     if not fields:
         return None
@@ -190,11 +195,11 @@ def template_changes(older: ReplicaSet, newer: ReplicaSet) -> tuple[FieldChange,
     """Where two revisions' pod templates differ, field by field."""
     before, after = older.spec.template.spec, newer.spec.template.spec
     old = {c.name: c for c in containers_of(before)}
+    new = {c.name: c for c in containers_of(after)}
     changes = [
         change
-        for container in containers_of(after)
-        if container.name in old
-        for change in _container_changes(old[container.name], container)
+        for name in (*new, *(n for n in old if n not in new))
+        for change in _container_changes(name, old.get(name), new.get(name))
     ]
     for name in ("node_selector", "tolerations", "volumes"):
         changes += _change(
@@ -203,15 +208,22 @@ def template_changes(older: ReplicaSet, newer: ReplicaSet) -> tuple[FieldChange,
     return tuple(changes)
 
 
-def _container_changes(old: Container, new: Container) -> Iterator[FieldChange]:
-    path = f"spec.template.spec.containers[{new.name}]."
-    for name in ("image", "command", "args", "env_from", "ports"):
-        yield from _change(path + _camel(name), getattr(old, name), getattr(new, name))
+def _container_changes(
+    name: str, old: Container | None, new: Container | None
+) -> Iterator[FieldChange]:
+    """Field by field; of a container that came or went its image stands for all."""
+    whole = f"spec.template.spec.containers[{name}]"
+    if old is None or new is None:
+        yield from _change(whole, old.image if old else None, new.image if new else None)
+        return
+    path = f"{whole}."
+    for field in ("image", "command", "args", "env_from", "ports"):
+        yield from _change(path + _camel(field), getattr(old, field), getattr(new, field))
     yield from _env_changes(path, old, new)
-    for name in ("readiness_probe", "liveness_probe", "startup_probe"):
-        before, after = getattr(old, name), getattr(new, name)
+    for probe in ("readiness_probe", "liveness_probe", "startup_probe"):
+        before, after = getattr(old, probe), getattr(new, probe)
         yield from _deep(
-            path + _camel(name), msgspec.to_builtins(before), msgspec.to_builtins(after)
+            path + _camel(probe), msgspec.to_builtins(before), msgspec.to_builtins(after)
         )
     for kind in ("limits", "requests"):
         a = (getattr(old.resources, kind) if old.resources else None) or {}

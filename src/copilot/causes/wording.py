@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+CLOSE_US = 2_000_000
+
 
 def clock(at_us: int) -> str:
     """Epoch microseconds as `12:00:08 UTC`."""
@@ -19,6 +21,11 @@ def lasting(span_us: int) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
+
+
+def before(span_us: int) -> str:
+    """`8 s before`; statuses carry whole seconds, so what lies closer is `Right before`."""
+    return f"{lasting(span_us)} before" if span_us > CLOSE_US else "Right before"
 
 
 def times(count: int) -> str:

@@ -74,13 +74,6 @@ def last_end(status: ContainerStatus) -> StateTerminated | None:
     return status.last_state.terminated if status.last_state else None
 
 
-def lived_us(end: StateTerminated) -> int:
-    """How long the container had run, 0 where unknown."""
-    if end.started_at is None or end.finished_at is None:
-        return 0
-    return max(0, epoch_us(end.finished_at) - epoch_us(end.started_at))
-
-
 def is_trouble_over(status: ContainerStatus, *, ended_us: int, life_us: int, now_us: int) -> bool:
     """True where the fault at `ended_us` is history for a container that had lived `life_us`.
 

@@ -341,6 +341,12 @@ def epoch_us(moment: datetime | None) -> int:
     return 0 if moment is None else round(moment.timestamp() * 1_000_000)
 
 
+def lived_us(ended: StateTerminated) -> int:
+    """How long a run lasted, 0 where unknown: one that never started has 1970 as its start."""
+    started = epoch_us(ended.started_at)
+    return max(0, epoch_us(ended.finished_at) - started) if started else 0
+
+
 def controller_of(metadata: Metadata) -> OwnerReference | None:
     """The owner that controls this object, if it says so."""
     return next((o for o in metadata.owner_references or () if o.controller), None)

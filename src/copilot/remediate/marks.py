@@ -16,11 +16,13 @@ PREFIX = "incident-copilot.io/"
 PROPOSAL = f"{PREFIX}proposal"
 CHAOS = f"{PREFIX}chaos"
 REVERTED = f"{PREFIX}reverted"
+MANAGER = "incident-copilot"
+"""The field manager of our changes."""
 
 
 def field_manager_of(action: Action) -> str:
     """Under whose name the cluster keeps the change; breaking on purpose has a name of its own."""
-    return "incident-copilot-chaos" if isinstance(action, ChaosMemory) else "incident-copilot"
+    return f"{MANAGER}-chaos" if isinstance(action, ChaosMemory) else MANAGER
 
 
 def mark_of(action: Action) -> str:

@@ -20,6 +20,7 @@ from copilot.domain.objects import (
     controller_of,
     ended_runs,
     epoch_us,
+    lived_us,
 )
 from copilot.ports import Cluster, Kind
 from copilot.remediate.guard import replicas_of
@@ -164,8 +165,7 @@ def _death(pod: Pod, status: ContainerStatus, since_us: int) -> str:
 
 
 def _ending(ended: StateTerminated) -> str:
-    lived_us = epoch_us(ended.finished_at) - epoch_us(ended.started_at)
-    lived = f" after {lived_us / 1_000_000:.0f} s" if ended.started_at else ""
+    lived = f" after {lived_us(ended) / 1_000_000:.0f} s" if epoch_us(ended.started_at) else ""
     how = "was OOMKilled" if ended.reason == "OOMKilled" else f"ended ({ended.reason or 'unknown'})"
     return f"{how} with exit code {ended.exit_code}{lived}"
 
@@ -179,8 +179,8 @@ def longest_life_us(pods: Iterable[Pod]) -> int:
     for pod in pods:
         for status in pod.status.container_statuses or ():
             for ended in ended_runs(pod, status):
-                if ended.started_at and (ended.exit_code or ended.reason == "OOMKilled"):
-                    lives.append(epoch_us(ended.finished_at) - epoch_us(ended.started_at))
+                if ended.exit_code or ended.reason == "OOMKilled":
+                    lives.append(lived_us(ended))
     return max(lives)
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from copilot.domain.alert import Check, Seen
 from copilot.domain.errors import Busy, NotFound, Unavailable
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Applied, Claim, Verification
+from copilot.domain.proposal import Applied, Claim, Proposal, SetMemory, Verification
+from copilot.domain.quantity import parse_bytes
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import annotation, field_manager_of, key_in, mark_of
 from copilot.remediate.plan import holds
@@ -22,9 +23,12 @@ from copilot.remediate.rollout import (
     patched_us,
     running_now,
 )
+from copilot.remediate.tree import containers_of, decode, text_at
 
 POLL_S = 1.0
 QUIET_S = 15.0
+LIVES = 2.0
+LEAK_MARGIN = 1.25
 ROLLOUT_S = 30.0
 """Kept of the window for the rollout itself."""
 
@@ -72,6 +76,22 @@ async def verify(
         await clock.sleep(POLL_S)
 
 
+def lives_to_outlive(proposal: Proposal) -> float:
+    """How many times the longest earlier life the new containers must live: twice.
+
+    A program that leaks lives as much longer as it was given more memory, and is no better for it:
+    then it is by a quarter more than that.
+    """
+    action = proposal.action
+    if not isinstance(action, SetMemory) or proposal.rollback is None:
+        return LIVES
+    for container in containers_of(decode(proposal.rollback)):
+        before = text_at(container, "resources", "limits", "memory")
+        if container.get("name") == action.container and before is not None:
+            return max(LIVES, LEAK_MARGIN * parse_bytes(action.limit) / parse_bytes(before))
+    return LIVES
+
+
 async def _poll(watch: _Watch, cluster: Cluster, now_us: int, enrich: Enrich | None) -> None:
     target = watch.claim.proposal.action.target
     try:
@@ -112,10 +132,14 @@ class _Watch:
 
     @property
     def quiet_s(self) -> float:
-        """How long the new containers must run: twice the longest earlier life, 15 s at least, and
-        no longer than the window leaves room for."""
-        wanted = max(QUIET_S, 2 * self.ttf_us / 1_000_000)
-        return min(wanted, max(QUIET_S, self.claim.proposal.window_s - ROLLOUT_S))
+        """How long the new containers must run: `proof_s`, and no longer than the window leaves
+        room for."""
+        return min(self.proof_s, max(QUIET_S, self.claim.proposal.window_s - ROLLOUT_S))
+
+    @property
+    def proof_s(self) -> float:
+        """What would prove it: twice the longest earlier life or more, 15 s at least."""
+        return max(QUIET_S, lives_to_outlive(self.claim.proposal) * self.ttf_us / 1_000_000)
 
     @property
     def is_over(self) -> bool:
@@ -216,7 +240,7 @@ class _Watch:
 
     def _held_reason(self) -> str:
         earlier = f"; longest earlier life {self.ttf_us / 1_000_000:.1f} s" if self.ttf_us else ""
-        short = 2 * self.ttf_us / 1_000_000 > self.quiet_s
+        short = self.proof_s > self.quiet_s
         bound = ", which is more than the window allows to wait for" if short else ""
         return (
             f"{self.n_pods} of {self.n_pods} pods ran {self.ran_s:.0f} s without a restart"

@@ -112,7 +112,7 @@ async def test_the_summary_tells_what_changed_the_cause_and_what_was_ruled_out()
 
     texts = [s.text for s in found.summary]
     assert "app ended with OOMKilled (exit 137)" in texts[0]
-    assert texts[1] == "8 s before, kubectl-edit changed memory limit 64Mi → 32Mi."
+    assert texts[1] == "8 s before, kubectl-edit changed it: memory limit 64Mi → 32Mi."
     assert texts[2] == "The cause (98%): app needs 48Mi, its memory limit is 32Mi."
     assert texts[3] == "Ruled out: a memory leak, new code or configuration."
     assert "INC-3" in texts[4]

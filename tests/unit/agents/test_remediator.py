@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from copilot.agents.evidence import with_evidence
-from copilot.agents.remediator import MOST_DRAFTS, Advice, advise, drafts
+from copilot.agents.remediator import MOST_DRAFTS, advise, drafts, refrained
 from copilot.agents.sizing import round_up
 from copilot.domain.case import Case, FailedAttempt
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.incident import IncidentId
 from copilot.domain.memory import SimilarIncident
-from copilot.domain.objects import Container, Pod, Probe, TcpSocket
+from copilot.domain.objects import Container, EnvVar, HttpGet, Pod, Probe, TcpSocket
 from copilot.domain.proposal import (
     Action,
     RollBack,
@@ -251,9 +251,10 @@ def test_the_request_keeps_its_place(request_: str | None, wanted: str | None) -
 def test_a_container_without_a_limit_gets_none() -> None:
     case = starved(workload=a_deployment("billing", containers=[a_container(limit=None)]))
 
-    assert advise(case, TOO_LOW) == Advice(
-        drafts=(), notes=("no memory limit is raised: the container has none",)
-    )
+    advice = advise(case, TOO_LOW)
+
+    assert advice.drafts == ()
+    assert "has no memory limit to raise" in advice.notes[0]
 
 
 def test_a_limit_that_was_raised_since_the_last_kill_is_given_its_chance() -> None:
@@ -366,19 +367,82 @@ def test_a_lowered_limit_can_be_rolled_back_too() -> None:
     ]
 
 
-def test_a_missing_image_is_set_back_first() -> None:
-    now, before = a_container(image="shop:nope"), a_container(image="shop:1")
+def without_its_image(now: Container, before: Container) -> Case:
     pod = a_pod(
         "billing",
         template_hash=NEW,
         containers=[now],
         statuses=[a_status(state=waiting("ImagePullBackOff"), ready=False)],
     )
+    return rolled_out(now, before, pods=[pod])
 
-    assert actions(rolled_out(now, before, pods=[pod]), Cause.IMAGE_MISSING) == [
-        SetImage(target=APP, container="app", image="shop:1"),
-        BACK,
-    ]
+
+BEFORE = SetImage(target=APP, container="app", image="shop:1")
+
+
+def test_a_missing_image_is_set_back_and_no_rollback_offers_the_same_again() -> None:
+    case = without_its_image(a_container(image="shop:nope"), a_container(image="shop:1"))
+
+    assert actions(case, Cause.IMAGE_MISSING) == [BEFORE]
+
+
+def test_a_rollback_that_takes_more_back_than_the_missing_image_is_an_alternative() -> None:
+    now = a_container(image="shop:nope", limit="64Mi")
+
+    case = without_its_image(now, a_container(image="shop:1", limit="32Mi"))
+
+    assert actions(case, Cause.IMAGE_MISSING) == [BEFORE, BACK]
+
+
+def test_the_words_for_a_rollback_name_the_field_and_never_a_variables_value() -> None:
+    probes = [Probe(http_get=HttpGet(port=port), period_seconds=3) for port in (9090, 8080)]
+    now, before = (
+        msgspec.structs.replace(a_container(readiness=p), env=[EnvVar(name="KEY", value=v)])
+        for p, v in zip(probes, ("new", "old"), strict=True)
+    )
+
+    why = drafts(rolled_out(now, before), found(Cause.BAD_PROBE))[0].why
+
+    assert "variable KEY, readinessProbe.httpGet.port 8080 → 9090" in why
+    assert "old" not in why
+
+
+# ------------------------------------------------------------------ nothing that could be done
+
+
+@pytest.mark.parametrize(
+    ("case", "cause", "why"),
+    [
+        pytest.param(
+            starved(),
+            Cause.BAD_PROBE,
+            "there is no earlier revision to go back to",
+            id="the first revision",
+        ),
+        pytest.param(
+            rolled_out(a_container(image="shop:2"), a_container(image="shop:1")),
+            Cause.BAD_PROBE,
+            "no earlier revision without a failure had other probes",
+            id="nothing in it changed",
+        ),
+        pytest.param(
+            starved(workload=None), Cause.BAD_PROBE, "only Deployments", id="another kind"
+        ),
+        pytest.param(starved(), Cause.UNKNOWN, "no cause is sure enough", id="unknown"),
+    ],
+)
+def test_that_nothing_is_proposed_is_said_with_the_reason(
+    case: Case, cause: Cause, why: str
+) -> None:
+    (sentence,) = refrained(case, found(cause))
+
+    assert sentence.text.startswith(f"No fix is proposed: {why}")
+    assert set(sentence.evidence) <= {item.id for item in case.evidence}
+    assert sentence.evidence
+
+
+def test_where_something_is_proposed_nothing_is_excused() -> None:
+    assert refrained(starved(), TOO_LOW) == ()
 
 
 def test_a_bad_probe_is_rolled_back_where_the_probe_changed() -> None:
@@ -430,6 +494,13 @@ def test_what_did_not_work_before_is_said_as_well() -> None:
 
     assert "did not hold" in drafts(case, TOO_LOW)[0].why
     assert limit_for(case) == "64Mi"
+
+
+def test_what_helped_an_application_that_is_hardly_alike_is_no_lesson() -> None:
+    elsewhere = remembered(held=True)
+    case = starved(similar=[replace(elsewhere, score=0.5)])
+
+    assert "which was like this" not in drafts(case, TOO_LOW)[0].why
 
 
 def test_other_workloads_than_deployments_get_no_draft() -> None:

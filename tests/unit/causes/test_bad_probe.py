@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from copilot.agents.evidence import with_evidence
 from copilot.causes.bad_probe import bad_probe, port_announced
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
@@ -63,6 +64,9 @@ def test_a_port_that_the_container_does_not_expose_is_supported() -> None:
     found = looked_at(case_with(pod, REFUSED.format(9999, 9999)))
 
     assert found.verdict is Verdict.SUPPORTED
+    assert (
+        found.title == "The readiness probe of app asks port 9999, but the container exposes 8080"
+    )
     assert any("exposes 8080 only" in s.text for s in found.supporting)
 
 
@@ -88,6 +92,7 @@ def test_a_path_that_the_program_does_not_know_is_supported() -> None:
     found = looked_at(case_with(a_pod_that_is_up(an_http_probe("/helthz")), HTTP.format(404)))
 
     assert found.verdict is Verdict.SUPPORTED
+    assert found.title.endswith("asks for /helthz, a path that the program does not know")
     assert any("/helthz gives 404" in s.text for s in found.supporting)
 
 
@@ -135,6 +140,39 @@ def test_a_container_that_the_liveness_probe_stopped_is_not_dying_by_itself() ->
     found = looked_at(msgspec.structs.replace(case, events=(*case.events, killing)))
 
     assert found.verdict is Verdict.SUPPORTED
+
+
+def stopped_after(life_s: float) -> Case:
+    """By a liveness probe that asks every 3 s, twice, and a grace of 30 s."""
+    probe = msgspec.structs.replace(an_http_probe(), period_seconds=3, failure_threshold=2)
+    stopped = terminated(started=ago(40 + life_s), finished=ago(40), reason="Error", exit_code=137)
+    pod = a_pod(
+        "api",
+        containers=[a_server(liveness=probe)],
+        statuses=[
+            a_status(state=running(ago(39)), last_state=stopped, ready=False, restart_count=1)
+        ],
+    )
+    case = case_with(pod, REFUSED.format(8080, 8080), kind="Liveness")
+    killing = an_event(
+        "Killing", "Container app failed liveness probe, will be restarted", pod, at=ago(41)
+    )
+    return with_evidence(msgspec.structs.replace(case, events=(*case.events, killing)))
+
+
+def test_a_program_that_had_answered_for_longer_than_the_probe_is_patient_refutes_it() -> None:
+    found = looked_at(stopped_after(95))
+
+    assert found.verdict is Verdict.REFUTED
+    assert "lived for 95 s" in found.against[0].text
+    assert "would have given up after 6 s" in found.against[0].text
+
+
+def test_a_program_that_is_stopped_as_soon_as_the_probe_gives_up_may_be_slow() -> None:
+    found = looked_at(stopped_after(36))
+
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.title == "The liveness probe of app has the program stopped before it is up"
 
 
 def test_a_late_answer_is_undecided_and_a_shortened_timeout_decides_it() -> None:

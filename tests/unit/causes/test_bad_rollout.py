@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from copilot.causes.bad_rollout import bad_rollout
+from copilot.causes.rollouts import template_changes
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
@@ -266,3 +267,53 @@ def test_an_error_first_seen_after_the_rollout_is_cited_by_its_line() -> None:
 
 def test_a_case_in_which_nothing_fails_says_nothing() -> None:
     assert bad_rollout(a_case(app="web", pods=[a_fine_pod()], alerts=[])) is None
+
+
+def test_an_error_that_names_a_variable_the_rollout_took_away_is_quoted() -> None:
+    pod = a_crashing_pod()
+    error = "DATABASE_URL is not set, cannot start"
+    taken_away = a_change("env[DATABASE_URL]", "postgres://db", None, at=ago(60), app="web")
+    case = a_case(
+        app="web",
+        pods=[a_fine_pod(), pod],
+        replica_sets=revisions(),
+        changes=[taken_away],
+        lines=[a_line(error, pod, at=ago(35), level="error")],
+        rule=Rule.CRASH_LOOP,
+    )
+
+    found = looked_at(case)
+
+    assert found.confidence > 0.9
+    assert error in found.supporting[-1].text
+    assert case.cited_as["log:3:1"] in found.supporting[-1].evidence
+
+
+def test_a_change_within_the_second_of_the_failure_gets_no_figure() -> None:
+    found = looked_at(
+        a_case(
+            app="web",
+            pods=[a_crashing_pod()],
+            replica_sets=revisions(created_ago=41),
+            changes=[an_image_change(41)],
+            rule=Rule.CRASH_LOOP,
+        )
+    )
+
+    assert found.supporting[0].text.startswith("Right before the first failure")
+
+
+def test_a_container_that_came_with_the_rollout_is_part_of_it() -> None:
+    sets = revisions()
+    spec = sets[0].spec.template.spec
+    migrate = msgspec.structs.replace(V1, name="migrate")
+    more = msgspec.structs.replace(spec, containers=[V1], init_containers=[migrate])
+    template = msgspec.structs.replace(sets[0].spec.template, spec=more)
+    newest = msgspec.structs.replace(
+        sets[0], spec=msgspec.structs.replace(sets[0].spec, template=template)
+    )
+
+    (change,) = template_changes(sets[1], newest)
+
+    assert change.path == "spec.template.spec.containers[migrate]"
+    assert (change.before, change.after) == (None, '"registry.local/web:1"')

@@ -213,3 +213,35 @@ def test_a_kill_in_a_pod_that_was_gone_before_belongs_to_another_incident() -> N
     )
 
     assert memory_limit_too_low(case) is None
+
+
+def test_the_last_line_before_the_kill_is_quoted_and_cited() -> None:
+    pod = killed_pod()
+    early = a_line("batch 1 of 9", pod, at=ago(22), address="3:1")
+    last = a_line("batch 7 of 9", pod, at=ago(21), address="3:2")
+    case = a_case(pods=[pod], lines=[early, last])
+
+    found = looked_at(case)
+
+    quoting = next(s for s in found.supporting if "batch 7 of 9" in s.text)
+    assert quoting.evidence == (case.cited_as["log:3:2"],)
+
+
+def test_a_limit_that_is_lowered_again_is_dated_by_the_last_change_not_by_its_replica_set() -> None:
+    """The ReplicaSet of an earlier try is taken up again, with its old age."""
+    newest = a_replica_set("billing", template_hash=NEW, revision=6, created=ago(2000))
+    history = {"deployment.kubernetes.io/revision-history": "4"}
+    annotations = {**(newest.metadata.annotations or {}), **history}
+    reused = msgspec.structs.replace(
+        newest, metadata=msgspec.structs.replace(newest.metadata, annotations=annotations)
+    )
+    older = a_replica_set("billing", template_hash=OLD, revision=5, created=ago(9000))
+    toggled = [
+        a_limit_change("64Mi", "32Mi", at=ago(2000)),
+        a_limit_change("32Mi", "64Mi", at=ago(1500)),
+        a_limit_change("64Mi", "32Mi", at=ago(47)),
+    ]
+
+    found = looked_at(a_case(pods=[killed_pod()], replica_sets=[reused, older], changes=toggled))
+
+    assert "7 s before the first kill" in words_of(found)

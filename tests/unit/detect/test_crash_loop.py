@@ -5,7 +5,7 @@ import pytest
 from copilot.detect.rules.crash_loop import check
 from copilot.domain.objects import Pod
 from tests.builders_detect import FAULTS_US, recorded_faults, seen, watched_pods
-from tests.builders_objects import a_pod, a_status, ago, running, terminated, waiting
+from tests.builders_objects import NEVER, a_pod, a_status, ago, ago_us, running, terminated, waiting
 
 CRASHED = terminated(started=ago(25), finished=ago(20), reason="Error", exit_code=1)
 ENDED = terminated(started=ago(25), finished=ago(20), reason="Completed", exit_code=0)
@@ -29,6 +29,24 @@ def test_one_restart_reads_as_one() -> None:
 
     assert alert.title == "web/app is in a crash loop (exit 1, 1 restart)"
     assert "has restarted once." in alert.message
+
+
+def test_two_failed_lives_in_a_row_are_a_loop_before_the_kubelet_says_so() -> None:
+    before = terminated(started=ago(28), finished=ago(27), reason="Error", exit_code=1)
+    status = a_status(state=CRASHED, last_state=before, ready=False, restart_count=1)
+
+    (alert,) = check(seen(a_pod("web", statuses=[status])))
+
+    assert alert.starts_us == ago_us(20)
+
+
+def test_a_command_that_cannot_be_run_has_not_lived_since_1970() -> None:
+    never = terminated(started=NEVER, finished=ago(20), reason="StartError", exit_code=128)
+    status = a_status(state=never, last_state=never, ready=False, restart_count=1)
+
+    (alert,) = check(seen(a_pod("web", statuses=[status])))
+
+    assert "before it started: StartError, exit code 128" in alert.message
 
 
 def test_the_crashing_pod_of_a_real_cluster_is_the_only_one_beside_the_killed_one() -> None:
@@ -70,6 +88,24 @@ def test_a_program_of_a_deployment_that_ends_well_and_is_backed_off_is_a_loop() 
         pytest.param(
             a_pod(statuses=[a_status(state=running(ago(19)), last_state=CRASHED, restart_count=1)]),
             id="restarted once",
+        ),
+        pytest.param(
+            a_pod(statuses=[a_status(state=CRASHED, ready=False)]), id="died for the first time"
+        ),
+        pytest.param(
+            a_pod(
+                statuses=[
+                    a_status(
+                        state=CRASHED,
+                        last_state=terminated(
+                            started=ago(9000), finished=ago(26), reason="Error", exit_code=1
+                        ),
+                        ready=False,
+                        restart_count=1,
+                    )
+                ]
+            ),
+            id="died twice, the first time after long",
         ),
         pytest.param(
             a_pod(statuses=[a_status(state=running(ago(19)), last_state=ENDED, restart_count=40)]),

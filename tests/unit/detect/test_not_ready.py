@@ -21,6 +21,7 @@ from tests.builders_objects import (
 )
 
 PROBE = Probe(http_get=HttpGet(path="/healthz", port=9999), period_seconds=2, failure_threshold=3)
+NO_CONFIG = "CreateContainerConfigError"
 SLOW = Probe(initial_delay_seconds=60, period_seconds=10, failure_threshold=6)
 
 
@@ -109,6 +110,52 @@ def test_a_startup_probe_that_has_not_passed_adds_its_budget(up_s: float, fires:
     ],
 )
 def test_what_is_not_up_for_long_is_quiet(pod: Pod) -> None:
+    assert list(check(seen(pod))) == []
+
+
+def a_pod_without_its_config_map(*, for_s: float = 11, reason: str = NO_CONFIG) -> Pod:
+    return a_pod(
+        "web",
+        phase="Pending",
+        statuses=[a_status(state=waiting(reason, 'configmap "settings" not found'), ready=False)],
+        conditions=[condition("Ready", False, reason="ContainersNotReady", since=ago(for_s))],
+    )
+
+
+def test_a_container_that_cannot_be_made_says_what_is_missing() -> None:
+    (alert,) = check(seen(a_pod_without_its_config_map()))
+
+    assert alert.title == 'web/app cannot start: configmap "settings" not found'
+    assert alert.starts_us == ago_us(11)
+
+
+def a_pod_without_its_volume(*, for_s: float, id: str = "") -> Pod:
+    unprepared = condition("PodReadyToStartContainers", False, since=ago(for_s))
+    status = a_status(state=waiting("ContainerCreating"), ready=False)
+    return a_pod(
+        "web",
+        phase="Pending",
+        statuses=[msgspec.structs.replace(status, container_id=id)],
+        conditions=[unprepared, condition("Ready", False, since=ago(for_s))],
+    )
+
+
+def test_a_pod_whose_volumes_are_not_there_after_a_minute_cannot_start() -> None:
+    (alert,) = check(seen(a_pod_without_its_volume(for_s=61)))
+
+    assert alert.title == "web cannot start: its volumes or its network are not ready"
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(a_pod_without_its_config_map(for_s=10), id="it may come yet"),
+        pytest.param(a_pod_without_its_config_map(reason="ContainerCreating"), id="being made"),
+        pytest.param(a_pod_without_its_volume(for_s=60), id="a volume that is being attached"),
+        pytest.param(a_pod_without_its_volume(for_s=900, id="c://1"), id="it has run before"),
+    ],
+)
+def test_a_start_that_takes_its_time_is_quiet(pod: Pod) -> None:
     assert list(check(seen(pod))) == []
 
 

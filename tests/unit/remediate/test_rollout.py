@@ -13,6 +13,7 @@ from copilot.remediate.rollout import (
     running_now,
 )
 from tests.builders_objects import (
+    NEVER,
     a_deployment,
     a_pod,
     a_replica_set,
@@ -115,6 +116,20 @@ def test_a_death_since_the_patch_is_told(pod: Pod, says: str) -> None:
         pytest.param(an_oom_killed_pod(lived_s=6, now_is="running"), 6, id="in-last-state"),
         pytest.param(an_oom_killed_pod(lived_s=6, now_is="terminated"), 6, id="in-state"),
         pytest.param(a_pod(), 0, id="one-that-lives-has-not-failed"),
+        pytest.param(
+            a_pod(
+                statuses=[
+                    a_status(
+                        state=terminated(
+                            started=NEVER, finished=ago(5), reason="StartError", exit_code=128
+                        ),
+                        ready=False,
+                    )
+                ]
+            ),
+            0,
+            id="one-that-never-started-has-not-lived",
+        ),
         pytest.param(
             a_pod(
                 deleted=ago(5),

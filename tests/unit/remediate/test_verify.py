@@ -7,9 +7,9 @@ import pytest
 
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import Unavailable
-from copilot.domain.proposal import Action, Applied, Claim, RollBack, Verification
+from copilot.domain.proposal import Action, Applied, Claim, RollBack, Scale, Verification
 from copilot.remediate.apply import apply
-from copilot.remediate.verify import Enrich, verify
+from copilot.remediate.verify import Enrich, lives_to_outlive, verify
 from tests.builders_remediate import (
     TARGET,
     a_claim,
@@ -101,6 +101,32 @@ async def test_pods_must_outlive_twice_the_longest_earlier_life() -> None:
 
     assert not verification.held
     assert "after 30 s" in verification.reason
+
+
+@pytest.mark.parametrize(
+    ("action", "lives"),
+    [
+        pytest.param(to_memory("64Mi"), 2.5, id="twice the memory"),
+        pytest.param(to_memory("128Mi"), 5.0, id="four times the memory"),
+        pytest.param(to_memory("40Mi"), 2.0, id="little more memory"),
+        pytest.param(Scale(target=TARGET, replicas=2), 2.0, id="no memory"),
+    ],
+)
+async def test_a_leak_must_be_outlived_by_more_than_the_memory_that_was_added(
+    action: Action, lives: float
+) -> None:
+    cluster = a_cluster(FixedClock())
+
+    assert lives_to_outlive(await a_proposal(cluster, action)) == lives
+
+
+async def test_a_leak_that_lives_twice_as_long_with_twice_the_memory_does_not_hold() -> None:
+    stage = await applied_to(lives=needs("100Mi", lives_s=58))
+
+    verification = await stage.verified(ttf_us=28 * SECOND_US)
+
+    assert not verification.held
+    assert "after 58 s" in verification.reason
 
 
 async def test_a_life_longer_than_the_window_is_said_not_to_be_outwaited() -> None:

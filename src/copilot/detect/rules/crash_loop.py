@@ -1,8 +1,9 @@
 """A container dies and is restarted over and over.
 
-It fires in a `CrashLoopBackOff`, and also between two deaths, while the container is up for a
-moment: at least three restarts, the last life shorter than ten minutes and its end not yet over
-(`placing.is_trouble_over`).
+It fires in a `CrashLoopBackOff`; before the kubelet says so (it may take it 15 s), where a
+container is down after two short lives in a row that both failed; and between two deaths, while
+the container is up for a moment: at least three restarts, the last life shorter than ten minutes
+and its end not yet over (`placing.is_trouble_over`).
 
 Quiet: finished containers, a Job's container that ended with 0, restarts that ended with 0 (a
 program that is done and started again is no crash, until Kubernetes backs off), restarts of long
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 
 from copilot.detect.placing import (
     RECENT_US,
+    SECOND_US,
     ContainerView,
     all_containers,
     clip,
@@ -23,15 +25,22 @@ from copilot.detect.placing import (
     is_trouble_over,
     last_end,
     live_pods,
-    lived_us,
     pod_alert,
     short_name,
 )
 from copilot.domain.alert import Alert, Rule, Seen
-from copilot.domain.objects import ContainerStatus, StateTerminated, controller_of, epoch_us
+from copilot.domain.objects import (
+    ContainerStatus,
+    StateTerminated,
+    controller_of,
+    epoch_us,
+    lived_us,
+)
 
 SEVERITY = 2
 MANY_RESTARTS = 3
+SHORT_US = 60 * SECOND_US
+"""Shorter than this, a life was not much more than a start."""
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -41,8 +50,15 @@ def check(seen: Seen) -> Iterator[Alert]:
             continue
         for view in all_containers(pod):
             end = last_end(view.status)
-            if _is_backing_off(view, end) or _keeps_restarting(view.status, end, seen.now_us):
+            is_looping = _failed_twice(view.status) or _is_backing_off(view, end)
+            if is_looping or _keeps_restarting(view.status, end, seen.now_us):
                 yield _alert(seen, view, end)
+
+
+def _failed_twice(status: ContainerStatus) -> bool:
+    """It is down, and so it was before: both lives failed and were short."""
+    ends = [s.terminated for s in (status.state, status.last_state) if s and s.terminated]
+    return len(ends) == 2 and all(e.exit_code != 0 and lived_us(e) < SHORT_US for e in ends)
 
 
 def _is_backing_off(view: ContainerView, end: StateTerminated | None) -> bool:
@@ -95,7 +111,8 @@ def _how_it_ended(end: StateTerminated | None) -> str:
         return "How it ended is not (any more) known."
     reason = clip(end.reason, 60) or "no reason given"
     said = f" It said: {clip(end.message)}" if end.message else ""
+    lived = f"after {duration(lived_us(end))}" if epoch_us(end.started_at) else "before it started"
     return (
-        f"It ended last at {clock_time(epoch_us(end.finished_at))} after {duration(lived_us(end))}: "
+        f"It ended last at {clock_time(epoch_us(end.finished_at))} {lived}: "
         f"{reason}, exit code {end.exit_code}.{said}"
     )

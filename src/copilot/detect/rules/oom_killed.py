@@ -22,13 +22,12 @@ from copilot.detect.placing import (
     duration,
     is_trouble_over,
     live_pods,
-    lived_us,
     pod_alert,
     short_name,
 )
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.event import KernelKill
-from copilot.domain.objects import ContainerStatus, Pod, StateTerminated, epoch_us
+from copilot.domain.objects import ContainerStatus, Pod, StateTerminated, epoch_us, lived_us
 
 SEVERITY = 2
 
@@ -61,7 +60,7 @@ def _from_status(seen: Seen, view: ContainerView, kill: StateTerminated) -> Aler
     is_down = not (status.state and status.state.running)
     ended_us = epoch_us(kill.finished_at)
     name = short_name(seen.workload_of(view.pod), status.name)
-    lived = f" after running for {duration(lived_us(kill))}" if kill.started_at else ""
+    lived = f" after running for {duration(lived_us(kill))}" if lived_us(kill) else ""
     return pod_alert(
         seen,
         view.pod,
