@@ -155,11 +155,15 @@ class _Desk:
             yield f"its memory limit is {humanise_bytes(now)} since the last kill already"
             return
         size = memory_size(self.case, container, now)
+        leaks = self._verdict(Cause.MEMORY_LEAK)
         if isinstance(size, NoSize):
-            yield size.reason
+            tried = ", ".join(humanise_bytes(t) for t in tried_limits(self.case, container))
+            is_leak = tried and leaks is Verdict.SUPPORTED
+            yield (
+                f"more memory only buys time, and {tried} did not hold" if is_leak else size.reason
+            )
             return
         before, after = humanise_bytes(now), format_bytes(size.limit)
-        leaks = self._verdict(Cause.MEMORY_LEAK)
         is_stopgap = leaks is Verdict.SUPPORTED or hypothesis.verdict is Verdict.INCONCLUSIVE
         why = f"{size.because[0].upper()}{size.because[1:]}."
         if is_stopgap:

@@ -56,29 +56,30 @@ class Workers:
 
     async def _work(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> None:
         while True:
-            job = await self._take(queue)
-            if job is None:
-                await asyncio.sleep(POLL_S)
-                continue
             try:
-                async with self._kept(job):
-                    await handle(job)
-            except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
-                await self._put_back(job, error)
-            else:
-                async with self.store.transaction() as tx:
-                    await tx.jobs.done(job)
+                if not await self._work_once(queue, handle):
+                    await asyncio.sleep(POLL_S)
+            except Unavailable as error:  # the store's: a job in hand is taken again by its lease
+                log.warning("store.unavailable", queue=queue, error=error.message)
+                await asyncio.sleep(1)
 
-    async def _take(self, queue: str) -> Job | None:
+    async def _work_once(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> bool:
+        """Whether there was a job."""
+        async with self.store.transaction() as tx:
+            job = await tx.jobs.take(
+                queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
+            )
+        if job is None:
+            return False
         try:
+            async with self._kept(job):
+                await handle(job)
+        except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
+            await self._put_back(job, error)
+        else:
             async with self.store.transaction() as tx:
-                return await tx.jobs.take(
-                    queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
-                )
-        except Unavailable as error:
-            log.warning("store.unavailable", error=error.message)
-            await asyncio.sleep(1)
-            return None
+                await tx.jobs.done(job)
+        return True
 
     @asynccontextmanager
     async def _kept(self, job: Job) -> AsyncIterator[None]:
@@ -97,7 +98,10 @@ class Workers:
                 await tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
 
     async def _put_back(self, job: Job, error: Exception) -> None:
-        """Try again later, longer each time; after `RETRIES` it is given up and said so."""
+        """Try again later, longer each time; a bug is given up after `RETRIES`.
+
+        Except a bug in leg 3: what was approved must come to an end that people can see.
+        """
         is_expected = isinstance(_innermost(error), CopilotError)
         log.warning(
             "job.failed",
@@ -108,7 +112,7 @@ class Workers:
             exc_info=None if is_expected else error,
         )
         async with self.store.transaction() as tx:
-            if job.attempts >= RETRIES and not is_expected:
+            if job.attempts >= RETRIES and not is_expected and job.queue != REMEDIATE:
                 await tx.jobs.done(job)
                 return
             delay_us = min(2 ** min(job.attempts, 5), 30) * 500_000

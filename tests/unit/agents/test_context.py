@@ -1,6 +1,7 @@
 """The context agent over a store that a watcher and senders have filled."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -23,6 +24,7 @@ from copilot.domain.objects import (
     ServiceSpec,
     controller_of,
 )
+from copilot.domain.proposal import ProposalStatus
 from copilot.ports import NewIncident, Session, Store
 from copilot.store.sqlite import open_store
 from tests.builders_case import (
@@ -48,6 +50,7 @@ from tests.builders_objects import (
     ago_us,
     an_oom_killed_pod,
 )
+from tests.builders_store import a_proposal
 from tests.fakes import FixedClock
 
 APP = "billing"
@@ -318,6 +321,26 @@ async def test_an_earlier_incident_like_it_comes_with_its_fix_and_the_reason() -
     assert case.similar[0].score > 0.9 > case.similar[1].score
     assert case.similar[0].reason == f"same app {APP}, same signs (oom_killed)"
     assert "incident:901" in case.cited_as
+
+
+async def test_only_a_fix_that_was_taken_back_has_been_tried() -> None:
+    proposed, approved = ProposalStatus.PROPOSED, ProposalStatus.APPROVED
+    applied, reverted = ProposalStatus.APPLIED, ProposalStatus.REVERTED
+    store = await a_store()
+    async with store.transaction() as tx:
+        incident_id = await an_opened_incident(tx)
+        for limit, path in (
+            ("64Mi", (proposed, approved, applied, reverted)),
+            ("96Mi", (proposed, approved, applied, ProposalStatus.FAILED)),
+            ("128Mi", (proposed, approved, ProposalStatus.FAILED)),
+        ):
+            stored = await tx.remediation.add(a_proposal(incident_id, limit=limit))
+            for before, after in pairwise(path):
+                await tx.remediation.move(stored.id, to=after, expected=before)
+        case = await context(incident_id, tx, now_us=NOW_US)
+    await store.close()
+
+    assert ["64Mi" in attempt.action for attempt in case.attempts] == [True]
 
 
 async def test_what_could_not_be_seen_is_a_gap_with_its_reason() -> None:

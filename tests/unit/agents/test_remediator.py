@@ -276,6 +276,12 @@ def test_a_leak_gets_a_stopgap_that_says_what_it_buys() -> None:
     assert "it lasts about 6 s instead of 3 s: that buys time" in draft.why
 
 
+def test_a_leak_that_no_step_stopped_gets_no_further_one() -> None:
+    (note, *_) = advise(after(starved(), "64Mi", "128Mi"), found(Cause.MEMORY_LEAK)).notes[1:]
+
+    assert note == "more memory only buys time, and 64Mi, 128Mi did not hold"
+
+
 def test_an_undecided_leak_is_said_and_tried() -> None:
     draft = drafts(starved(), found(Cause.MEMORY_LIMIT_TOO_LOW, leak=Verdict.INCONCLUSIVE))[0]
 

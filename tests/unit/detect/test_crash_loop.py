@@ -22,6 +22,14 @@ def test_a_back_off_is_a_crash_loop_and_says_how_it_ended() -> None:
     assert alert.count == 2
 
 
+def test_a_command_that_cannot_be_run_again_is_a_loop_before_the_kubelet_says_so() -> None:
+    cannot = waiting("RunContainerError", 'exec: "/app/server": no such file or directory')
+    never = terminated(started=NEVER, finished=ago(20), reason="StartError", exit_code=128)
+    status = a_status(state=cannot, last_state=never, ready=False, restart_count=1)
+
+    assert len(list(check(seen(a_pod(statuses=[status]))))) == 1
+
+
 def test_one_restart_reads_as_one() -> None:
     status = a_status(state=BACK_OFF, last_state=CRASHED, ready=False, restart_count=1)
 

@@ -56,9 +56,13 @@ def check(seen: Seen) -> Iterator[Alert]:
 
 
 def _failed_twice(status: ContainerStatus) -> bool:
-    """It is down, and so it was before: both lives failed and were short."""
+    """It is down, and so it was before: both lives failed and were short, or did not even begin."""
     ends = [s.terminated for s in (status.state, status.last_state) if s and s.terminated]
-    return len(ends) == 2 and all(e.exit_code != 0 and lived_us(e) < SHORT_US for e in ends)
+    waits = status.state.waiting if status.state else None
+    cannot_run = waits is not None and waits.reason == "RunContainerError" and status.restart_count
+    return len(ends) + bool(cannot_run) == 2 and all(
+        e.exit_code != 0 and lived_us(e) < SHORT_US for e in ends
+    )
 
 
 def _is_backing_off(view: ContainerView, end: StateTerminated | None) -> bool:
