@@ -6,17 +6,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 
 from copilot.detect.rules.error_burst import WINDOW_US
 from copilot.domain.alert import Seen
 from copilot.domain.change import Change, ObjectVersion
 from copilot.domain.event import Batch, Severity, TemplateActivity
-from copilot.domain.objects import KubeEvent, ObjectRef, Pod, controller_of
+from copilot.domain.objects import (
+    Deployment,
+    KubeEvent,
+    KubeStruct,
+    Node,
+    ObjectRef,
+    Pod,
+    Service,
+    controller_of,
+)
 from copilot.ingest.changes import change_between
 from copilot.ingest.objects import without_secrets
 from copilot.ingest.sources.kube_events import batch_of
 from copilot.journal import Journal
 from copilot.ports import Clock, Delta, Kind, Session
+
+log = structlog.get_logger(__name__)
+
+_TYPES: dict[str, type[KubeStruct]] = {
+    Kind.POD: Pod,
+    Kind.EVENT: KubeEvent,
+    Kind.NODE: Node,
+    Kind.SERVICE: Service,
+}
+"""As what we read a kind; all others as far as a Deployment has their fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +71,19 @@ class Intake:
             listed = self._listed.setdefault(delta.kind, set())
             listed.update(version.object.uid for version in delta.versions)
         await tx.objects.set_gap(cluster, delta.gap, delta.kind)
+        versions = tuple(version for version in delta.versions if is_readable(version))
         changes: list[Change | None] = []
         if delta.kind is Kind.EVENT:
-            await self._keep_events(tx, delta.versions, now_us)
+            await self._keep_events(tx, versions, now_us)
         else:
-            for version in delta.versions:
+            for version in versions:
                 changes.append(await self._keep_version(tx, version, is_new=not is_first))
         if delta.is_synced and is_first:
             await self._keep_deletions(tx, delta.kind, now_us)
-        if delta.versions:
+        if versions:
             await self._journal.moved(tx, "objects.changed", None, now_us)
         return Kept(
-            pods=tuple(self._pods_of(delta.versions)) if delta.kind is Kind.POD else (),
+            pods=tuple(self._pods_of(versions)) if delta.kind is Kind.POD else (),
             changes=tuple(change for change in changes if change is not None),
         )
 
@@ -186,6 +207,17 @@ class Intake:
         return await view.telemetry.activity(
             min_severity=Severity.ERROR, window_us=WINDOW_US, now_us=self._clock.now_us()
         )
+
+
+def is_readable(version: ObjectVersion) -> bool:
+    """Whether its JSON is what we take it for. Whoever may write objects may write odd ones, such
+    as a time in the year 0; they are said and left out, and nobody stumbles over them later."""
+    try:
+        msgspec.json.decode(version.json, type=_TYPES.get(version.object.kind, Deployment))
+    except msgspec.DecodeError as problem:
+        log.warning("object.unreadable", object=version.object.key, error=str(problem))
+        return False
+    return True
 
 
 def pod_in(version: ObjectVersion) -> Pod:

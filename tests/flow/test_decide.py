@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,13 @@ from copilot.local import LocalAgents
 from copilot.ports import Delta, Kind, Store
 from copilot.remediate.guard import Policy
 from copilot.store import open_store
-from tests.builders_objects import a_container, a_deployment, a_replica_set, an_oom_killed_pod
+from tests.builders_objects import (
+    a_container,
+    a_deployment,
+    a_pod,
+    a_replica_set,
+    an_oom_killed_pod,
+)
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
 
@@ -181,3 +188,18 @@ async def test_what_people_change_meanwhile_is_told_and_withdraws_what_was_propo
 
 async def test_our_own_changes_are_told_as_actions_and_not_twice(scene: Scene) -> None:
     assert await changed_by(scene, "incident-copilot") == []
+
+
+async def test_an_object_with_an_odd_time_is_left_out_and_stops_nothing(scene: Scene) -> None:
+    (version,) = a_delta(Kind.POD, a_pod("odd"), scene.clock.now_us()).versions
+    odd = re.sub(
+        rb'"creationTimestamp":"[^"]*"', b'"creationTimestamp":"0000-01-01T00:00:00Z"', version.json
+    )
+
+    for kind in (Kind.POD, Kind.EVENT, Kind.DEPLOYMENT):
+        named = replace(version.object, kind=kind, uid=f"uid-{kind}")
+        thing = msgspec.structs.replace(version, object=named, json=odd)
+        await scene.flow.observe(Delta(kind=kind, versions=(thing,), is_synced=False))
+
+    async with scene.store.view() as view:
+        assert await view.objects.get("home", f"uid-{Kind.POD}") is None

@@ -22,7 +22,7 @@ from copilot.causes.rollouts import (
     just_before,
     rollouts,
 )
-from copilot.causes.wording import before, clock, lasting
+from copilot.causes.wording import clock, lasting, time_before
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Pod, epoch_us
@@ -122,7 +122,7 @@ def _changed(case: Case) -> tuple[Statement, ...]:
     change = just_before(case, began)
     if change is not None:
         gap = began - change.at_us
-        return said(case, f"{before(gap)}, {_words(change)}.", *change.keys)
+        return said(case, f"{time_before(gap)}, {_words(change)}.", *change.keys)
     known = [r for r in rollouts(case) if r.at_us < began]
     if known:
         last = known[-1]
@@ -153,7 +153,7 @@ def _first_rollout(case: Case, began: int) -> tuple[Statement, ...]:
     by = f" by {made[0].actor}" if made and made[0].actor else ""
     return said(
         case,
-        f"{before(gap)}, it was rolled out for the first time{by}.",
+        f"{time_before(gap)}, it was rolled out for the first time{by}.",
         object_key(only.metadata),
         *(change_key(c) for c in made[:1]),
     )

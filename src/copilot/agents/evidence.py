@@ -23,7 +23,7 @@ from copilot.causes.citing import (
     series_key,
 )
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
-from copilot.causes.rollouts import JUST_BEFORE_US, Part, is_of_workload, rollouts
+from copilot.causes.rollouts import JUST_BEFORE_US, is_of_workload, rollouts
 from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
@@ -227,9 +227,8 @@ def _of_change(change: Change) -> Evidence:
 
 
 def _telling_revisions(case: Case) -> tuple[ReplicaSet, ...]:
-    recent = [r for r in rollouts(case) if r.parts - {Part.OTHER}]
     waits = failures.alerts_of(case, Rule.IMAGE_PULL)
-    return case.replica_sets[: 2 if recent or waits else 1]
+    return case.replica_sets[: 2 if rollouts(case) or waits else 1]
 
 
 def _of_revision(owned: ReplicaSet) -> Evidence:

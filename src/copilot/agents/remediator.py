@@ -5,13 +5,14 @@ It only suggests typed actions; `remediate` plans, guards and dry-runs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
 from copilot.agents.sizing import NoSize, attempted, memory_size, tried_limits
 from copilot.causes.citing import cited, incident_key, object_key
 from copilot.causes.failures import (
+    began_us,
     failing_containers,
     failing_pods,
     is_failing,
@@ -21,7 +22,7 @@ from copilot.causes.failures import (
     revision_of,
 )
 from copilot.causes.memory_series import time_to_failure_us
-from copilot.causes.rollouts import template_changes, variable_of
+from copilot.causes.rollouts import just_before, template_changes, variable_of
 from copilot.causes.wording import lasting, one_line, plain
 from copilot.domain.case import Case
 from copilot.domain.change import FieldChange
@@ -76,8 +77,11 @@ def advise(case: Case, findings: Findings) -> Advice:
             if h.verdict is Verdict.INCONCLUSIVE and h.cause in _MEMORY
         )
         found += [answer for h in undecided for answer in desk.memory(h)]
+    drafts = [f for f in found if isinstance(f, Draft)]
+    if len(supported) > 1:  # going back takes care of several causes at once
+        drafts.sort(key=lambda draft: not isinstance(draft.action, RollBack))
     return Advice(
-        drafts=_best(f for f in found if isinstance(f, Draft)),
+        drafts=_best(drafts),
         notes=tuple(dict.fromkeys(f for f in found if isinstance(f, str))),
     )
 
@@ -99,7 +103,7 @@ def refrained(case: Case, findings: Findings) -> tuple[Statement, ...]:
     return (sentence,) if rests_on else ()
 
 
-def _best(found: Iterator[Draft]) -> tuple[Draft, ...]:
+def _best(found: Iterable[Draft]) -> tuple[Draft, ...]:
     """Each action once, with what speaks for it first; what cites nothing is not said."""
     once: dict[Action, Draft] = {}
     for draft in found:
@@ -125,7 +129,7 @@ class _Desk:
                 yield from self.roll_back(hypothesis, about="].image")
                 yield from self.memory(hypothesis)
             case Cause.BAD_ROLLOUT:
-                yield from self.roll_back(hypothesis, about=None)
+                yield from self.undo(hypothesis)
             case Cause.IMAGE_MISSING:
                 yield from self.image(hypothesis)
                 yield from self.roll_back(hypothesis, about="].image", beside="].image")
@@ -183,6 +187,15 @@ class _Desk:
             keys=size.keys,
             is_stopgap=is_stopgap,
         )
+
+    def undo(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+        """Back to the revision before; a ConfigMap stays as it is then, and with it the trouble."""
+        changed = just_before(self.case, began_us(self.case))
+        if changed is not None and changed.config_map:
+            name = changed.config_map
+            yield f"what changed is ConfigMap {name}, which is for people to change back"
+            return
+        yield from self.roll_back(hypothesis, about=None)
 
     def roll_back(
         self, hypothesis: Hypothesis, about: str | None = "", beside: str = ""

@@ -17,7 +17,7 @@ from copilot.causes.failures import (
     statuses_of,
 )
 from copilot.causes.rollouts import SLACK_US, Part, just_before
-from copilot.causes.wording import before, clock, lasting, one_line
+from copilot.causes.wording import clock, lasting, one_line, time_before
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -368,7 +368,7 @@ def _changed_just_before(case: Case, failed: _Failed) -> tuple[Statement, ...]:
         return ()
     return said(
         case,
-        f"The probe was changed{rollout.by} {before(began_us(case) - rollout.at_us).lower()} it "
+        f"The probe was changed{rollout.by} {time_before(began_us(case) - rollout.at_us).lower()} it "
         f"first failed: {rollout.title}.",
         *rollout.keys,
     )

@@ -32,7 +32,7 @@ from copilot.causes.rollouts import (
     rollouts,
     variable_of,
 )
-from copilot.causes.wording import before, clock, lasting, one_line
+from copilot.causes.wording import clock, lasting, one_line, time_before
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.event import Severity
@@ -108,7 +108,7 @@ def _refuted(against: tuple[Statement, ...]) -> Hypothesis | None:
 def _changed(case: Case, rollout: Rollout, began: int) -> tuple[Statement, ...]:
     return said(
         case,
-        f"{before(began - rollout.at_us)} the first failure, at {clock(rollout.at_us)}, "
+        f"{time_before(began - rollout.at_us)} the first failure, at {clock(rollout.at_us)}, "
         f"this was rolled out{rollout.by}: {rollout.title}.",
         *rollout.keys,
     )

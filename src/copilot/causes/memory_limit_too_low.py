@@ -42,7 +42,7 @@ from copilot.causes.rollouts import (
     limit_words,
     memory_limits_changed,
 )
-from copilot.causes.wording import CLOSE_US, clock, lasting, one_line
+from copilot.causes.wording import CLOSE_US, clock, lasting, one_line, time_before
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -160,11 +160,11 @@ def _lowered(case: Case, cut: _Cut | None, container: str) -> tuple[Statement, .
     if cut is None:
         return ()
     rollout = cut.rollout
-    gap = lasting(began_us(case) - rollout.at_us)
+    gap = time_before(began_us(case) - rollout.at_us).lower()
     return said(
         case,
         f"The memory limit of {container} was changed {limit_words(cut.before, cut.after)}"
-        f"{rollout.by} at {clock(rollout.at_us)}, {gap} before the first kill.",
+        f"{rollout.by} at {clock(rollout.at_us)}, {gap} the first kill.",
         *rollout.keys,
     )
 

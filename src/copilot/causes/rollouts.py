@@ -53,6 +53,8 @@ class Rollout:
     fields: tuple[FieldChange, ...]
     keys: tuple[str, ...]
     """Where `Case.cited_as` finds it."""
+    config_map: str = ""
+    """The name of the ConfigMap that changed, empty where the workload itself did."""
 
     @property
     def parts(self) -> frozenset[Part]:
@@ -139,13 +141,13 @@ def memory_limits_changed(
 def _recorded(change: Change) -> Rollout:
     is_config = change.object.kind == "ConfigMap"
     fields = tuple(f for f in change.fields if is_config or _matters(f.path))
-    title = change.title if not is_config else f"{change.object}: {change.title}"
     return Rollout(
         at_us=change.ts_us,
         actor=change.actor,
-        title=title,
+        title=change.title,
         fields=fields,
         keys=(change_key(change),),
+        config_map=change.object.name if is_config else "",
     )
 
 

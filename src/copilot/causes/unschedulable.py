@@ -14,7 +14,7 @@ from copilot.causes.failures import (
     quantity_of,
 )
 from copilot.causes.rollouts import Part, just_before
-from copilot.causes.wording import before, clock
+from copilot.causes.wording import clock, time_before
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid
@@ -215,7 +215,7 @@ def _changed(case: Case) -> tuple[Statement, ...]:
         return ()
     return said(
         case,
-        f"{before(began_us(case) - rollout.at_us)}, its requests or placement were changed"
+        f"{time_before(began_us(case) - rollout.at_us)}, its requests or placement were changed"
         f"{rollout.by}: {rollout.title}.",
         *rollout.keys,
     )

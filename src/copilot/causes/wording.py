@@ -23,7 +23,7 @@ def lasting(span_us: int) -> str:
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
 
 
-def before(span_us: int) -> str:
+def time_before(span_us: int) -> str:
     """`8 s before`; statuses carry whole seconds, so what lies closer is `Right before`."""
     return f"{lasting(span_us)} before" if span_us > CLOSE_US else "Right before"
 

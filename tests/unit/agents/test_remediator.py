@@ -15,7 +15,17 @@ from copilot.domain.case import Case, FailedAttempt
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.incident import IncidentId
 from copilot.domain.memory import SimilarIncident
-from copilot.domain.objects import Container, EnvVar, HttpGet, Pod, Probe, TcpSocket
+from copilot.domain.objects import (
+    ConfigMapName,
+    Container,
+    EnvFromSource,
+    EnvVar,
+    HttpGet,
+    ObjectRef,
+    Pod,
+    Probe,
+    TcpSocket,
+)
 from copilot.domain.proposal import (
     Action,
     RollBack,
@@ -24,7 +34,17 @@ from copilot.domain.proposal import (
     SetMemory,
     encode_action,
 )
-from tests.builders_case import MI, NEW, OLD, a_case, a_limit_change, a_memory, a_series, a_similar
+from tests.builders_case import (
+    MI,
+    NEW,
+    OLD,
+    a_case,
+    a_change,
+    a_limit_change,
+    a_memory,
+    a_series,
+    a_similar,
+)
 from tests.builders_objects import (
     a_container,
     a_deployment,
@@ -413,7 +433,41 @@ def test_the_words_for_a_rollback_name_the_field_and_never_a_variables_value() -
     assert "old" not in why
 
 
+def test_of_two_causes_at_once_going_back_comes_first() -> None:
+    now = a_container(image="shop:nope", limit="32Mi")
+    case = without_its_image(now, a_container(image="shop:1", limit="64Mi"))
+
+    both = actions(case, Cause.MEMORY_LIMIT_TOO_LOW, Cause.IMAGE_MISSING)
+
+    assert both[0] == BACK
+    assert BEFORE in both
+
+
+def test_a_template_that_differs_in_what_we_do_not_read_can_be_gone_back_to() -> None:
+    same = a_container()
+
+    (draft,) = drafts(rolled_out(same, same), found(Cause.BAD_ROLLOUT))
+
+    assert draft.action == BACK
+    assert "its template" in draft.why
+
+
 # ------------------------------------------------------------------ nothing that could be done
+
+
+def test_a_config_map_that_changed_is_not_undone_by_a_rollback() -> None:
+    settings = ObjectRef(kind="ConfigMap", namespace="demo", name="settings", uid="uid-settings")
+    reads = msgspec.structs.replace(
+        a_container(), env_from=[EnvFromSource(config_map_ref=ConfigMapName(name="settings"))]
+    )
+    case = rolled_out(reads, reads)
+    change = a_change("data.mode", "good", "bad", at=ago(45), object=settings)
+    case = with_evidence(msgspec.structs.replace(case, changes=(change,)))
+
+    (sentence,) = refrained(case, found(Cause.BAD_ROLLOUT))
+
+    assert drafts(case, found(Cause.BAD_ROLLOUT)) == ()
+    assert "what changed is ConfigMap settings" in sentence.text
 
 
 @pytest.mark.parametrize(

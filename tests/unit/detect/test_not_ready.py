@@ -129,6 +129,15 @@ def test_a_container_that_cannot_be_made_says_what_is_missing() -> None:
     assert alert.starts_us == ago_us(11)
 
 
+def test_where_it_is_is_not_said_twice() -> None:
+    why = 'image will run as root (pod: "web-1_demo(afd5fb34)", container: app)'
+    status = a_status(state=waiting(NO_CONFIG, why), ready=False)
+
+    (alert,) = check(seen(a_pod("web", statuses=[status])))
+
+    assert alert.title == "web/app cannot start: image will run as root"
+
+
 def a_pod_without_its_volume(*, for_s: float, id: str = "") -> Pod:
     unprepared = condition("PodReadyToStartContainers", False, since=ago(for_s))
     status = a_status(state=waiting("ContainerCreating"), ready=False)

@@ -15,6 +15,7 @@ https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from copilot.detect.placing import (
@@ -39,6 +40,8 @@ SLACK_S = 10
 CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 PATIENCE_US = 10 * SECOND_US
 """What is missing may be on its way: manifests are applied one after the other."""
+_WHERE = re.compile(r" \(pod: .*\)\Z", re.DOTALL)
+"""What the kubelet adds to some messages; the alert says itself where it is."""
 NOT_PREPARED_US = 60 * SECOND_US
 
 
@@ -59,7 +62,7 @@ def _cannot_start(seen: Seen, pod: Pod) -> Iterator[Alert]:
     for view in all_containers(pod):
         waits = view.status.state.waiting if view.status.state else None
         if waits and waits.reason in CANNOT_START and seen.now_us - since_us > PATIENCE_US:
-            why = clip(waits.message or waits.reason, 160)
+            why = clip(_WHERE.sub("", waits.message) or waits.reason, 160)
             yield _down(seen, pod, view.status.name, since_us, why)
     unprepared_us = _unprepared_since_us(pod)
     if unprepared_us and seen.now_us - unprepared_us > NOT_PREPARED_US:
