@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import structlog
 
 from copilot.agents.remediator import refrained
 from copilot.detect.grouping import Skip, open_key, place, severity_of, title_of
-from copilot.domain.alert import Alert
+from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
 from copilot.domain.errors import Conflict
@@ -29,6 +29,8 @@ REFRESH_US = 5_000_000
 """How often a condition that lasts is written again."""
 CONSULT = "consult"
 """The queue of what a language model may add."""
+MOST_ALERTS = 20
+"""Of one rule whose alerts are told apart by what a program writes, in one incident."""
 SECOND_LOOK_US = 4_000_000
 """Metrics and logs come in a little after the kill: look once more then."""
 
@@ -48,21 +50,29 @@ class Docket:
 
     async def raise_alerts(self, tx: Session, alerts: Iterable[Alert]) -> None:
         """Give each alert its incident, an open one or a new one."""
+        alerts = tuple(alerts)
+        if not alerts:
+            return
+        known = {
+            incident.id: (incident, await tx.incidents.alerts(incident.id))
+            for incident in await tx.incidents.opened(self._journal.cluster)
+        }
         for alert in alerts:
             self._told_us[alert.fingerprint] = self._clock.now_us()
-            opened = [
-                (incident, await tx.incidents.alerts(incident.id))
-                for incident in await tx.incidents.opened(self._journal.cluster)
-            ]
+            opened = tuple(known.values())
             before = await tx.incidents.last_resolved(open_key(alert))
             placement = place(alert, opened, before)
             if isinstance(placement, Skip):
                 log.debug("alert.skipped", rule=alert.rule, reason=placement.reason)
                 continue
             if placement.incident_id is None:
-                await self.open(tx, alert, actor=alert.source)
-            else:
-                await self._join(tx, placement.incident_id, alert, placement.reason)
+                incident = await self.open(tx, alert, actor=alert.source)
+                known = {incident.id: (incident, (alert,)), **known}
+            elif _is_one_too_many(alert, known[placement.incident_id][1]):
+                log.debug("alert.skipped", rule=alert.rule, reason="too many of its kind")
+            elif await self._join(tx, placement.incident_id, alert, placement.reason):
+                incident, others = known[placement.incident_id]
+                known[incident.id] = (incident, (*others, alert))
 
     async def open(self, tx: Session, alert: Alert, *, actor: str) -> Incident:
         """A new incident of its own, with leg 2 queued."""
@@ -108,10 +118,11 @@ class Docket:
         log.info("incident.opened", incident_id=incident.id, rule=alert.rule)
         return incident
 
-    async def _join(self, tx: Session, incident_id: IncidentId, alert: Alert, reason: str) -> None:
+    async def _join(self, tx: Session, incident_id: IncidentId, alert: Alert, reason: str) -> bool:
+        """True where the alert is new to the incident."""
         now_us = self._clock.now_us()
         if not await tx.incidents.add_alert(incident_id, alert, reason):
-            return
+            return False
         incident = await tx.incidents.get(incident_id)
         alerts = await tx.incidents.alerts(incident_id)
         await tx.incidents.save(
@@ -135,6 +146,7 @@ class Docket:
         )
         await self._journal.moved(tx, "incident.updated", incident_id, now_us)
         await self.ask(tx, incident_id, at_us=now_us)
+        return True
 
     async def ask(self, tx: Session, incident_id: IncidentId, *, at_us: int) -> None:
         """Queue leg 2; what waits already is not doubled."""
@@ -341,6 +353,15 @@ class Docket:
         )  # fmt: skip
         log.info("incident.resolved", incident_id=ended.id, mttr_seconds=ended.mttr_seconds)
         return ended
+
+
+def _is_one_too_many(alert: Alert, others: Sequence[Alert]) -> bool:
+    """Whatever prints enough different errors could fill an incident without end."""
+    if alert.rule not in (Rule.ERROR_BURST, Rule.EXTERNAL):
+        return False
+    if any(other.fingerprint == alert.fingerprint for other in others):
+        return False
+    return sum(other.rule is alert.rule for other in others) >= MOST_ALERTS
 
 
 def _top(findings: Findings) -> Hypothesis | None:

@@ -76,7 +76,10 @@ class Flow:
         rules: Mapping[Rule, Check],
         cluster: Cluster | None = None,
         owner: str = "copilot",
+        against: str = "",
     ) -> None:
+        # `against` says why nothing may be applied at all, empty for it may.
+        self._against = against
         self._store = store
         self._agents = agents
         self._clock = clock
@@ -96,7 +99,7 @@ class Flow:
         """Keep what a sender sent and raise what is wrong; durable when this returns."""
         async with self._store.transaction() as tx:
             stored = await tx.telemetry.add(batch)
-            if not stored.is_repeat:
+            if not stored.is_repeat or batch.alerts:  # that it still fires is news each time
                 seen = await self._intake.seen_in(tx, batch)
                 await self._docket.raise_alerts(tx, detect(seen))
         return stored
@@ -133,7 +136,9 @@ class Flow:
         for incident in opened:
             async with self._store.view() as view:
                 alerts = await view.incidents.alerts(incident.id)
-            is_quiet = bool(alerts) and all(_is_over(alert, firing) for alert in alerts)
+            is_quiet = bool(alerts) and all(
+                _is_over(alert, firing, sees_pods=self._intake.sees_pods) for alert in alerts
+            )
             if not is_quiet or incident.status is Status.REMEDIATING:
                 self._quiet_since_us.pop(incident.id, None)
             elif now_us - self._quiet_since_us.setdefault(incident.id, now_us) >= SETTLE_US:
@@ -390,7 +395,7 @@ class Flow:
     async def _apply(self, claim: Claim) -> Claim | None:
         """The claim after the patch is in, None where the object is not any more as approved."""
         try:
-            applied = await apply(claim, self._live, self._clock)
+            applied = await apply(claim, self._live, self._clock, against=self._against)
         except (BadInput, Conflict, Refused, NotFound) as refusal:
             async with self._store.transaction() as tx:
                 await self._remedy.not_applied(tx, claim, refusal.message)
@@ -446,11 +451,14 @@ class Flow:
         return outcome
 
 
-def _is_over(alert: Alert, firing: set[str]) -> bool:
-    """Whether this alert no longer speaks: its rule is silent, or its sender resolved it."""
-    if alert.rule is not Rule.EXTERNAL:
-        return alert.fingerprint not in firing
-    return not alert.is_firing
+def _is_over(alert: Alert, firing: set[str], *, sees_pods: bool) -> bool:
+    """Whether this alert no longer speaks: its rule is silent, or its sender resolved it.
+
+    A rule that cannot see is silent too; that counts for nothing.
+    """
+    if alert.rule is Rule.EXTERNAL or alert.source == "alertmanager":
+        return not alert.is_firing and alert.fingerprint not in firing
+    return sees_pods and alert.fingerprint not in firing
 
 
 def _alert_by_hand(workload: ObjectRef, title: str, actor: str, cluster: str, now_us: int) -> Alert:

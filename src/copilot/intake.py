@@ -58,6 +58,8 @@ class Intake:
         self._clock = clock
         self._journal = journal
         self._synced: set[Kind] = set()
+        self._blind: set[Kind] = set()
+        """Kinds that cannot be seen at the moment."""
         self._listed: dict[Kind, set[str]] = {}
         """Uids of a kind, until its first full list: what the store knows beside them is gone."""
         self._unwell: dict[str, Pod] = {}
@@ -89,9 +91,18 @@ class Intake:
 
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
+        if delta.gap is not None:
+            self._blind.add(delta.kind)
+        else:
+            self._blind.discard(delta.kind)
         if delta.is_synced:
             self._synced.add(delta.kind)
             self._listed.pop(delta.kind, None)
+
+    @property
+    def sees_pods(self) -> bool:
+        """Whether silence means anything: all pods were listed, and the watch has no gap now."""
+        return Kind.POD in self._synced and Kind.POD not in self._blind
 
     async def seen_now(self, view: Session) -> Seen:
         """What time alone may have made wrong: pods that are not well, and errors of late."""

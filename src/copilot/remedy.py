@@ -81,7 +81,15 @@ class Remedy:
 
     async def superseded(self, tx: Session, proposal: Proposal, fresh: Proposal) -> Proposal:
         """The object moved on: the proposal for it as it is now, stored."""
+        incident = await tx.incidents.get(proposal.incident_id)
+        if not incident.is_open:
+            raise Conflict(f"INC-{incident.id} is resolved; there is nothing to approve any more")
         stored = await tx.remediation.add(fresh)
+        if (await tx.remediation.get(proposal.id)).status is ProposalStatus.PROPOSED:
+            await tx.remediation.move(
+                proposal.id, to=ProposalStatus.SUPERSEDED, expected=ProposalStatus.PROPOSED
+            )
+        await self._docket.ask(tx, incident.id, at_us=self._clock.now_us())
         await self._tell(
             tx,
             proposal,

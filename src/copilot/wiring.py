@@ -23,7 +23,7 @@ from copilot.ports import Agents, Clock, Cluster, LanguageModel, Notifier, Store
 from copilot.remediate.guard import Mode as GuardMode
 from copilot.remediate.guard import Policy
 from copilot.remote import RemoteAgents
-from copilot.settings import Settings
+from copilot.settings import Mode, Settings
 from copilot.store import open_store
 
 
@@ -102,6 +102,7 @@ async def wired(
             rules=RULES,
             cluster=cluster,
             owner=owner,
+            against=_READ_ONLY if settings.mode is Mode.READ_ONLY else "",
         )
         yield Parts(
             store=store,
@@ -114,6 +115,8 @@ async def wired(
             model=model,
         )
 
+
+_READ_ONLY = "the co-pilot is in read-only mode"
 
 _NO_CLUSTER = (
     "Does `kubectl get nodes` answer with it? Choose another with --context or --kubeconfig, or "

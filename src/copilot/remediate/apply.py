@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copilot.domain.errors import Conflict, Unavailable
+from copilot.domain.errors import Conflict, Refused, Unavailable
 from copilot.domain.proposal import Applied, Claim, Proposal
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import REVERTED, annotation, field_manager_of, key_in, mark_of
@@ -11,9 +11,11 @@ from copilot.remediate.tree import Fields, decode, number_at, text_at
 
 TRIES = 6
 PAUSE_S = 0.2
+GRACE_US = 600_000_000
+"""How long after a proposal has expired its approval may still be acted on."""
 
 
-async def apply(claim: Claim, cluster: Cluster, clock: Clock) -> Applied:
+async def apply(claim: Claim, cluster: Cluster, clock: Clock, *, against: str = "") -> Applied:
     """The approved patch is in; called again after a crash it finds that and patches nothing.
 
     A lost answer is no harm: the patch carries the version it was computed for, so of two that are
@@ -28,9 +30,11 @@ async def apply(claim: Claim, cluster: Cluster, clock: Clock) -> Applied:
     for attempt in range(TRIES):
         if attempt:
             await clock.sleep(PAUSE_S * attempt)
-        live = await cluster.get(proposal.action.target)
+        live = await _read(claim, cluster, may_be_in=attempt > 0)
         if was_applied(proposal, decode(live)):
             return _applied(decode(live), claim.applied_us or clock.now_us(), was_there=True)
+        if not attempt and (reason := against or _too_late(proposal, clock.now_us())):
+            raise Refused(reason)
         if base_of(proposal.action, live) != proposal.base:
             raise Conflict(
                 f"{proposal.action.target} changed since the proposal was made; review it again"
@@ -47,6 +51,24 @@ async def apply(claim: Claim, cluster: Cluster, clock: Clock) -> Applied:
             continue  # a status moved its version, or the answer was lost: reading again tells
         return _applied(decode(result), clock.now_us(), was_there=False)
     raise Unavailable(f"{proposal.action.target} could not be patched in {TRIES} tries")
+
+
+def _too_late(proposal: Proposal, now_us: int) -> str:
+    """A yes is for now, not for whenever a worker comes back."""
+    is_late = now_us > proposal.expires_us + GRACE_US
+    return "it was approved too long ago; review it again" if is_late else ""
+
+
+async def _read(claim: Claim, cluster: Cluster, *, may_be_in: bool) -> bytes:
+    """The object as it is. Once a patch may be in, not being let in to look settles nothing."""
+    try:
+        return await cluster.get(claim.proposal.action.target)
+    except Refused as refused:
+        if may_be_in or claim.fence > 1:
+            raise Unavailable(
+                f"whether the patch is in cannot be seen: {refused.message}"
+            ) from refused
+        raise
 
 
 def was_applied(proposal: Proposal, live: Fields) -> bool:

@@ -100,7 +100,7 @@ async def _rolled_out(proposal: Proposal, cluster: Cluster, clock: Clock) -> str
         try:
             sight = await look(proposal.action.target, cluster)
             missing = missing_for_rollout(sight, needs_available=False)
-        except (Unavailable, Busy) as error:
+        except (Unavailable, Busy, Refused) as error:
             missing = error.message[:160]
         except NotFound:
             return f"{proposal.action.target} was deleted meanwhile"

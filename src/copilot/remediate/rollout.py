@@ -6,7 +6,9 @@ But for `look`, which reads the three through the cluster port.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +28,8 @@ from copilot.ports import Cluster, Kind
 from copilot.remediate.guard import replicas_of
 from copilot.remediate.plan import REVISION
 from copilot.remediate.tree import Fields, decode
+
+T = TypeVar("T", Deployment, Pod)
 
 _HOPELESS = frozenset(
     {
@@ -63,17 +67,22 @@ async def look(target: ObjectRef, cluster: Cluster) -> Sight:
     body = await cluster.get(target)
     deployment = msgspec.json.decode(body, type=Deployment)
     selector = _selector(deployment)
-    sets = [
-        msgspec.json.decode(item, type=Deployment)
-        for item in await cluster.list_objects(Kind.REPLICA_SET, target.namespace, selector)
-    ]
-    pods = [
-        msgspec.json.decode(item, type=Pod)
-        for item in await cluster.list_objects(Kind.POD, target.namespace, selector)
-    ]
+    sets = _read(
+        await cluster.list_objects(Kind.REPLICA_SET, target.namespace, selector), Deployment
+    )
+    pods = _read(await cluster.list_objects(Kind.POD, target.namespace, selector), Pod)
     owned = [s for s in sets if _is_owned_by(s, deployment.metadata.uid)]
     newest = max(owned, key=revision_of, default=None)
     return _sight(decode(body), deployment, newest, owned, pods)
+
+
+def _read(items: Iterable[bytes], kind: type[T]) -> list[T]:
+    """Those that make sense: whoever may write to the namespace may leave odd ones there."""
+    found: list[T] = []
+    for item in items:
+        with suppress(msgspec.DecodeError):
+            found.append(msgspec.json.decode(item, type=kind))
+    return found
 
 
 def _sight(

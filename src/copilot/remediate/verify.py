@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from copilot.domain.alert import Check, Seen
-from copilot.domain.errors import Busy, NotFound, Unavailable
+from copilot.domain.errors import Busy, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Applied, Claim, Proposal, SetMemory, Verification
 from copilot.domain.quantity import parse_bytes
@@ -102,7 +102,7 @@ async def _poll(watch: _Watch, cluster: Cluster, now_us: int, enrich: Enrich | N
         watch.judge(sight, await enrich(seen) if enrich else seen, now_us)
     except NotFound:
         watch.fail(f"{target} was deleted")
-    except (Unavailable, Busy) as error:
+    except (Unavailable, Busy, Refused) as error:
         watch.missed += 1
         watch.state = f"the API server does not answer ({error.message[:120]})"
 

@@ -376,7 +376,7 @@ def _knowledge(gateway: Gateway) -> APIRouter:
     ) -> LogWindow:
         """The line at `segment:line` and its neighbours of the same container."""
         segment, _, line = address.partition(":")
-        if not (segment.isdigit() and line.isdigit()):
+        if not all(part.isdecimal() and len(part) < 20 for part in (segment, line)):
             raise BadInput(f"{address!r} is not a line address; write it as segment:line")
         where = LineAddress(segment=int(segment), line=int(line))
         async with gateway.store.view() as view:

@@ -58,7 +58,7 @@ def live_route(
 
 async def _talk(socket: WebSocket, store: Store, clock: Clock, cluster: str) -> None:
     given = socket.query_params.get("since", "")
-    since = int(given) if given.isdigit() else None
+    since = int(given) if given.isdecimal() and len(given) < 20 else None
     listening = asyncio.create_task(_until_closed(socket))
     try:
         async for message in _messages(store, clock, cluster, since, listening):

@@ -25,6 +25,8 @@ from copilot.roles.security import COOKIE, Doorkeeper
 
 _INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _TEXT = (".html", ".js", ".css", ".svg", ".json", ".txt", ".map")
+MAX_FORM_BYTES = 4096
+"""Nobody has signed in yet: no more than this is read."""
 _WEEKS = 30 * 24 * 3600
 
 _SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8">
@@ -61,8 +63,12 @@ def screen_routes(folder: Path, doorkeeper: Doorkeeper) -> list[Route]:
     files = {path: _load(folder / path) for path in _paths(folder)}
 
     async def sign_in(request: Request) -> Response:
-        body = (await request.body())[:4096].decode(errors="replace")
-        token = dict(parse_qsl(body)).get("token", "")
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_FORM_BYTES:
+                return _ask("That is not the access token.", status=413)
+        token = dict(parse_qsl(body.decode(errors="replace"))).get("token", "")
         if not doorkeeper.is_access_token(token):
             return _ask("That is not the access token.", status=401)
         return _with_cookie(RedirectResponse("/", 303), token)
