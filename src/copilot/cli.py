@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import sys
@@ -321,6 +322,7 @@ def _run(work: Coroutine[object, object, None]) -> None:
     """Runs until done or asked to stop; expected errors are one line, not a traceback."""
     from copilot.domain.errors import CopilotError
 
+    os.umask(0o077)  # what is stored is nobody else's to read
     try:
         asyncio.run(_until_signal(work))
     except KeyboardInterrupt:

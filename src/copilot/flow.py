@@ -20,7 +20,7 @@ from copilot.detect.engine import detect
 from copilot.detect.grouping import open_key
 from copilot.docket import CONSULT, INVESTIGATE, Docket
 from copilot.domain.alert import Alert, Check, Rule, Seen
-from copilot.domain.errors import BadInput, Conflict, NotFound, Refused
+from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Severity
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
@@ -160,6 +160,7 @@ class Flow:
 
         Raises:
             NotFound: there is no such incident.
+            Unavailable, Busy: the cluster does not answer; what is known is kept all the same.
         """
         async with self._alone(incident_id):
             case = await self._agents.context(incident_id)
@@ -167,13 +168,21 @@ class Flow:
                 return
             findings = await self._agents.hypothesis(case)
             matches = await self._agents.suggest(case, findings)
-            proposals = await self._agents.propose(case, findings)
+            proposals: tuple[Proposal, ...] | None = None
+            away: Busy | Unavailable | None = None
+            try:
+                proposals = await self._agents.propose(case, findings)
+            except (Busy, Unavailable) as error:  # explaining takes no cluster, proposing does
+                away = error
             async with self._store.transaction() as tx:
                 await self._docket.keep_evidence(tx, case)
                 await self._docket.keep_findings(tx, case, findings)
                 await self._docket.keep_runbooks(tx, case, matches)
-                await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
+                if proposals is not None:
+                    await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
                 await self._docket.ask_model(tx, incident_id)
+            if away is not None:
+                raise away
 
     async def consult(self, incident_id: IncidentId) -> None:
         """Let the language model, where there is one, add to what is known; nobody waits for it.

@@ -72,7 +72,9 @@ async def wired(
         stack.push_async_callback(store.close)
         await store.migrate()
         await _sync_runbooks(store, clock)
-        cluster, name = None, settings.cluster or "default"
+        cluster, name = None, settings.cluster
+        if not needs_cluster and not settings.cluster:
+            raise Invalid("this role does not ask the cluster for its name: set COPILOT_CLUSTER")
         if needs_cluster:
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)

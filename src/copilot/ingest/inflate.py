@@ -11,7 +11,7 @@ from copilot.domain.errors import BadInput, TooLarge, UnknownFormat
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """As sent. Fluent Bit's chunks are about 2 MB, OpenTelemetry's batches less."""
-MAX_INFLATED_BYTES = 128 * 1024 * 1024
+MAX_INFLATED_BYTES = 48 * 1024 * 1024
 
 _CHUNK = 64 * 1024
 _MAX_MEMBERS = 1000

@@ -33,7 +33,7 @@ from copilot.ingest.secrets import mask, mask_bytes, mask_lines
 
 MAX_LINE_CHARS = 1 << 20
 """A longer line is cut, with a mark that says how long it was."""
-MAX_RECORDS = 1_000_000
+MAX_RECORDS = 100_000
 """In one batch. Senders' own limits are around 10,000."""
 MAX_SET_ASIDE = 1000
 """Kept one by one; what goes beyond is counted."""
