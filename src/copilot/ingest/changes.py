@@ -89,7 +89,8 @@ def _change(after: ObjectVersion, fields: tuple[FieldChange, ...], title: str) -
     return Change(
         object=after.object,
         ts_us=after.seen_us,
-        actor=after.actor,
+        # who wrote an object last need not be who deleted it
+        actor="" if after.is_deleted else after.actor,
         generation=after.generation,
         fields=fields,
         title=title,

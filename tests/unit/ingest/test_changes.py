@@ -343,5 +343,20 @@ def test_deletion_is_told_once() -> None:
     before, after = version(a_config_map(a="b")), version(a_config_map(a="b"), is_deleted=True)
 
     assert told(change_between(before, after)) == ("ConfigMap settings deleted", [])
-    assert change_between(after, after) is None
+
+
+def test_a_deletion_is_not_laid_on_who_wrote_last() -> None:
+    before = version(a_config_map(a="b"), actor="kubectl-edit")
+    after = version(a_config_map(a="b"), actor="kubectl-edit", is_deleted=True)
+
+    change = change_between(before, after)
+
+    assert change is not None
+    assert change.actor == ""
+
+
+def test_a_deletion_that_is_known_and_that_of_a_pod_are_no_change() -> None:
+    gone = version(a_config_map(a="b"), is_deleted=True)
+
+    assert change_between(gone, gone) is None
     assert change_between(version(a_pod()), version(a_pod(), is_deleted=True)) is None
