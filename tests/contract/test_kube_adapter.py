@@ -371,7 +371,7 @@ async def test_of_a_log_the_last_lines_are_kept(place: Place, cluster: KubeClust
         await until(lambda: any(is_running(pod) for pod in pods(seen, place)), seen)
         pod = ref(place, pods(seen, place)[-1].metadata.name, "Pod")
 
-        whole = await log_with(cluster, pod, "48", max_bytes=100_000)
+        whole = await log_with(cluster, pod, '"allocated_mib":48', max_bytes=100_000)
         tail = await cluster.logs(pod, "app", previous=False, max_bytes=500)
 
     assert 0 < len(tail) < len(whole)
