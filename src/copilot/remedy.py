@@ -89,7 +89,8 @@ class Remedy:
             await tx.remediation.move(
                 proposal.id, to=ProposalStatus.SUPERSEDED, expected=ProposalStatus.PROPOSED
             )
-        await self._docket.ask(tx, incident.id, at_us=self._clock.now_us())
+        if stored.status is not ProposalStatus.PROPOSED:  # else it is what waits for review
+            await self._docket.ask(tx, incident.id, at_us=self._clock.now_us())
         await self._tell(
             tx,
             proposal,
