@@ -106,9 +106,8 @@ class Intake:
 
     async def seen_now(self, view: Session) -> Seen:
         """What time alone may have made wrong: pods that are not well, and errors of late."""
-        activity = await self._activity(view)
-        pods = await self._pods_logging(view, activity) | self._unwell
-        seen = await self.seen(view, tuple(pods.values()))
+        pods, activity = await self._pods_logging(view, await self._activity(view))
+        seen = await self.seen(view, tuple((pods | self._unwell).values()))
         return msgspec.structs.replace(seen, activity=activity)
 
     async def with_activity(self, view: Session, seen: Seen) -> Seen:
@@ -123,12 +122,11 @@ class Intake:
         The pods only place what came in: what is wrong with them themselves, the watch tells.
         """
         has_errors = any(severity >= Severity.ERROR for severity in batch.lines.severity)
-        activity = await self._activity(tx) if has_errors else ()
+        logged = await self._activity(tx) if has_errors else ()
+        pods, activity = await self._pods_logging(tx, logged)
         if batch.kernel_kills or batch.alerts:
             versions = await tx.objects.find(self._journal.cluster, Kind.POD)
             pods = {version.object.uid: pod_in(version) for version in versions}
-        else:
-            pods = await self._pods_logging(tx, activity)
         seen = await self.seen(tx, tuple(pods.values()))
         return msgspec.structs.replace(
             seen,
@@ -204,15 +202,21 @@ class Intake:
             yield pod
 
     async def _pods_logging(
-        self, view: Session, activity: Iterable[TemplateActivity]
-    ) -> dict[str, Pod]:
-        """By uid: the pods whose logs these templates came from."""
+        self, view: Session, activity: tuple[TemplateActivity, ...]
+    ) -> tuple[dict[str, Pod], tuple[TemplateActivity, ...]]:
+        """By uid the pods whose logs these templates came from; and the templates without those of
+        pods that are deleted: what they logged is over, or their successors log it too."""
         names = {(one.stream.namespace, one.stream.pod) for one in activity if one.stream.pod}
-        found = [
-            await view.objects.named(self._journal.cluster, Kind.POD, namespace, name)
+        found = {
+            (namespace, name): await view.objects.named(
+                self._journal.cluster, Kind.POD, namespace, name
+            )
             for namespace, name in sorted(names)
-        ]
-        return {v.object.uid: pod_in(v) for v in found if v is not None and not v.is_deleted}
+        }
+        there = [v for v in found.values() if v is not None and not v.is_deleted]
+        gone = {place for place, v in found.items() if v is not None and v.is_deleted}
+        left = tuple(a for a in activity if (a.stream.namespace, a.stream.pod) not in gone)
+        return {v.object.uid: pod_in(v) for v in there}, left
 
     async def _activity(self, view: Session) -> tuple[TemplateActivity, ...]:
         return await view.telemetry.activity(

@@ -244,6 +244,18 @@ async def test_errors_that_come_in_small_batches_add_up(leg1: Leg1) -> None:
     assert len(await leg1.incidents()) == 1
 
 
+async def test_what_a_pod_logged_that_is_deleted_by_now_opens_nothing(leg1: Leg1) -> None:
+    pod = version_of(Kind.POD, a_pod("web", suffix="cd2ks"))
+    gone = msgspec.structs.replace(pod, is_deleted=True)
+    await leg1.flow.observe(Delta(kind=Kind.POD, versions=(pod, gone), is_synced=True))
+
+    await leg1.flow.receive(take(error_lines(5), JSON))
+    await leg1.flow.tick()
+
+    assert pod.object.name == "web-5f44895955-cd2ks"
+    assert await leg1.incidents() == []
+
+
 async def test_an_alert_that_its_sender_resolves_ends_its_incident_after_a_quiet_while(
     leg1: Leg1,
 ) -> None:
