@@ -173,7 +173,8 @@ class Docket:
     async def keep_findings(self, tx: Session, case: Case, findings: Findings) -> None:
         """What is known about the cause by now, and where nothing can be done about it, why."""
         now_us, incident_id = self._clock.now_us(), case.incident.id
-        findings = replace(findings, summary=(*findings.summary, *refrained(case, findings)))
+        if case.incident.status is not Status.REMEDIATING:
+            findings = replace(findings, summary=(*findings.summary, *refrained(case, findings)))
         before = await tx.incidents.findings(incident_id)
         await tx.incidents.keep_findings(incident_id, findings, case.gaps, now_us)
         await tx.incidents.save(
