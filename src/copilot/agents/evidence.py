@@ -147,13 +147,10 @@ def _way(pod: Pod) -> tuple[object, ...]:
 
 
 def _fine_before(case: Case) -> tuple[Pod, ...]:
-    newest = case.replica_sets[0].metadata.uid if case.replica_sets else ""
     fine = [
         pod
         for pod in case.pods
-        if (owner := failures.replica_set_of(case, pod))
-        and owner.metadata.uid != newest
-        and failures.was_fine(case, pod)
+        if failures.is_of_older_revision(case, pod) and failures.was_fine(case, pod)
     ]
     recent = any(r.at_us >= failures.began_us(case) - JUST_BEFORE_US for r in rollouts(case))
     return (min(fine, key=failures.restarts_of),) if fine and recent else ()

@@ -206,6 +206,9 @@ class _Desk:
         `beside` is what another draft puts back already: a revision that differs in nothing else
         is no alternative to that.
         """
+        if not self._is_present():
+            yield "the present revision is not the one that failed"
+            return
         for earlier in self._earlier():
             changes = self._changes(earlier)
             if about is not None and not any(about in c.path for c in changes):
@@ -233,6 +236,12 @@ class _Desk:
             return
         if not beside:
             yield self._no_way_back(about)
+
+    def _is_present(self) -> bool:
+        """Whether what failed is what should run now; if not, somebody has changed it already."""
+        failed = {o.uid for p in failing_pods(self.case) if (o := controller_of(p.metadata))}
+        present = next(iter(self.case.replica_sets), None)
+        return not failed or present is None or present.metadata.uid in failed
 
     def _no_way_back(self, about: str | None) -> str:
         """Why there is nothing to go back to."""

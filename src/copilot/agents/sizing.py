@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from copilot.causes.citing import incident_key, object_key
-from copilot.causes.failures import failing_pods, limit_of, quantity_of
+from copilot.causes.failures import failing_pods, limit_of, oom_kills, quantity_of
 from copilot.causes.memory_series import peak_seen_whole, whole_runs
 from copilot.causes.rollouts import memory_limits_changed
 from copilot.causes.wording import clock
@@ -55,10 +55,13 @@ class _Held:
 
 
 def memory_size(case: Case, container: str, now: int) -> Size | NoSize:
-    """The limit for a container that is killed at its present limit of `now` bytes."""
+    """The limit for a container that is killed, at present with a limit of `now` bytes. One under
+    which it was killed before, whoever set it, is too low as well."""
     tried = tried_limits(case, container)
-    top = max((now, *tried))
-    wanted = _wanted(case, container, now, tried)
+    kills = (k for k in oom_kills(case) if k.container == container)
+    floor = max([now, *(limit_of(k.pod.spec, container) or 0 for k in kills)])
+    top = max((floor, *tried))
+    wanted = _wanted(case, container, floor, tried)
     if isinstance(wanted, NoSize):
         return wanted
     most, bound = _ceiling(case, now)

@@ -16,8 +16,9 @@ from copilot.causes.failures import (
     began_us,
     endings_of,
     failing_pods,
+    failing_revision,
+    is_of_older_revision,
     oom_kills,
-    replica_set_of,
     restarts_of,
     revision_of,
     was_fine,
@@ -180,7 +181,7 @@ def _failed_before(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
     for pod in case.pods:
         for ending in endings_of(pod):
             is_before = 0 < ending.finished_us < rollout.at_us - SLACK_US
-            if is_before and ending.reason in kinds and _is_of_older_revision(case, pod):
+            if is_before and ending.reason in kinds and is_of_older_revision(case, pod):
                 return said(
                     case,
                     f"{pod.metadata.name} of the revision before had ended the same way "
@@ -191,15 +192,16 @@ def _failed_before(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
 
 
 def _only_the_new_fail(case: Case) -> tuple[Statement, ...]:
-    new = [p for p in failing_pods(case) if not _is_of_older_revision(case, p)]
-    fine = [p for p in case.pods if _is_of_older_revision(case, p) and was_fine(case, p)]
+    new = [p for p in failing_pods(case) if not is_of_older_revision(case, p)]
+    fine = [p for p in case.pods if is_of_older_revision(case, p) and was_fine(case, p)]
     if not new or not fine or _old_failing(case):
         return ()
     best = min(fine, key=restarts_of)
-    newest = revision_of(case.replica_sets[0])
+    failing = failing_revision(case)
     return said(
         case,
-        f"Pods of revision {newest} fail; {best.metadata.name} of the revision before ran "
+        f"Pods of revision {revision_of(failing) if failing else 0} fail; "
+        f"{best.metadata.name} of the revision before ran "
         f"{'without a restart' if restarts_of(best) == 0 else 'without failing'}.",
         object_key(best.metadata),
         *(object_key(p.metadata) for p in new),
@@ -207,7 +209,7 @@ def _only_the_new_fail(case: Case) -> tuple[Statement, ...]:
 
 
 def _old_failing(case: Case) -> list[Pod]:
-    return [p for p in failing_pods(case) if _is_of_older_revision(case, p)]
+    return [p for p in failing_pods(case) if is_of_older_revision(case, p)]
 
 
 def _old_fail_too(case: Case) -> tuple[Statement, ...]:
@@ -219,12 +221,6 @@ def _old_fail_too(case: Case) -> tuple[Statement, ...]:
         f"{old[0].metadata.name} of the revision before fails too.",
         *(object_key(p.metadata) for p in old),
     )
-
-
-def _is_of_older_revision(case: Case, pod: Pod) -> bool:
-    owner = replica_set_of(case, pod)
-    newest = case.replica_sets[0] if case.replica_sets else None
-    return owner is not None and newest is not None and owner.metadata.uid != newest.metadata.uid
 
 
 def _new_errors(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
@@ -251,7 +247,7 @@ def _new_errors(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
 def _named_in_the_log(case: Case, rollout: Rollout) -> tuple[Statement, ...]:
     """What the pods of the new revision say about a variable that the rollout changed."""
     names = [n for f in rollout.fields if len(n := variable_of(f.path)) >= SHORTEST_NAME]
-    new = {p.metadata.name for p in failing_pods(case) if not _is_of_older_revision(case, p)}
+    new = {p.metadata.name for p in failing_pods(case) if not is_of_older_revision(case, p)}
     for line in reversed(case.lines):
         if line.pod not in new or line_key(line) not in case.cited_as:
             continue

@@ -172,6 +172,27 @@ def failing_pods(case: Case) -> tuple[Pod, ...]:
     )
 
 
+def failing_revision(case: Case) -> ReplicaSet | None:
+    """The revision whose pods fail, of several the one that was made last; the present one where
+    no pod of a known revision fails.
+
+    The present one may be another: somebody has gone back meanwhile. A revision that was gone back
+    to has a new number and its old age.
+    """
+    owners = [r for p in failing_pods(case) if (r := replica_set_of(case, p)) is not None]
+    return max(owners, key=_made, default=next(iter(case.replica_sets), None))
+
+
+def is_of_older_revision(case: Case, pod: Pod) -> bool:
+    """It runs what was there before the revision that fails."""
+    owner, failing = replica_set_of(case, pod), failing_revision(case)
+    return owner is not None and failing is not None and _made(owner) < _made(failing)
+
+
+def _made(revision: ReplicaSet) -> tuple[int, int]:
+    return epoch_us(revision.metadata.creation_timestamp), revision_of(revision)
+
+
 def failing_containers(pod: Pod) -> tuple[str, ...]:
     """Those that ended badly, wait with a reason, or are not ready; all where none stands out."""
     ended = {e.container for e in endings_of(pod)}

@@ -55,6 +55,7 @@ from tests.builders_objects import (
     a_status,
     ago,
     an_oom_killed_pod,
+    terminated,
     waiting,
 )
 
@@ -200,6 +201,13 @@ def test_an_earlier_revision_tells_what_held_too() -> None:
     ]
 
     assert limit_for(starved(replica_sets=sets)) == "96Mi"
+
+
+def test_a_limit_under_which_it_was_killed_is_not_restored() -> None:
+    lowered = starved("32Mi", changes=[a_limit_change("32Mi", "24Mi", at=ago(10))])
+    now = a_deployment("billing", containers=[a_container(limit="24Mi")])
+
+    assert limit_for(msgspec.structs.replace(lowered, workload=now)) == "64Mi"
 
 
 def test_what_held_is_a_floor_for_headroom() -> None:
@@ -349,6 +357,7 @@ def actions(case: Case, *causes: Cause) -> list[Action]:
     return [d.action for d in drafts(case, found(*causes))]
 
 
+CRASHED = terminated(started=ago(31), finished=ago(30), reason="Error", exit_code=1)
 BACK = RollBack(target=APP, to_revision=1, replica_set=f"billing-{OLD}")
 
 
@@ -363,12 +372,32 @@ def test_a_bad_rollout_is_rolled_back_to_the_revision_before() -> None:
 
 def test_a_revision_that_failed_as_well_is_not_gone_back_to() -> None:
     now, before = a_container(image="shop:2"), a_container(image="shop:1")
-    failed = an_oom_killed_pod("billing", template_hash=OLD, containers=[before])
+    failed = [
+        an_oom_killed_pod("billing", template_hash=h, suffix=h, containers=[c])
+        for h, c in ((OLD, before), (NEW, now))
+    ]
 
-    advice = advise(rolled_out(now, before, pods=[failed]), found(Cause.BAD_ROLLOUT))
+    advice = advise(rolled_out(now, before, pods=failed), found(Cause.BAD_ROLLOUT))
 
     assert advice.drafts == ()
     assert "no earlier revision without a failure" in advice.notes[0]
+
+
+def test_what_somebody_has_gone_back_from_already_is_not_gone_back_from_again() -> None:
+    bad, good = a_container(image="shop:2"), a_container(image="shop:1")
+    case = rolled_out(good, bad)
+    crashed = a_pod(
+        "billing",
+        template_hash=OLD,
+        containers=[bad],
+        deleted=ago(5),
+        statuses=[a_status(state=waiting("CrashLoopBackOff"), last_state=CRASHED, ready=False)],
+    )
+    case = with_evidence(msgspec.structs.replace(case, pods=(crashed,)))
+
+    (sentence,) = refrained(case, found(Cause.BAD_ROLLOUT))
+
+    assert "the present revision is not the one that failed" in sentence.text
 
 
 def test_a_rollback_that_did_not_hold_is_not_tried_again() -> None:

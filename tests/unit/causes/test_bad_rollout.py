@@ -31,6 +31,7 @@ from tests.builders_objects import (
     waiting,
 )
 
+REVISION = "deployment.kubernetes.io/revision"
 V1, V2 = a_container(image="registry.local/web:1"), a_container(image="registry.local/web:2")
 
 
@@ -317,3 +318,25 @@ def test_a_container_that_came_with_the_rollout_is_part_of_it() -> None:
 
     assert change.path == "spec.template.spec.containers[migrate]"
     assert (change.before, change.after) == (None, '"registry.local/web:1"')
+
+
+def test_after_somebody_went_back_the_failing_revision_is_still_the_one_that_came_later() -> None:
+    bad, good = revisions(created_ago=60)
+    again = msgspec.structs.replace(good.metadata, annotations={REVISION: "9"})
+    restored = msgspec.structs.replace(good, metadata=again)
+    gone = msgspec.structs.replace(a_crashing_pod().metadata, deletion_timestamp=ago(5))
+    crashed = msgspec.structs.replace(a_crashing_pod(), metadata=gone)
+
+    found = looked_at(
+        a_case(
+            app="web",
+            pods=[a_fine_pod(), crashed],
+            replica_sets=[restored, bad],
+            changes=[an_image_change(60)],
+            rule=Rule.CRASH_LOOP,
+        )
+    )
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert "Pods of revision 8 fail" in found.supporting[1].text
+    assert found.against == ()
