@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from copilot.domain.action import Action, SetMemory
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.incident import IncidentId
 from copilot.domain.objects import ObjectRef, epoch_us
-from copilot.domain.proposal import (
-    Action,
-    ActionState,
-    Applied,
-    Claim,
-    Draft,
-    Proposal,
-    SetMemory,
-)
+from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal
 from copilot.remediate.guard import Policy
 from copilot.remediate.propose import prepare
 from tests.builders_objects import a_container, a_deployment, a_node

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
+from copilot.domain.action import SetMemory
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.event import Batch, Lines, Point, Severity, Stream, Template
 from copilot.domain.evidence import Evidence, EvidenceKind
@@ -25,7 +26,6 @@ from copilot.domain.proposal import (
     ProposalId,
     ProposalStatus,
     Risk,
-    SetMemory,
 )
 from copilot.domain.runbook import Runbook, RunbookId
 from copilot.domain.search import HitKind, Query

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from copilot.detect.engine import detect
 from copilot.detect.grouping import open_key
 from copilot.docket import CONSULT, INVESTIGATE, Docket
+from copilot.domain.action import ChaosMemory
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Severity
@@ -26,7 +27,6 @@ from copilot.domain.incident import EntryKind, Incident, IncidentId, Status, Tim
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import (
     ActionState,
-    ChaosMemory,
     Claim,
     Proposal,
     ProposalId,

@@ -5,20 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from copilot.agents import context, detective, remediator, runbook
+from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.errors import Refused, Unavailable
 from copilot.domain.hypothesis import Findings
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Channel, Delivery, Notification
-from copilot.domain.proposal import (
-    ActionState,
-    Applied,
-    ChaosMemory,
-    Claim,
-    Draft,
-    Proposal,
-    ProposalStatus,
-)
+from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal, ProposalStatus
 from copilot.domain.runbook import RunbookMatch
 from copilot.ports import Clock, Cluster, LanguageModel, Notifier, Store
 from copilot.remediate.apply import apply

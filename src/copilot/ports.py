@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from copilot.domain.action import ChaosMemory
 from copilot.domain.alert import Alert
 from copilot.domain.case import Case
 from copilot.domain.change import Change, ObjectVersion
@@ -42,7 +43,6 @@ from copilot.domain.proposal import (
     ActionState,
     Applied,
     Approval,
-    ChaosMemory,
     Claim,
     Proposal,
     ProposalId,
@@ -79,6 +79,26 @@ class Kind(StrEnum):
     EVENT = "Event"
     CONFIG_MAP = "ConfigMap"
     SERVICE = "Service"
+    STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+    JOB = "Job"
+    CRON_JOB = "CronJob"
+    INGRESS = "Ingress"
+    NETWORK_POLICY = "NetworkPolicy"
+    CLAIM = "PersistentVolumeClaim"
+    VOLUME = "PersistentVolume"
+    STORAGE_CLASS = "StorageClass"
+    QUOTA = "ResourceQuota"
+    LIMIT_RANGE = "LimitRange"
+    AUTOSCALER = "HorizontalPodAutoscaler"
+    BUDGET = "PodDisruptionBudget"
+    SERVICE_ACCOUNT = "ServiceAccount"
+    ROLE = "Role"
+    ROLE_BINDING = "RoleBinding"
+    CLUSTER_ROLE = "ClusterRole"
+    CLUSTER_ROLE_BINDING = "ClusterRoleBinding"
+    VALIDATING_WEBHOOK = "ValidatingWebhookConfiguration"
+    MUTATING_WEBHOOK = "MutatingWebhookConfiguration"
 
 
 class ClusterInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,6 +301,14 @@ class Objects(Protocol):
         ...
 
     async def gaps(self, cluster: str) -> tuple[Gap, ...]: ...
+
+    async def set_listed(self, cluster: str, kind: str) -> None:
+        """Note that a kind was listed whole: from now on absence means that there is none."""
+        ...
+
+    async def listed(self, cluster: str) -> frozenset[str]:
+        """The kinds that were listed whole and have no gap now."""
+        ...
 
 
 class NewEntry(msgspec.Struct, frozen=True, kw_only=True):

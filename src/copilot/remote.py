@@ -12,11 +12,12 @@ import httpx
 import msgspec
 
 from copilot.domain import errors
+from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Findings
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery, Notification
-from copilot.domain.proposal import Applied, ChaosMemory, Proposal
+from copilot.domain.proposal import Applied, Proposal
 from copilot.domain.runbook import RunbookMatch
 from copilot.ports import Agents
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from copilot.domain.action import RollBack
 from copilot.domain.errors import Conflict, NotFound
 from copilot.domain.evidence import Gap
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
@@ -21,7 +22,6 @@ from copilot.domain.proposal import (
     Proposal,
     ProposalId,
     ProposalStatus,
-    RollBack,
     Verification,
 )
 from copilot.domain.runbook import RunbookId, RunbookMatch
@@ -213,6 +213,8 @@ def some_findings(count: int) -> Findings:
             Hypothesis(
                 id=f"H{n}",
                 cause=Cause.MEMORY_LEAK,
+                subject=None,
+                detail="",
                 title="a leak",
                 verdict=Verdict.INCONCLUSIVE,
                 confidence=0.25,

@@ -16,6 +16,7 @@ from copilot.agents.similar import ranked, usual_cause
 from copilot.causes import failures
 from copilot.causes.wording import clock
 from copilot.domain import attributes
+from copilot.domain.action import encode_action
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case, FailedAttempt
 from copilot.domain.change import ObjectVersion
@@ -35,7 +36,7 @@ from copilot.domain.objects import (
     controller_of,
     epoch_us,
 )
-from copilot.domain.proposal import ProposalStatus, encode_action
+from copilot.domain.proposal import ProposalStatus
 from copilot.ports import Session
 
 SECOND_US = 1_000_000

@@ -367,6 +367,8 @@ def _added(
     return Hypothesis(
         id="",
         cause=claim.cause,
+        subject=None,
+        detail="",
         title=one_line(claim.title) or str(claim.cause),
         verdict=Verdict.INCONCLUSIVE if claim.next_check.strip() else Verdict.SUPPORTED,
         confidence=confidence,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import assert_never
 
+from copilot.agents.drafting import drafted
+from copilot.agents.remedies import REMEDIES
 from copilot.agents.sizing import NoSize, attempted, memory_size, tried_limits
-from copilot.causes.citing import cited, incident_key, object_key
+from copilot.causes.citing import cited, object_key
 from copilot.causes.failures import (
     began_us,
     failing_containers,
@@ -24,17 +25,16 @@ from copilot.causes.failures import (
 from copilot.causes.memory_series import time_to_failure_us
 from copilot.causes.rollouts import just_before, template_changes, variable_of
 from copilot.causes.wording import lasting, one_line, plain
+from copilot.domain.action import Action, RollBack, Scale, SetImage, SetMemory
 from copilot.domain.case import Case
 from copilot.domain.change import FieldChange
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Container, Deployment, ReplicaSet, controller_of
-from copilot.domain.proposal import Action, Draft, RollBack, Scale, SetImage, SetMemory
+from copilot.domain.proposal import Draft
 from copilot.domain.quantity import format_bytes, humanise_bytes
 
 MOST_DRAFTS = 4
 _MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
-ALIKE = 0.6
-"""From this score on, what became of a fix for an earlier incident is a lesson for this one."""
 _ABOUT = {
     ".resources.limits": "a higher memory limit",
     "].image": "another image",
@@ -138,10 +138,9 @@ class _Desk:
             case Cause.UNSCHEDULABLE:
                 yield from self.roll_back(hypothesis)
                 yield from self.scale(hypothesis)
-            case Cause.UNKNOWN:
-                return
             case _:
-                assert_never(hypothesis.cause)
+                remedy = REMEDIES.get(hypothesis.cause)
+                yield from remedy(self.case, hypothesis) if remedy else ()
 
     def memory(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """The memory limit one size up; a stopgap where memory leaks or that is undecided."""
@@ -174,7 +173,8 @@ class _Desk:
             why += f" {self._time_bought(now, size.limit)}"
         if leaks is Verdict.INCONCLUSIVE:
             why += " Whether it leaks is not decided: the verification will tell."
-        yield self._draft(
+        yield drafted(
+            self.case,
             SetMemory(
                 target=self.case.incident.workload,
                 container=container,
@@ -219,7 +219,8 @@ class _Desk:
                 continue
             revision = revision_of(earlier)
             name = self.case.incident.workload.name
-            yield self._draft(
+            yield drafted(
+                self.case,
                 RollBack(
                     target=self.case.incident.workload,
                     to_revision=revision,
@@ -259,7 +260,8 @@ class _Desk:
             before = _container(earlier, container)
             if before is None or now is None or before.image in ("", now.image):
                 continue
-            yield self._draft(
+            yield drafted(
+                self.case,
                 SetImage(
                     target=self.case.incident.workload, container=container, image=before.image
                 ),
@@ -284,7 +286,8 @@ class _Desk:
         ]
         if not 0 < len(placed) < wanted:
             return
-        yield self._draft(
+        yield drafted(
+            self.case,
             Scale(target=self.case.incident.workload, replicas=len(placed)),
             title=f"Scale {self.case.incident.workload.name} to the {len(placed)} that fit",
             why=f"{len(placed)} of {wanted} pods have found a node; this ends the waiting only.",
@@ -292,46 +295,6 @@ class _Desk:
             keys=tuple(object_key(p.metadata) for p in placed[:3]),
             is_stopgap=True,
         )
-
-    def _draft(
-        self,
-        action: Action,
-        *,
-        title: str,
-        why: str,
-        hypothesis: Hypothesis,
-        keys: tuple[str, ...] = (),
-        is_stopgap: bool = False,
-    ) -> Draft:
-        lesson, lesson_keys = self._lesson(action)
-        known = {e.id for e in self.case.evidence}
-        named = (
-            *cited(self.case, (*lesson_keys, *keys)),
-            *(i for s in hypothesis.supporting for i in s.evidence),
-        )
-        return Draft(
-            action=action,
-            title=title,
-            why=f"{lesson}{why}",
-            evidence=tuple(dict.fromkeys(i for i in named if i in known)),
-            hypothesis=hypothesis.id,
-            is_stopgap=is_stopgap,
-        )
-
-    def _lesson(self, action: Action) -> tuple[str, tuple[str, ...]]:
-        """What became of the same kind of action in incidents like this one."""
-        for similar in self.case.similar:
-            if similar.score < ALIKE:
-                continue
-            memory = similar.memory
-            then = attempted(memory.action)
-            key = incident_key(memory.incident_id)
-            if then is None or type(then) is not type(action) or key not in self.case.cited_as:
-                continue
-            fix = one_line(memory.fix) or type(then).__name__
-            came = "held" if memory.has_held else "did not hold"
-            return f"In INC-{memory.incident_id}, which was like this, {fix} {came}. ", (key,)
-        return "", ()
 
     def _container(self) -> str:
         """The one that ran out of memory, as far as pods or alerts tell."""

@@ -13,10 +13,10 @@ from copilot.causes.failures import failing_pods, limit_of, oom_kills, quantity_
 from copilot.causes.memory_series import peak_seen_whole, whole_runs
 from copilot.causes.rollouts import memory_limits_changed
 from copilot.causes.wording import clock
+from copilot.domain.action import Action, SetMemory, decode_action
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import controller_of
-from copilot.domain.proposal import Action, SetMemory, decode_action
 from copilot.domain.quantity import humanise_bytes, parse_bytes
 
 MI = 2**20

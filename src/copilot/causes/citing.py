@@ -10,7 +10,7 @@ from copilot.domain.case import Case
 from copilot.domain.change import Change
 from copilot.domain.event import LogLine, Series
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
-from copilot.domain.objects import KubeEvent, Metadata
+from copilot.domain.objects import KubeEvent, Metadata, ObjectRef
 
 T = TypeVar("T")
 
@@ -78,6 +78,8 @@ def concluded(
     supporting: tuple[Statement, ...] = (),
     against: tuple[Statement, ...] = (),
     next_check: str = "",
+    subject: ObjectRef | None = None,
+    detail: str = "",
 ) -> Hypothesis | None:
     """A hypothesis still without its rank; None where no sentence carries its verdict."""
     carrying = against if verdict is Verdict.REFUTED else supporting
@@ -86,6 +88,8 @@ def concluded(
     return Hypothesis(
         id="",
         cause=cause,
+        subject=subject,
+        detail=detail,
         title=title,
         verdict=verdict,
         confidence=round(min(max(confidence, 0.0), 1.0), 2),

@@ -22,6 +22,16 @@ class Rule(StrEnum):
     NOT_READY = "not_ready"
     ERROR_BURST = "error_burst"
     EXTERNAL = "external"
+    NOT_CREATED = "not_created"
+    """A controller's pods are refused before they exist: quota, admission, service account."""
+    VOLUME_PENDING = "volume_pending"
+    NO_ENDPOINTS = "no_endpoints"
+    """A Service that no ready pod stands behind."""
+    JOB_FAILED = "job_failed"
+    CRON_JOB_LATE = "cron_job_late"
+    NODE_UNHEALTHY = "node_unhealthy"
+    EVICTED = "evicted"
+    CPU_THROTTLED = "cpu_throttled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.incident import Incident
 from copilot.domain.memory import SimilarIncident
 from copilot.domain.objects import Deployment, KubeEvent, Node, ObjectRef, Pod, ReplicaSet, Service
+from copilot.domain.surroundings import CronJob, Job, Surroundings
 
 
 class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,3 +57,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     cited_as: dict[str, str]
     gaps: tuple[Gap, ...]
+    surroundings: Surroundings = Surroundings()
+    job: Job | None = None
+    """Where the workload is a Job, or one that a CronJob made."""
+    cron_job: CronJob | None = None

@@ -80,6 +80,10 @@ class TcpSocket(KubeStruct, frozen=True):
     port: int | str = 0
 
 
+class Grpc(KubeStruct, frozen=True):
+    port: int = 0
+
+
 class ExecAction(KubeStruct, frozen=True):
     command: list[str] | None = None
 
@@ -88,6 +92,7 @@ class Probe(KubeStruct, frozen=True):
     http_get: HttpGet | None = None
     tcp_socket: TcpSocket | None = None
     exec: ExecAction | None = None
+    grpc: Grpc | None = None
     initial_delay_seconds: int | None = None
     period_seconds: int | None = None
     timeout_seconds: int | None = None
@@ -99,14 +104,27 @@ class ContainerPort(KubeStruct, frozen=True):
     container_port: int
     name: str = ""
     protocol: str = "TCP"
+    host_port: int | None = None
 
 
-class ConfigMapName(KubeStruct, frozen=True):
+class SourceName(KubeStruct, frozen=True):
+    """A ConfigMap or Secret taken whole."""
+
     name: str = ""
+    optional: bool = False
+
+
+class SourceKey(KubeStruct, frozen=True):
+    """One key of a ConfigMap or Secret."""
+
+    name: str = ""
+    key: str = ""
+    optional: bool = False
 
 
 class EnvVarSource(KubeStruct, frozen=True):
-    config_map_key_ref: ConfigMapName | None = None
+    config_map_key_ref: SourceKey | None = None
+    secret_key_ref: SourceKey | None = None
 
 
 class EnvVar(KubeStruct, frozen=True):
@@ -116,12 +134,67 @@ class EnvVar(KubeStruct, frozen=True):
 
 
 class EnvFromSource(KubeStruct, frozen=True):
-    config_map_ref: ConfigMapName | None = None
+    config_map_ref: SourceName | None = None
+    secret_ref: SourceName | None = None
+
+
+class KeyToPath(KubeStruct, frozen=True):
+    key: str = ""
+    path: str = ""
+
+
+class ConfigMapVolume(KubeStruct, frozen=True):
+    name: str = ""
+    items: list[KeyToPath] | None = None
+    optional: bool = False
+
+
+class SecretVolume(KubeStruct, frozen=True):
+    secret_name: str = ""
+    items: list[KeyToPath] | None = None
+    optional: bool = False
+
+
+class ClaimVolume(KubeStruct, frozen=True):
+    claim_name: str = ""
+    read_only: bool = False
+
+
+class EmptyDir(KubeStruct, frozen=True):
+    medium: str = ""
+    size_limit: str | None = None
+
+
+class HostPath(KubeStruct, frozen=True):
+    path: str = ""
+    type: str = ""
 
 
 class Volume(KubeStruct, frozen=True):
     name: str = ""
-    config_map: ConfigMapName | None = None
+    config_map: ConfigMapVolume | None = None
+    secret: SecretVolume | None = None
+    persistent_volume_claim: ClaimVolume | None = None
+    empty_dir: EmptyDir | None = None
+    host_path: HostPath | None = None
+
+
+class VolumeMount(KubeStruct, frozen=True):
+    name: str = ""
+    mount_path: str = ""
+    sub_path: str = ""
+    read_only: bool = False
+
+
+class SecurityContext(KubeStruct, frozen=True):
+    """Of a pod or of a container, as far as both have the fields."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+    fs_group: int | None = None
+    privileged: bool | None = None
+    read_only_root_filesystem: bool | None = None
 
 
 class Container(KubeStruct, frozen=True):
@@ -132,6 +205,8 @@ class Container(KubeStruct, frozen=True):
     env: list[EnvVar] | None = None
     env_from: list[EnvFromSource] | None = None
     ports: list[ContainerPort] | None = None
+    volume_mounts: list[VolumeMount] | None = None
+    security_context: SecurityContext | None = None
     resources: ResourceRequirements | None = None
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None
@@ -146,13 +221,100 @@ class Toleration(KubeStruct, frozen=True):
     effect: str = ""
 
 
+class SelectorRequirement(KubeStruct, frozen=True):
+    """`operator` is In, NotIn, Exists, DoesNotExist; for nodes also Gt and Lt."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
+class LabelSelector(KubeStruct, frozen=True):
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[SelectorRequirement] | None = None
+
+
+class NodeSelectorTerm(KubeStruct, frozen=True):
+    match_expressions: list[SelectorRequirement] | None = None
+    match_fields: list[SelectorRequirement] | None = None
+
+
+class NodeSelector(KubeStruct, frozen=True):
+    """Any one of the terms will do; within a term all must hold."""
+
+    node_selector_terms: list[NodeSelectorTerm] | None = None
+
+
+class NodeAffinity(KubeStruct, frozen=True):
+    """What is merely preferred is left out here and below."""
+
+    required: NodeSelector | None = msgspec.field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=None
+    )
+
+
+class PodAffinityTerm(KubeStruct, frozen=True):
+    label_selector: LabelSelector | None = None
+    topology_key: str = ""
+    namespaces: list[str] | None = None
+
+
+class PodAffinity(KubeStruct, frozen=True):
+    """Affinity or anti-affinity to other pods: all terms must hold."""
+
+    required: list[PodAffinityTerm] | None = msgspec.field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=None
+    )
+
+
+class Affinity(KubeStruct, frozen=True):
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAffinity | None = None
+
+
+class TopologySpread(KubeStruct, frozen=True):
+    max_skew: int = 1
+    topology_key: str = ""
+    when_unsatisfiable: str = "DoNotSchedule"
+    label_selector: LabelSelector | None = None
+
+
+class DnsOption(KubeStruct, frozen=True):
+    name: str = ""
+    value: str | None = None
+
+
+class DnsConfig(KubeStruct, frozen=True):
+    nameservers: list[str] | None = None
+    searches: list[str] | None = None
+    options: list[DnsOption] | None = None
+
+
+class LocalName(KubeStruct, frozen=True):
+    """Names an object of the same namespace."""
+
+    name: str = ""
+
+
 class PodSpec(KubeStruct, frozen=True):
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     node_name: str = ""
     node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
+    topology_spread_constraints: list[TopologySpread] | None = None
     tolerations: list[Toleration] | None = None
     volumes: list[Volume] | None = None
+    image_pull_secrets: list[LocalName] | None = None
+    service_account_name: str = ""
+    security_context: SecurityContext | None = None
+    dns_policy: str = ""
+    dns_config: DnsConfig | None = None
+    host_network: bool = False
+    scheduler_name: str = ""
+    priority_class_name: str = ""
+    active_deadline_seconds: int | None = None
     restart_policy: str = "Always"
     termination_grace_period_seconds: int | None = None
 
@@ -218,10 +380,6 @@ class Pod(KubeStruct, frozen=True):
     status: PodStatus = PodStatus()
 
 
-class LabelSelector(KubeStruct, frozen=True):
-    match_labels: dict[str, str] | None = None
-
-
 class PodTemplate(KubeStruct, frozen=True):
     metadata: Metadata = Metadata()
     spec: PodSpec = PodSpec()
@@ -242,12 +400,18 @@ class DeploymentStatus(KubeStruct, frozen=True):
     available_replicas: int = 0
     unavailable_replicas: int = 0
     conditions: list[Condition] | None = None
+    desired_number_scheduled: int = 0
+    """Of a DaemonSet: how many nodes should run it."""
+    number_ready: int = 0
+    """Of a DaemonSet."""
 
 
 class Deployment(KubeStruct, frozen=True):
-    """Also decodes a ReplicaSet, StatefulSet or DaemonSet as far as these fields go."""
+    """Also decodes a ReplicaSet, StatefulSet or DaemonSet as far as these fields go; `kind` tells
+    which it is."""
 
     metadata: Metadata
+    kind: str = ""
     spec: DeploymentSpec = DeploymentSpec()
     status: DeploymentStatus = DeploymentStatus()
 
@@ -282,12 +446,16 @@ class ServicePort(KubeStruct, frozen=True):
     port: int
     name: str = ""
     target_port: int | str | None = None
+    protocol: str = "TCP"
 
 
 class ServiceSpec(KubeStruct, frozen=True):
     selector: dict[str, str] | None = None
     ports: list[ServicePort] | None = None
     type: str = "ClusterIP"
+    cluster_ip: str = msgspec.field(name="clusterIP", default="")
+    external_name: str = ""
+    publish_not_ready_addresses: bool = False
 
 
 class Service(KubeStruct, frozen=True):

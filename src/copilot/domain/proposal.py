@@ -8,68 +8,10 @@ from typing import NewType
 
 import msgspec
 
+from copilot.domain.action import Action
 from copilot.domain.incident import IncidentId
-from copilot.domain.objects import ObjectRef
 
 ProposalId = NewType("ProposalId", int)
-
-
-class _Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    target: ObjectRef
-
-
-class SetMemory(_Action, frozen=True, kw_only=True, tag="set_memory"):
-    """Set a container's memory limit, and its request where given; quantities such as `64Mi`."""
-
-    container: str
-    limit: str
-    request: str | None = None
-
-
-class SetImage(_Action, frozen=True, kw_only=True, tag="set_image"):
-    """Set a container's image."""
-
-    container: str
-    image: str
-
-
-class RollBack(_Action, frozen=True, kw_only=True, tag="roll_back"):
-    """Go back to the pod template of an earlier revision."""
-
-    to_revision: int
-    replica_set: str
-
-
-class Scale(_Action, frozen=True, kw_only=True, tag="scale"):
-    """Set the number of replicas."""
-
-    replicas: int
-
-
-class ChaosMemory(_Action, frozen=True, kw_only=True, tag="chaos_memory"):
-    """Break a demo workload on purpose: set its memory limit below what it needs."""
-
-    container: str
-    limit: str
-
-
-Action = SetMemory | SetImage | RollBack | Scale | ChaosMemory
-"""Every action there is. `match` on it ends with `assert_never`."""
-
-
-def encode_action(action: Action) -> str:
-    """Compact JSON with its `kind`; `decode_action` reads it back."""
-    return msgspec.json.encode(action).decode()
-
-
-def decode_action(text: str | bytes) -> Action:
-    """The action that `encode_action` wrote.
-
-    Raises:
-        msgspec.ValidationError: it is none of ours.
-    """
-    action: Action = msgspec.json.decode(text, type=Action)
-    return action
 
 
 class Risk(StrEnum):

@@ -37,6 +37,10 @@ class Resource:
         return f"/{prefix}/{self.api_version}"
 
 
+_NETWORKING = "networking.k8s.io/v1"
+_RBAC = "rbac.authorization.k8s.io/v1"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+
 _RESOURCES = {
     resource.kind: resource
     for resource in (
@@ -48,6 +52,52 @@ _RESOURCES = {
         Resource(kind=Kind.EVENT, api_version="v1", plural="events"),
         Resource(kind=Kind.CONFIG_MAP, api_version="v1", plural="configmaps"),
         Resource(kind=Kind.SERVICE, api_version="v1", plural="services"),
+        Resource(kind=Kind.STATEFUL_SET, api_version="apps/v1", plural="statefulsets"),
+        Resource(kind=Kind.DAEMON_SET, api_version="apps/v1", plural="daemonsets"),
+        Resource(kind=Kind.JOB, api_version="batch/v1", plural="jobs"),
+        Resource(kind=Kind.CRON_JOB, api_version="batch/v1", plural="cronjobs"),
+        Resource(kind=Kind.INGRESS, api_version=_NETWORKING, plural="ingresses"),
+        Resource(kind=Kind.NETWORK_POLICY, api_version=_NETWORKING, plural="networkpolicies"),
+        Resource(kind=Kind.CLAIM, api_version="v1", plural="persistentvolumeclaims"),
+        Resource(
+            kind=Kind.VOLUME, api_version="v1", plural="persistentvolumes", is_namespaced=False
+        ),
+        Resource(
+            kind=Kind.STORAGE_CLASS,
+            api_version="storage.k8s.io/v1",
+            plural="storageclasses",
+            is_namespaced=False,
+        ),
+        Resource(kind=Kind.QUOTA, api_version="v1", plural="resourcequotas"),
+        Resource(kind=Kind.LIMIT_RANGE, api_version="v1", plural="limitranges"),
+        Resource(
+            kind=Kind.AUTOSCALER, api_version="autoscaling/v2", plural="horizontalpodautoscalers"
+        ),
+        Resource(kind=Kind.BUDGET, api_version="policy/v1", plural="poddisruptionbudgets"),
+        Resource(kind=Kind.SERVICE_ACCOUNT, api_version="v1", plural="serviceaccounts"),
+        Resource(kind=Kind.ROLE, api_version=_RBAC, plural="roles"),
+        Resource(kind=Kind.ROLE_BINDING, api_version=_RBAC, plural="rolebindings"),
+        Resource(
+            kind=Kind.CLUSTER_ROLE, api_version=_RBAC, plural="clusterroles", is_namespaced=False
+        ),
+        Resource(
+            kind=Kind.CLUSTER_ROLE_BINDING,
+            api_version=_RBAC,
+            plural="clusterrolebindings",
+            is_namespaced=False,
+        ),
+        Resource(
+            kind=Kind.VALIDATING_WEBHOOK,
+            api_version=_ADMISSION,
+            plural="validatingwebhookconfigurations",
+            is_namespaced=False,
+        ),
+        Resource(
+            kind=Kind.MUTATING_WEBHOOK,
+            api_version=_ADMISSION,
+            plural="mutatingwebhookconfigurations",
+            is_namespaced=False,
+        ),
     )
 }
 

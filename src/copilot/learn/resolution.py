@@ -7,21 +7,20 @@ from typing import assert_never
 
 import msgspec
 
-from copilot.domain.alert import Alert
-from copilot.domain.hypothesis import Cause, Findings, Verdict
-from copilot.domain.incident import Incident
-from copilot.domain.memory import Memory, MemoryId
-from copilot.domain.proposal import (
+from copilot.domain.action import (
     Action,
     ChaosMemory,
-    Proposal,
     RollBack,
     Scale,
     SetImage,
     SetMemory,
-    Verification,
     encode_action,
 )
+from copilot.domain.alert import Alert
+from copilot.domain.hypothesis import Cause, Findings, Verdict
+from copilot.domain.incident import Incident
+from copilot.domain.memory import Memory, MemoryId
+from copilot.domain.proposal import Proposal, Verification
 
 DAY_US = 86_400 * 1_000_000
 HELD_FOR_DAYS = 365

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from copilot.domain.action import Action, ChaosMemory, RollBack, Scale, SetImage, SetMemory
 from copilot.domain.objects import Container, Deployment
-from copilot.domain.proposal import (
-    Action,
-    ChaosMemory,
-    RollBack,
-    Scale,
-    SetImage,
-    SetMemory,
-)
 from copilot.domain.quantity import humanise_bytes, parse_bytes
 
 DEMO_LABEL = "incident-copilot.io/demo"

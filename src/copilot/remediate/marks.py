@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 
+from copilot.domain.action import Action, ChaosMemory, encode_action
 from copilot.domain.incident import IncidentId
-from copilot.domain.proposal import Action, Base, ChaosMemory, encode_action
+from copilot.domain.proposal import Base
 from copilot.remediate.tree import Fields, decode, encode, text_at
 
 PREFIX = "incident-copilot.io/"

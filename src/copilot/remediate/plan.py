@@ -11,17 +11,10 @@ import shlex
 from dataclasses import dataclass
 from typing import assert_never
 
+from copilot.domain.action import Action, ChaosMemory, RollBack, Scale, SetImage, SetMemory
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import (
-    Action,
-    Base,
-    ChaosMemory,
-    RollBack,
-    Scale,
-    SetImage,
-    SetMemory,
-)
+from copilot.domain.proposal import Base
 from copilot.domain.quantity import parse_bytes
 from copilot.remediate.marks import REVERTED, annotation, mark_of
 from copilot.remediate.tree import (

@@ -7,22 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from copilot.domain.action import Action, ChaosMemory, RollBack, SetMemory
 from copilot.domain.errors import BadInput, NotFound, Refused
 from copilot.domain.incident import IncidentId
 from copilot.domain.objects import Deployment, Node, ObjectRef, controller_of
-from copilot.domain.proposal import (
-    Action,
-    Base,
-    ChaosMemory,
-    Draft,
-    DryRun,
-    Proposal,
-    ProposalId,
-    ProposalStatus,
-    Risk,
-    RollBack,
-    SetMemory,
-)
+from copilot.domain.proposal import Base, Draft, DryRun, Proposal, ProposalId, ProposalStatus, Risk
 from copilot.domain.quantity import parse_bytes
 from copilot.ports import Cluster, Kind
 from copilot.remediate.digest import digest

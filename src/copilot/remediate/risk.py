@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from copilot.domain.action import Action, ChaosMemory, RollBack, Scale, SetImage, SetMemory
 from copilot.domain.objects import Deployment
-from copilot.domain.proposal import (
-    Action,
-    ChaosMemory,
-    Risk,
-    RollBack,
-    Scale,
-    SetImage,
-    SetMemory,
-)
+from copilot.domain.proposal import Risk
 from copilot.domain.quantity import parse_bytes
 from copilot.remediate.plan import Plan
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from copilot.domain.action import SetMemory
 from copilot.domain.alert import Check, Seen
 from copilot.domain.errors import Busy, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Applied, Claim, Proposal, SetMemory, Verification
+from copilot.domain.proposal import Applied, Claim, Proposal, Verification
 from copilot.domain.quantity import parse_bytes
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import annotation, field_manager_of, key_in, mark_of

@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid, TooLarge
 from copilot.domain.notification import Notification
-from copilot.domain.proposal import ChaosMemory, Proposal
+from copilot.domain.proposal import Proposal
 from copilot.ports import Agents
 from copilot.remote import MAX_BYTES, Consulted, ContextRequest, Explained
 from copilot.roles.security import Doorkeeper

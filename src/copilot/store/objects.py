@@ -149,6 +149,22 @@ class SqlObjects:
         )
         return tuple(Gap(what=row["what"], reason=row["reason"]) for row in rows)
 
+    async def set_listed(self, cluster: str, kind: str) -> None:
+        """See the port."""
+        columns = ("cluster", "kind")
+        await self._db.execute(
+            self._db.dialect.upsert("watch_listed", columns, columns, replace=()), (cluster, kind)
+        )
+
+    async def listed(self, cluster: str) -> frozenset[str]:
+        """See the port."""
+        rows = await self._db.fetch_all(
+            "SELECT kind FROM watch_listed WHERE cluster = ? AND kind NOT IN "
+            "(SELECT kind FROM watch_gaps WHERE cluster = ?)",
+            (cluster, cluster),
+        )
+        return frozenset(row["kind"] for row in rows)
+
     async def _is_newest(self, version: ObjectVersion) -> bool:
         row = await self._db.fetch_one(
             "SELECT updated_us FROM k8s_objects WHERE cluster = ? AND uid = ?",

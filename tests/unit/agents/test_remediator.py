@@ -11,12 +11,12 @@ import pytest
 from copilot.agents.evidence import with_evidence
 from copilot.agents.remediator import MOST_DRAFTS, advise, drafts, refrained
 from copilot.agents.sizing import round_up
+from copilot.domain.action import Action, RollBack, Scale, SetImage, SetMemory, encode_action
 from copilot.domain.case import Case, FailedAttempt
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.incident import IncidentId
 from copilot.domain.memory import SimilarIncident
 from copilot.domain.objects import (
-    ConfigMapName,
     Container,
     EnvFromSource,
     EnvVar,
@@ -24,15 +24,8 @@ from copilot.domain.objects import (
     ObjectRef,
     Pod,
     Probe,
+    SourceName,
     TcpSocket,
-)
-from copilot.domain.proposal import (
-    Action,
-    RollBack,
-    Scale,
-    SetImage,
-    SetMemory,
-    encode_action,
 )
 from tests.builders_case import (
     MI,
@@ -72,6 +65,8 @@ def found(*causes: Cause, verdict: Verdict = Verdict.SUPPORTED, **more: Verdict)
             Hypothesis(
                 id=f"H{number}",
                 cause=cause,
+                subject=None,
+                detail="",
                 title=str(cause),
                 verdict=said,
                 confidence=0.8,
@@ -487,7 +482,7 @@ def test_a_template_that_differs_in_what_we_do_not_read_can_be_gone_back_to() ->
 def test_a_config_map_that_changed_is_not_undone_by_a_rollback() -> None:
     settings = ObjectRef(kind="ConfigMap", namespace="demo", name="settings", uid="uid-settings")
     reads = msgspec.structs.replace(
-        a_container(), env_from=[EnvFromSource(config_map_ref=ConfigMapName(name="settings"))]
+        a_container(), env_from=[EnvFromSource(config_map_ref=SourceName(name="settings"))]
     )
     case = rolled_out(reads, reads)
     change = a_change("data.mode", "good", "bad", at=ago(45), object=settings)

@@ -87,6 +87,8 @@ def a_hypothesis(
     return Hypothesis(
         id="H1",
         cause=cause,
+        subject=None,
+        detail="",
         title=cause.replace("_", " "),
         verdict=verdict,
         confidence=confidence,

@@ -11,11 +11,11 @@ from copilot.domain.change import Change
 from copilot.domain.event import Severity, Stream, TemplateActivity, TemplateId
 from copilot.domain.hypothesis import Hypothesis, Verdict
 from copilot.domain.objects import (
-    ConfigMapName,
     Container,
     EnvFromSource,
     Pod,
     ReplicaSet,
+    SourceName,
 )
 from tests.builders_case import NEW, OLD, a_case, a_change, a_limit_change, a_line
 from tests.builders_objects import (
@@ -220,7 +220,7 @@ def test_the_same_end_before_the_rollout_refutes_it() -> None:
 )
 def test_a_config_map_counts_where_the_pods_read_it(reads: str, verdict: Verdict) -> None:
     container = msgspec.structs.replace(
-        V1, env_from=[EnvFromSource(config_map_ref=ConfigMapName(name=reads))]
+        V1, env_from=[EnvFromSource(config_map_ref=SourceName(name=reads))]
     )
     change = a_change(
         "data[DB_HOST]",

@@ -16,6 +16,8 @@ def a_hypothesis(
     return Hypothesis(
         id="",
         cause=cause,
+        subject=None,
+        detail="",
         title=str(cause),
         verdict=verdict,
         confidence=confidence,

@@ -37,6 +37,8 @@ def a_hypothesis(title: str, verdict: Verdict) -> Hypothesis:
     return Hypothesis(
         id="H1",
         cause=Cause.MEMORY_LIMIT_TOO_LOW,
+        subject=None,
+        detail="",
         title=title,
         verdict=verdict,
         confidence=0.72,

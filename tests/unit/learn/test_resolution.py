@@ -5,17 +5,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from copilot.domain.action import Action, Scale, SetImage, decode_action
 from copilot.domain.alert import Rule
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Verdict
 from copilot.domain.memory import Memory
-from copilot.domain.proposal import (
-    Action,
-    Proposal,
-    Scale,
-    SetImage,
-    Verification,
-    decode_action,
-)
+from copilot.domain.proposal import Proposal, Verification
 from copilot.learn.resolution import DAY_US, fix_of, memory_of
 from tests.builders_case import an_alert, an_incident
 from tests.builders_objects import NOW_US
@@ -31,6 +25,8 @@ def findings(*causes: Cause) -> Findings:
         Hypothesis(
             id=f"H{number}",
             cause=cause,
+            subject=None,
+            detail="",
             title="",
             verdict=Verdict.SUPPORTED,
             confidence=0.8,

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from copilot.domain.action import ChaosMemory
 from copilot.domain.errors import Conflict, Invalid, Unavailable
-from copilot.domain.proposal import ActionState, ChaosMemory, Proposal
+from copilot.domain.proposal import ActionState, Proposal
 from copilot.remediate.apply import TRIES, applied_of, apply
 from tests.builders_remediate import TARGET, a_claim, a_cluster, a_proposal, to_memory
 from tests.fakes import FixedClock

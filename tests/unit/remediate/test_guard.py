@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from copilot.domain.action import Action, ChaosMemory, Scale, SetMemory
 from copilot.domain.objects import Deployment, ObjectRef
-from copilot.domain.proposal import Action, ChaosMemory, Scale, SetMemory
 from copilot.remediate.guard import Freeze, Mode, Place, Policy, guard
 from tests.builders_objects import a_container, a_deployment
 from tests.builders_remediate import TARGET, to_memory

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copilot.domain.action import Action, ChaosMemory, RollBack, Scale, SetImage
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import Container, ResourceRequirements
-from copilot.domain.proposal import Action, ChaosMemory, RollBack, Scale, SetImage
 from copilot.remediate.plan import base_of, holds, plan, with_version
 from copilot.remediate.tree import decode
 from tests.builders_objects import a_container, a_deployment, a_replica_set

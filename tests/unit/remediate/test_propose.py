@@ -3,16 +3,10 @@
 import msgspec
 import pytest
 
+from copilot.domain.action import Action, ChaosMemory, RollBack, SetMemory
 from copilot.domain.errors import Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import (
-    Action,
-    ChaosMemory,
-    Proposal,
-    ProposalStatus,
-    RollBack,
-    SetMemory,
-)
+from copilot.domain.proposal import Proposal, ProposalStatus
 from copilot.remediate.digest import digest
 from copilot.remediate.guard import Mode, Policy
 from copilot.remediate.propose import recheck

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from copilot.domain.action import Action, ChaosMemory, Scale, SetImage
 from copilot.domain.objects import Deployment
-from copilot.domain.proposal import Action, ChaosMemory, Risk, Scale, SetImage
+from copilot.domain.proposal import Risk
 from copilot.remediate.plan import plan
 from copilot.remediate.risk import risk_of
 from tests.builders_objects import a_container, a_deployment

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from copilot.domain.action import Action, RollBack, Scale
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import Unavailable
-from copilot.domain.proposal import Action, Applied, Claim, RollBack, Scale, Verification
+from copilot.domain.proposal import Applied, Claim, Verification
 from copilot.remediate.apply import apply
 from copilot.remediate.verify import Enrich, lives_to_outlive, verify
 from tests.builders_remediate import (
