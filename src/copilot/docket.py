@@ -14,7 +14,8 @@ from copilot.domain.case import Case
 from copilot.domain.change import Change
 from copilot.domain.errors import Conflict
 from copilot.domain.hypothesis import Findings, Hypothesis
-from copilot.domain.incident import EntryKind, Incident, IncidentId, Status
+from copilot.domain.incident import EntryKind, Grouping, Incident, IncidentId, Status
+from copilot.domain.memory import Memory
 from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus
 from copilot.domain.runbook import RunbookMatch
 from copilot.journal import SYSTEM, Journal
@@ -29,8 +30,11 @@ REFRESH_US = 5_000_000
 """How often a condition that lasts is written again."""
 CONSULT = "consult"
 """The queue of what a language model may add."""
+MOST_CHANGES = 200
 MOST_ALERTS = 20
 """Of one rule whose alerts are told apart by what a program writes, in one incident."""
+LONG_WATCH_US = 1_800_000_000
+"""How long a verified fix is watched on: the same trouble within it reopens its incident."""
 SECOND_LOOK_US = 4_000_000
 """Metrics and logs come in a little after the kill: look once more then."""
 
@@ -66,7 +70,12 @@ class Docket:
                 log.debug("alert.skipped", rule=alert.rule, reason=placement.reason)
                 continue
             if placement.incident_id is None:
-                incident = await self.open(tx, alert, actor=alert.source)
+                relapse = await self._relapsed(tx, alert, before)
+                incident = (
+                    await self._reopen(tx, relapse, alert)
+                    if relapse
+                    else await self.open(tx, alert, actor=alert.source)
+                )
                 known = {incident.id: (incident, (alert,)), **known}
             elif _is_one_too_many(alert, known[placement.incident_id][1]):
                 log.debug("alert.skipped", rule=alert.rule, reason="too many of its kind")
@@ -117,6 +126,75 @@ class Docket:
         await self.ask(tx, incident.id, at_us=now_us + SECOND_LOOK_US)
         log.info("incident.opened", incident_id=incident.id, rule=alert.rule)
         return incident
+
+    async def _relapsed(
+        self, tx: Session, alert: Alert, before: Incident | None
+    ) -> Incident | None:
+        """The incident whose verified fix is still in and did not last; None where this trouble is
+        another one, or something new: then somebody has changed the workload since."""
+        now_us = self._clock.now_us()
+        if before is None or before.resolved_us is None:
+            return None
+        if now_us - before.resolved_us > LONG_WATCH_US:
+            return None
+        proposals = await tx.remediation.of_incident(before.id)
+        if not any(p.status is ProposalStatus.VERIFIED for p in proposals):
+            return None
+        known = {other.fingerprint for other in await tx.incidents.alerts(before.id)}
+        changes = await tx.objects.changes(
+            before.cluster,
+            namespace=before.namespace,
+            since_us=before.resolved_us + 1,
+            until_us=now_us,
+            limit=MOST_CHANGES,
+        )
+        is_changed = any(
+            change.object.key == before.workload.key and change.actor != MANAGER
+            for change in changes
+        )
+        return before if alert.fingerprint in known and not is_changed else None
+
+    async def _reopen(self, tx: Session, before: Incident, alert: Alert) -> Incident:
+        """A relapse: the fix is no longer called verified, and leg 2 looks anew, knowing that."""
+        now_us = self._clock.now_us()
+        incident = await tx.incidents.save(before.reopen(at_us=now_us))
+        for proposal in await tx.remediation.of_incident(incident.id):
+            if proposal.status is ProposalStatus.VERIFIED:
+                await tx.remediation.move(
+                    proposal.id, to=ProposalStatus.RELAPSED, expected=ProposalStatus.VERIFIED
+                )
+        for memory in await self._memories_of(tx, incident):
+            await tx.memories.add(replace(memory, has_held=False))
+        await tx.incidents.add_alert(incident.id, alert, Grouping.RELAPSE)
+        lasted_s = (now_us - (before.resolved_us or now_us)) // 1_000_000
+        await self._journal.tell(
+            tx,
+            incident.id,
+            EntryKind.STATUS,
+            f"Reopened: the fix held for {lasted_s} s, then: {alert.title}",
+            at_us=now_us,
+            actor=alert.source,
+            detail=alert.message,
+            audit="incident.reopened",
+        )
+        await self._journal.moved(tx, "incident.updated", incident.id, now_us)
+        await self._journal.moved(tx, "proposal.updated", incident.id, now_us)
+        await self._journal.notify(
+            tx, incident, f"reopened-{incident.rev}", f"Reopened: {alert.title}", at_us=now_us
+        )
+        await self.ask(tx, incident.id, at_us=now_us)
+        log.warning("incident.reopened", incident_id=incident.id, rule=alert.rule)
+        return incident
+
+    async def _memories_of(self, tx: Session, incident: Incident) -> tuple[Memory, ...]:
+        found = await tx.memories.find(
+            cluster=incident.cluster,
+            namespace=incident.namespace,
+            app=incident.app,
+            cause=None,
+            now_us=self._clock.now_us(),
+        )
+        return tuple(memory for memory in found if memory.incident_id == incident.id)
 
     async def _join(self, tx: Session, incident_id: IncidentId, alert: Alert, reason: str) -> bool:
         """True where the alert is new to the incident."""

@@ -33,6 +33,7 @@ export const PROPOSAL: Record<ProposalStatus, { label: string; tone: Tone }> = {
   approved: { label: 'Approved', tone: 'info' },
   applied: { label: 'Applied, verifying', tone: 'info' },
   verified: { label: 'Verified', tone: 'ok' },
+  relapsed: { label: 'Did not last', tone: 'warn' },
   reverted: { label: 'Taken back', tone: 'warn' },
   failed: { label: 'Failed', tone: 'crit' },
   expired: { label: 'Expired', tone: 'idle' },

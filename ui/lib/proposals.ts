@@ -40,6 +40,7 @@ export const ENDED: ProposalStatus[] = [
   'refused',
   'superseded',
   'rejected',
+  'relapsed',
   'reverted',
   'failed',
   'expired',

@@ -375,14 +375,16 @@ async def _title(view: Session, incident_id: IncidentId) -> str:
 
 
 async def _attempts(view: Session, incident_id: IncidentId) -> tuple[FailedAttempt, ...]:
-    """What did not hold. One that was never in, or that somebody else changed before it could show
-    what it does, has not been tried."""
+    """What did not hold, at once or for long. One that was never in, or that somebody else changed
+    before it could show what it does, has not been tried."""
     found = []
     for proposal in await view.remediation.of_incident(incident_id):
-        if proposal.status is not ProposalStatus.REVERTED:
+        if proposal.status not in (ProposalStatus.REVERTED, ProposalStatus.RELAPSED):
             continue
         verification = await view.remediation.verification(proposal.id)
         why = verification.reason if verification else "it did not hold"
+        if proposal.status is ProposalStatus.RELAPSED:
+            why = "it was verified, and then the same trouble came back"
         found.append(FailedAttempt(action=encode_action(proposal.action), why=why))
     return tuple(found)
 

@@ -27,9 +27,9 @@ MOVES: dict[Status, frozenset[Status]] = {
         {Status.INVESTIGATING, Status.OPEN, Status.REMEDIATING, Status.RESOLVED}
     ),
     Status.REMEDIATING: frozenset({Status.INVESTIGATING, Status.RESOLVED}),
-    Status.RESOLVED: frozenset(),
+    Status.RESOLVED: frozenset({Status.OPEN}),
 }
-"""All the ways an incident can go; `resolved` is the end, a relapse is a new incident."""
+"""All the ways an incident can go; only a relapse leads back from `resolved`."""
 
 
 class Grouping(StrEnum):
@@ -41,6 +41,7 @@ class Grouping(StrEnum):
     SAME_POD = "same_pod"
     SAME_NODE = "same_node"
     SAME_CHANGE = "same_change"
+    RELAPSE = "relapse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,17 @@ class Incident:
         ended = self.move(to=Status.RESOLVED, at_us=at_us)
         seconds = max(0, (at_us - self.first_signal_us) // 1_000_000)
         return replace(ended, resolved_us=at_us, resolution=resolution, mttr_seconds=seconds)
+
+    def reopen(self, *, at_us: int) -> Incident:
+        """The same incident, open again: what resolved it did not last.
+
+        Raises:
+            Conflict: it is not resolved.
+        """
+        if self.is_open:
+            raise Conflict(f"incident INC-{self.id} is {self.status}; it cannot be reopened")
+        again = self.move(to=Status.OPEN, at_us=at_us)
+        return replace(again, resolved_us=None, resolution=None, mttr_seconds=None)
 
 
 class EntryKind(StrEnum):

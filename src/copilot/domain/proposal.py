@@ -30,6 +30,8 @@ class ProposalStatus(StrEnum):
     APPROVED = "approved"
     APPLIED = "applied"
     VERIFIED = "verified"
+    RELAPSED = "relapsed"
+    """Verified, and then the same trouble came back while it was still in."""
     REVERTED = "reverted"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -51,7 +53,8 @@ PROPOSAL_MOVES: dict[ProposalStatus, frozenset[ProposalStatus]] = {
     ProposalStatus.REFUSED: frozenset({ProposalStatus.SUPERSEDED}),
     ProposalStatus.SUPERSEDED: frozenset(),
     ProposalStatus.REJECTED: frozenset(),
-    ProposalStatus.VERIFIED: frozenset(),
+    ProposalStatus.VERIFIED: frozenset({ProposalStatus.RELAPSED}),
+    ProposalStatus.RELAPSED: frozenset(),
     ProposalStatus.REVERTED: frozenset(),
     ProposalStatus.FAILED: frozenset(),
     ProposalStatus.EXPIRED: frozenset(),

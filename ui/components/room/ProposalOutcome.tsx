@@ -47,6 +47,8 @@ function Headline({ proposal, progress }: { proposal: ProposalView; progress: st
       return <Line icon={<Busy />} title="Applied, being watched" reason={progress || 'Waiting for the signal that opened the incident to go quiet.'} />
     case 'verified':
       return <Line icon={<CheckCircle2 className="size-4 text-ok" />} look="bg-ok-soft text-ok" title="Verified" reason={reason} />
+    case 'relapsed':
+      return <Line icon={<CircleAlert className="size-4 text-warn" />} look="bg-warn-soft text-warn" title="It held at first, then the same trouble came back" reason={reason} />
     case 'reverted':
       return <Line icon={<Undo2 className="size-4 text-warn" />} look="bg-warn-soft text-warn" title="It did not help, and was taken back by itself" reason={reason} />
     case 'failed':

@@ -3,7 +3,7 @@ import { Check, Minus } from 'lucide-react'
 import type { RoomView } from '@/lib/api/types'
 import { type StepState, steps } from '@/lib/moves'
 
-const APPLIED = ['applied', 'verified', 'reverted']
+const APPLIED = ['applied', 'verified', 'relapsed', 'reverted']
 
 /** Detected, Acknowledged, Mitigating, Resolved. */
 export function Stepper({ room }: { room: RoomView }) {

@@ -645,7 +645,7 @@ export interface components {
          * @description Every cause there is; `causes/` holds one module for each.
          * @enum {string}
          */
-        Cause: "memory_limit_too_low" | "memory_leak" | "bad_rollout" | "image_missing" | "bad_probe" | "unschedulable" | "unknown";
+        Cause: "memory_limit_too_low" | "memory_leak" | "bad_rollout" | "image_missing" | "bad_probe" | "unschedulable" | "memory_volume" | "cpu_limit_too_low" | "config_missing" | "secret_missing" | "bad_setting" | "command_invalid" | "port_conflict" | "volume_unavailable" | "volume_permission" | "quota_exceeded" | "limit_range_violated" | "admission_denied" | "admission_webhook_down" | "service_account_missing" | "permission_missing" | "service_selector_mismatch" | "service_port_mismatch" | "scaled_to_zero" | "name_not_resolved" | "network_policy_blocks" | "dependency_down" | "certificate_invalid" | "init_container_fails" | "job_fails" | "cron_job_stopped" | "evicted" | "node_unhealthy" | "unknown";
         /** ChangeView */
         ChangeView: {
             /** Actor */
@@ -911,10 +911,13 @@ export interface components {
             cause: components["schemas"]["Cause"];
             /** Confidence */
             confidence: number;
+            /** Detail */
+            detail: string;
             /** Id */
             id: string;
             /** Next Check */
             next_check: string;
+            subject: components["schemas"]["ObjectRef"] | null;
             /** Supporting */
             supporting: components["schemas"]["Statement"][];
             /** Title */
@@ -1137,7 +1140,7 @@ export interface components {
          * ProposalStatus
          * @enum {string}
          */
-        ProposalStatus: "proposed" | "refused" | "superseded" | "rejected" | "approved" | "applied" | "verified" | "reverted" | "failed" | "expired";
+        ProposalStatus: "proposed" | "refused" | "superseded" | "rejected" | "approved" | "applied" | "verified" | "relapsed" | "reverted" | "failed" | "expired";
         /**
          * ProposalView
          * @description A proposal as a person reads it. `digest` is what an approval must name.
@@ -1250,7 +1253,7 @@ export interface components {
          * @description Every rule there is; `detect/rules/` holds one module for each.
          * @enum {string}
          */
-        Rule: "oom_killed" | "crash_loop" | "image_pull" | "unschedulable" | "not_ready" | "error_burst" | "external";
+        Rule: "oom_killed" | "crash_loop" | "image_pull" | "unschedulable" | "not_ready" | "error_burst" | "external" | "not_created" | "volume_pending" | "no_endpoints" | "job_failed" | "cron_job_late" | "node_unhealthy" | "evicted" | "cpu_throttled";
         /**
          * RunbookMatch
          * @description A runbook that fits a case, with why. Guidance is not evidence.
