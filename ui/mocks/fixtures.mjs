@@ -307,6 +307,8 @@ export function hypotheses() {
     {
       id: 'H1',
       cause: 'memory_limit_too_low',
+      subject: null,
+      detail: '',
       title: 'The memory limit of 32Mi is below what the container needs',
       verdict: 'supported',
       confidence: 0.92,
@@ -322,6 +324,8 @@ export function hypotheses() {
     {
       id: 'H2',
       cause: 'memory_leak',
+      subject: null,
+      detail: '',
       title: 'The application leaks memory',
       verdict: 'inconclusive',
       confidence: 0.21,
@@ -333,6 +337,8 @@ export function hypotheses() {
     {
       id: 'H3',
       cause: 'bad_rollout',
+      subject: null,
+      detail: '',
       title: 'A new image made it worse',
       verdict: 'refuted',
       confidence: 0.04,
