@@ -7,8 +7,8 @@ test('every move leads to a status that has moves of its own', () => {
   for (const to of Object.values(MOVES).flat()) expect(known).toContain(to)
 })
 
-test('what is resolved stays resolved', () => {
-  expect(MOVES.resolved).toEqual([])
+test('from resolved only a relapse leads back', () => {
+  expect(MOVES.resolved).toEqual(['open'])
   expect(canMove('awaiting_approval', 'resolved')).toBe(true)
 })
 
