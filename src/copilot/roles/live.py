@@ -1,12 +1,13 @@
 """The live feed: `WebSocket /ws?since=<seq>` replays what was missed, then goes on as it comes.
 
-Every process polls the feed of the store, so it does not matter who wrote an entry or which
-gateway a screen is connected to.
+Every process polls the feed of the store, once for all its sockets, so it does not matter who
+wrote an entry or which gateway a screen is connected to.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 
@@ -23,6 +24,8 @@ from copilot.roles.views import FeedMessage
 POLL_S = 0.1
 PING_S = 5.0
 PAGE = 500
+KEPT = 1000
+"""Entries that are kept in memory for sockets that follow closely."""
 UNAUTHENTICATED = 4401
 
 
@@ -37,10 +40,51 @@ def feed_message(entry: FeedEntry) -> FeedMessage:
     )
 
 
+class Tail:
+    """The end of a cluster's feed, read once for all who follow it."""
+
+    def __init__(self, store: Store, clock: Clock, *, cluster: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._cluster = cluster
+        self._reading = asyncio.Lock()
+        self._read_us = 0
+        self._from = -1
+        """What comes after this seq is kept, up to what was there at the last look; -1 for not
+        looked yet."""
+        self._kept: deque[FeedEntry] = deque()
+
+    async def head(self) -> int:
+        """The newest seq."""
+        async with self._store.view() as view:
+            return await view.feed.head(self._cluster)
+
+    async def after(self, seq: int) -> tuple[FeedEntry, ...]:
+        """What came after `seq`, by seq, a page at most; at most `POLL_S` old."""
+        async with self._reading:
+            if self._clock.now_us() - self._read_us >= POLL_S * 1_000_000:
+                await self._look()
+            if 0 <= self._from <= seq:
+                return tuple(entry for entry in self._kept if entry.seq > seq)[:PAGE]
+        async with self._store.view() as view:
+            return await view.feed.since(self._cluster, seq, PAGE)
+
+    async def _look(self) -> None:
+        if self._from < 0:
+            self._from = await self.head()
+        newest = self._kept[-1].seq if self._kept else self._from
+        async with self._store.view() as view:
+            self._kept.extend(await view.feed.since(self._cluster, newest, PAGE))
+        while len(self._kept) > KEPT:
+            self._from = self._kept.popleft().seq
+        self._read_us = self._clock.now_us()
+
+
 def live_route(
     store: Store, clock: Clock, *, cluster: str, doorkeeper: Doorkeeper
 ) -> WebSocketRoute:
     """The route of the socket."""
+    tail = Tail(store, clock, cluster=cluster)
 
     async def serve(socket: WebSocket) -> None:
         try:
@@ -51,17 +95,17 @@ def live_route(
             await socket.close(UNAUTHENTICATED, refusal.message[:120])
             return
         await socket.accept()
-        await _talk(socket, store, clock, cluster)
+        await _talk(socket, tail, clock)
 
     return WebSocketRoute("/ws", serve)
 
 
-async def _talk(socket: WebSocket, store: Store, clock: Clock, cluster: str) -> None:
+async def _talk(socket: WebSocket, tail: Tail, clock: Clock) -> None:
     given = socket.query_params.get("since", "")
     since = int(given) if given.isdecimal() and len(given) < 20 else None
     listening = asyncio.create_task(_until_closed(socket))
     try:
-        async for message in _messages(store, clock, cluster, since, listening):
+        async for message in _messages(tail, clock, since, listening):
             await socket.send_text(msgspec.json.encode(asdict(message)).decode())
     except WebSocketDisconnect:
         return
@@ -75,18 +119,16 @@ async def _until_closed(socket: WebSocket) -> None:
 
 
 async def _messages(
-    store: Store, clock: Clock, cluster: str, since: int | None, closed: asyncio.Task[None]
+    tail: Tail, clock: Clock, since: int | None, closed: asyncio.Task[None]
 ) -> AsyncIterator[FeedMessage]:
     """A hello with the head, what came after `since`, then what comes, with pings between; ends
     when the socket is closed."""
-    async with store.view() as view:
-        head = await view.feed.head(cluster)
+    head = await tail.head()
     seq = head if since is None or since > head else since
     yield FeedMessage(seq=head, kind="hello", incident_id=None, ts_us=clock.now_us(), detail="")
     quiet_s = 0.0
     while not closed.done():
-        async with store.view() as view:
-            entries = await view.feed.since(cluster, seq, PAGE)
+        entries = await tail.after(seq)
         for entry in entries:
             seq = entry.seq
             yield feed_message(entry)
