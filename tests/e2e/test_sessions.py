@@ -176,6 +176,16 @@ def test_a_request_for_another_host_is_refused(
     assert "COPILOT_ALLOWED_HOSTS" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/api/status", "/api/incidents", "/api/nothing", "/healthz"])
+def test_answers_are_taken_for_what_they_say_they_are_and_private_ones_kept_nowhere(
+    signed_in: httpx.Client, path: str
+) -> None:
+    headers = signed_in.get(path).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers.get("cache-control", "") == ("" if path == "/healthz" else "no-store")
+
+
 # --------------------------------------------------------------------------- the live stream
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
@@ -223,9 +224,14 @@ class _Front:
             connection = HTTPConnection(scope)
             if _wants_page(connection):
                 scope = {**scope, "path": _page_path(scope["path"])}
+            is_for_people = (
+                self._for_people is not None
+                and self._for_people.matches(scope)[0] is not Match.NONE
+            )
+            send = _guarded(send, is_private=is_for_people)
             try:
                 self._doorkeeper.check_host(connection.headers.get("host", ""))
-                if self._for_people and self._for_people.matches(scope)[0] is not Match.NONE:
+                if is_for_people:
                     self._doorkeeper.person(connection)
             except CopilotError as refusal:
                 title = type(refusal).__name__
@@ -233,6 +239,21 @@ class _Front:
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _guarded(send: Send, *, is_private: bool) -> Send:
+    """Answers that a browser takes for nothing but what they say they are, and that nobody keeps
+    where they are one person's."""
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            if is_private:
+                headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return with_headers
 
 
 def _wants_page(connection: HTTPConnection) -> bool:
