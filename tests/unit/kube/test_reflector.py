@@ -197,12 +197,11 @@ async def test_a_kind_that_the_server_has_not_is_no_gap_and_not_listed(tmp_path:
     api = ScriptedApi(AUTOSCALERS)
     api.lists.extend([NOT_SERVED] * 3)
 
-    async with connected(api, tmp_path) as cluster:
-        async with following(cluster, Kind.AUTOSCALER) as seen:
-            await seen.until(lambda: bool(seen.deltas))
-            before_it_was_served = list(seen.deltas)
-            api.put("p")
-            await seen.until(lambda: seen.is_synced)
+    async with connected(api, tmp_path) as cluster, following(cluster, Kind.AUTOSCALER) as seen:
+        await seen.until(lambda: bool(seen.deltas))
+        before_it_was_served = list(seen.deltas)
+        api.put("p")
+        await seen.until(lambda: seen.is_synced)
 
     assert [(d.gap, d.is_synced, d.versions) for d in before_it_was_served] == [(None, False, ())]
     assert seen.gaps == []
@@ -215,9 +214,8 @@ async def test_a_gap_is_over_once_the_server_turns_out_not_to_have_the_kind(
     api = ScriptedApi(AUTOSCALERS)
     api.lists.extend([Answer(status=403), NOT_SERVED, Answer(status=403)])
 
-    async with connected(api, tmp_path) as cluster:
-        async with following(cluster, Kind.AUTOSCALER) as seen:
-            await seen.until(lambda: seen.is_synced)
+    async with connected(api, tmp_path) as cluster, following(cluster, Kind.AUTOSCALER) as seen:
+        await seen.until(lambda: seen.is_synced)
 
     assert [delta.gap is not None for delta in seen.deltas] == [True, False, True, False]
 
@@ -225,12 +223,11 @@ async def test_a_gap_is_over_once_the_server_turns_out_not_to_have_the_kind(
 async def test_a_kind_that_was_served_and_is_not_any_more_is_a_gap(tmp_path: Path) -> None:
     api = ScriptedApi(AUTOSCALERS)
 
-    async with connected(api, tmp_path) as cluster:
-        async with following(cluster, Kind.AUTOSCALER) as seen:
-            await seen.until(lambda: seen.is_synced)
-            api.lists.extend([NOT_SERVED] * 3)
-            api.expire_watches()
-            await seen.until(lambda: bool(seen.gaps))
+    async with connected(api, tmp_path) as cluster, following(cluster, Kind.AUTOSCALER) as seen:
+        await seen.until(lambda: seen.is_synced)
+        api.lists.extend([NOT_SERVED] * 3)
+        api.expire_watches()
+        await seen.until(lambda: bool(seen.gaps))
 
     assert seen.gaps == ["horizontalpodautoscalers does not exist (any more)"]
 
