@@ -226,7 +226,8 @@ def _service(obj: Obj) -> Iterator[FieldProblem]:
     if not ports:
         yield required("spec.ports")
     for place, port in enumerate(ports):
-        yield from _port(port.get("port"), f"spec.ports[{place}].port")
+        for name in ("port", "targetPort"):
+            yield from _port(port.get(name), f"spec.ports[{place}].{name}")
         if len(ports) > 1 and not port.get("name"):
             yield required(f"spec.ports[{place}].name")
 
