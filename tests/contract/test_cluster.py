@@ -1,17 +1,16 @@
 """What any API server does, the demo cluster as well as a real one: both pass the same tests.
 
 By default on the demo cluster. On a real one, whose nodes have the images `docker.io/lab/*`:
-`COPILOT_TEST_KUBECONFIG=... pytest tests/contract/test_cluster.py`.
+`COPILOT_TEST_KUBECONFIG=... pytest tests/contract/test_cluster*.py`. `test_cluster_kinds.py` has what
+holds of every kind..
 """
 
 from __future__ import annotations
 
 import json
 import re
-import secrets
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from tests.contract.cluster_targets import (
     Target,
     a_deployment,
     a_memory_hog,
-    chosen_target,
     container_status,
     limit_patch,
 )
@@ -38,26 +36,6 @@ from tests.contract.cluster_targets import (
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "kubernetes"
 
 pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[Target]:
-    with chosen_target() as chosen:
-        yield chosen
-
-
-@pytest.fixture(scope="module")
-def api(target: Target) -> Iterator[KubeHttp]:
-    """A client with a namespace of its own, which goes at the end."""
-    namespace = f"copilot-contract-{secrets.token_hex(3)}"
-    api = KubeHttp(target, namespace)
-    body = {"metadata": {"name": namespace}}
-    assert api.http.post("/api/v1/namespaces", json=body).status_code == 201
-    try:
-        yield api
-    finally:
-        api.http.delete(f"/api/v1/namespaces/{namespace}")
-        api.http.close()
 
 
 @pytest.fixture(scope="module")

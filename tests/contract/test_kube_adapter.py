@@ -109,6 +109,16 @@ async def test_every_kind_can_be_listed_and_says_what_it_is(
     assert kind not in (Kind.NODE, Kind.NAMESPACE) or listed
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_what_is_listed_can_be_read_by_its_name(kind: Kind, cluster: KubeCluster) -> None:
+    listed = [json.loads(item)["metadata"] for item in await cluster.list_objects(kind)]
+
+    # The last by name, too: `system:...`, where there are such roles.
+    for metadata in (*listed[:1], *listed[-1:]):
+        found = ObjectRef(kind=kind, namespace=metadata.get("namespace", ""), name=metadata["name"])
+        assert json.loads(await cluster.get(found))["metadata"]["uid"] == metadata["uid"]
+
+
 async def test_a_list_keeps_to_its_namespace_and_selector(
     place: Place, cluster: KubeCluster
 ) -> None:

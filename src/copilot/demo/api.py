@@ -19,7 +19,7 @@ from starlette.routing import Route
 from copilot.demo import discovery, failures, podlogs, writing
 from copilot.demo.containers import Run
 from copilot.demo.failures import ApiFailure, FieldProblem
-from copilot.demo.kinds import BY_PLURAL, NODE, POD, Obj, Resource
+from copilot.demo.kinds import GROUPS, NODE, POD, Obj, Resource, served
 from copilot.demo.kubelet import Kubelet
 from copilot.demo.nodestats import metrics_cadvisor, metrics_resource, stats_summary
 from copilot.demo.paging import page
@@ -86,7 +86,7 @@ class Api:
             return _json(document)
         target = parse_path(path)
         if target is None:
-            if path.startswith(("/api/", "/apis/")):
+            if _is_in_a_group(path):
                 raise failures.no_such_path()
             return PlainTextResponse("404 page not found\n", 404)
         if target.resource is NODE and target.subresource == "proxy":
@@ -267,18 +267,18 @@ class Api:
 def parse_path(path: str) -> Target | None:
     """`/api/v1/...` and `/apis/GROUP/VERSION/...`; None for anything else."""
     match [part for part in path.split("/") if part]:
-        case ["api", "v1", *parts]:
+        case ["api", version, *parts]:
             group = ""
-        case ["apis", group, "v1", *parts]:
+        case ["apis", group, version, *parts]:
             pass
         case _:
             return None
     namespace = ""
-    if parts[:1] == ["namespaces"] and len(parts) > 2 and (group, parts[2]) in BY_PLURAL:
+    if parts[:1] == ["namespaces"] and len(parts) > 2 and served(group, version, parts[2]):
         namespace, parts = parts[1], parts[2:]
-    if not parts or (group, parts[0]) not in BY_PLURAL:
+    resource = served(group, version, parts[0]) if parts else None
+    if resource is None:
         return None
-    resource = BY_PLURAL[(group, parts[0])]
     if len(parts) > 1 and resource.is_namespaced and not namespace:
         return None
     name, subresource = (*parts[1:3], "", "")[:2]
@@ -292,6 +292,17 @@ def parse_path(path: str) -> Target | None:
         subresource=subresource,
         rest="/".join(parts[3:]),
     )
+
+
+def _is_in_a_group(path: str) -> bool:
+    """Where nothing else is known of a path, a real server says it in words or in a Status."""
+    match [part for part in path.split("/") if part]:
+        case ["api", *_]:
+            return True
+        case ["apis", name, *_]:
+            return any(name == group for group, _ in GROUPS)
+        case _:
+            return False
 
 
 def _document(path: str, address: str) -> Obj | None:

@@ -1,9 +1,22 @@
-"""The controller manager: deployments, replica sets, and what must go when its owner goes."""
+"""The controller manager: deployments, replica sets, budgets, the account of each namespace, and
+what must go when its owner goes.
+
+There is no other controller, so nothing that needs one can be created (`kinds.Resource.refusal`).
+"""
 
 from __future__ import annotations
 
+from copilot.demo.budgets import Budgets
 from copilot.demo.deployments import Deployments
-from copilot.demo.kinds import DEPLOYMENT, NAMESPACE, POD, REPLICA_SET, RESOURCES
+from copilot.demo.kinds import (
+    BUDGET,
+    DEPLOYMENT,
+    NAMESPACE,
+    POD,
+    REPLICA_SET,
+    RESOURCES,
+    SERVICE_ACCOUNT,
+)
 from copilot.demo.replicasets import ReplicaSets
 from copilot.demo.reporting import Reporter
 from copilot.demo.times import SECOND_US
@@ -21,6 +34,8 @@ class Controllers:
     def __init__(self, world: World, reporter: Reporter) -> None:
         writer = Writer(world, "kube-controller-manager")
         self._world = world
+        self._writer = writer
+        self._budgets = Budgets(world, writer)
         self._deployments = Deployments(world, writer, reporter)
         self._replica_sets = ReplicaSets(world, writer, reporter)
         self._seen_version = -1
@@ -35,10 +50,22 @@ class Controllers:
         self._check_us = now_us + DEADLINE_CHECK_US
         self._empty_namespaces()
         self._collect_garbage()
+        self._add_accounts()
         for deployment in self._world.objects(DEPLOYMENT):
             self._deployments.sync(deployment)
         for replica_set in self._world.objects(REPLICA_SET):
             self._replica_sets.sync(replica_set)
+        for budget in self._world.objects(BUDGET):
+            self._budgets.sync(budget)
+
+    def _add_accounts(self) -> None:
+        """Every namespace has an account for pods that name none."""
+        for namespace in self._world.objects(NAMESPACE):
+            name = namespace["metadata"]["name"]
+            is_going = "deletionTimestamp" in namespace["metadata"]
+            if not is_going and self._world.find(SERVICE_ACCOUNT, name, "default") is None:
+                account = {"metadata": {"name": "default", "namespace": name}}
+                self._writer.add(SERVICE_ACCOUNT, account)
 
     def _collect_garbage(self) -> None:
         """What is left of an owner that is gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot.demo.kinds import Obj, Resource
+from copilot.demo.kinds import ROLE, Obj, Resource
 
 
 def with_defaults(resource: Resource, obj: Obj) -> Obj:
@@ -18,6 +18,14 @@ def with_defaults(resource: Resource, obj: Obj) -> Obj:
             return {**obj, "spec": _pod(obj.get("spec") or {})}
         case "Service":
             return {**obj, "spec": _service(obj.get("spec") or {})}
+        case "NetworkPolicy":
+            return {**obj, "spec": _network_policy(obj.get("spec") or {})}
+        case "PodDisruptionBudget" | "Ingress":
+            return {**obj, "spec": obj.get("spec") or {}}
+        case "Role" | "ClusterRole":
+            return {**obj, "rules": obj.get("rules")}
+        case "RoleBinding" | "ClusterRoleBinding":
+            return _binding(obj)
         case "Namespace":
             return _namespace(obj)
         case "Event":
@@ -32,6 +40,10 @@ def pod_template(spec: Obj) -> Obj:
         **spec,
         "containers": [_container(container) for container in spec.get("containers") or []],
     }
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        # The old name of the field is still told.
+        result |= {"serviceAccountName": account, "serviceAccount": account}
     if spec.get("initContainers"):
         result["initContainers"] = [_container(c) for c in spec["initContainers"]]
     return _filled(
@@ -143,6 +155,34 @@ def _service(spec: Obj) -> Obj:
     if filled.get("clusterIP"):
         filled["clusterIPs"] = [filled["clusterIP"]]
     return filled
+
+
+def _network_policy(spec: Obj) -> Obj:
+    """Without types a policy is for what comes in, and for what goes out if it has rules for that."""
+    sides = {
+        side: [_policy_rule(rule) for rule in spec[side]]
+        for side in ("ingress", "egress")
+        if spec.get(side)
+    }
+    types = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+    return _filled({**spec, **sides}, podSelector={}, policyTypes=types)
+
+
+def _policy_rule(rule: Obj) -> Obj:
+    if not rule.get("ports"):
+        return rule
+    return {**rule, "ports": [_filled(port, protocol="TCP") for port in rule["ports"]]}
+
+
+def _binding(obj: Obj) -> Obj:
+    """Users and groups are of the group of roles, service accounts of none."""
+    result = {**obj, "roleRef": _filled(obj.get("roleRef") or {}, apiGroup=ROLE.group)}
+    if obj.get("subjects"):
+        result["subjects"] = [
+            one if one.get("kind") == "ServiceAccount" else _filled(one, apiGroup=ROLE.group)
+            for one in obj["subjects"]
+        ]
+    return result
 
 
 def _namespace(obj: Obj) -> Obj:

@@ -102,8 +102,8 @@ def _entries(resource: Resource) -> list[Obj]:
         "verbs": VERBS,
         "shortNames": list(resource.short_names),
     }
-    if resource.is_in_all:
-        whole["categories"] = ["all"]
+    if resource.categories:
+        whole["categories"] = list(resource.categories)
     entries = [whole]
     if resource.has_status:
         entries.append(_part(resource, "status", ["get", "patch", "update"]))

@@ -3,10 +3,12 @@
 ApiFailure
 ├── bad_request   400  the request itself makes no sense
 ├── unauthorized  401  no token, or not ours
+├── forbidden     403  admission refuses it
 ├── not_found     404  no such object
 ├── no_such_path  404  no such resource
 ├── not_allowed   405  the resource has no such verb
 ├── conflict      409  the resourceVersion is not the newest
+├── precondition  409  it is not the object or the version that was to be deleted
 ├── exists        409  there is one of that name
 ├── expired       410  the resourceVersion is no longer known
 ├── unsupported   415  no decoder for this content type
@@ -64,6 +66,11 @@ def unauthorized() -> ApiFailure:
     return ApiFailure(401, "Unauthorized", "Unauthorized")
 
 
+def forbidden(resource: Resource, name: str, reason: str) -> ApiFailure:
+    message = f'{resource.qualified_plural} "{name}" is forbidden: {reason}'
+    return ApiFailure(403, "Forbidden", message, _details(resource, name))
+
+
 def not_found(resource: Resource, name: str) -> ApiFailure:
     message = f'{resource.qualified_plural} "{name}" not found'
     return ApiFailure(404, "NotFound", message, _details(resource, name))
@@ -85,6 +92,22 @@ def conflict(resource: Resource, name: str) -> ApiFailure:
         "been modified; please apply your changes to the latest version and try again"
     )
     return ApiFailure(409, "Conflict", message, _details(resource, name))
+
+
+def precondition(resource: Resource, name: str, field: str, wanted: str, known: str) -> ApiFailure:
+    """The `uid` or `resourceVersion` that a deletion was to hold for is another one."""
+    named, happened = {
+        "uid": ("UID", "been deleted and then recreated"),
+        "resourceVersion": ("ResourceVersion", "been modified"),
+    }[field]
+    message = (
+        f'Operation cannot be fulfilled on {resource.qualified_kind} "{name}": the {named} in the '
+        f"precondition ({wanted}) does not match the {named} in record ({known}). The object might "
+        f"have {happened}"
+    )
+    return ApiFailure(
+        409, "Conflict", message, {"name": name, **_group(resource), "kind": resource.kind}
+    )
 
 
 def exists(resource: Resource, name: str) -> ApiFailure:

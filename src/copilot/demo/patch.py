@@ -15,15 +15,18 @@ from copilot.demo.kinds import Obj
 MERGE_KEYS = {
     "addresses": "type",
     "conditions": "type",
-    "containerStatuses": "name",
     "containers": "name",
     "env": "name",
     "ephemeralContainers": "name",
     "hostAliases": "ip",
+    "hostIPs": "ip",
     "imagePullSecrets": "name",
     "initContainers": "name",
     "ownerReferences": "uid",
     "podIPs": "ip",
+    "resourceClaims": "name",
+    "schedulingGates": "name",
+    "secrets": "name",
     "topologySpreadConstraints": "topologyKey",
     "volumeDevices": "devicePath",
     "volumeMounts": "mountPath",
@@ -31,7 +34,7 @@ MERGE_KEYS = {
 }
 """Lists whose items are merged, by field name; all others are replaced as a whole."""
 
-PRIMITIVE_LISTS = frozenset({"finalizers"})
+PRIMITIVE_LISTS = frozenset({"finalizers", "podCIDRs"})
 """Lists of plain values that are merged as sets."""
 
 _ORDER = "$setElementOrder/"
@@ -41,8 +44,11 @@ _DELETE_FROM = "$deleteFromPrimitiveList/"
 def merge_key(field: str, inside: str) -> str:
     """The field by which items of the list are the same, empty for a list that is replaced.
 
-    `inside` is the list around it: `ports` means another thing in a container than in a Service.
+    `inside` is the list around it, or else the kind: `ports` means another thing in a container
+    than in a Service, and `imagePullSecrets` of a ServiceAccount are no pod's.
     """
+    if (inside, field) == ("ServiceAccount", "imagePullSecrets"):
+        return ""
     if field == "ports":
         return "containerPort" if inside in ("containers", "initContainers") else "port"
     return MERGE_KEYS.get(field, "")
@@ -64,6 +70,8 @@ def strategic_merge(current: Obj, patch: Obj, inside: str = "") -> Obj:
             _directive(result, field, value)
         elif value is None:
             result.pop(field, None)
+        elif (inside, field) == ("PodDisruptionBudget", "selector"):
+            result[field] = copy.deepcopy(value)  # the one map of these kinds that is not merged
         elif isinstance(value, dict):
             held = result.get(field)
             result[field] = strategic_merge(held if isinstance(held, dict) else {}, value, inside)

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from copilot.demo.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, NODE, SERVICE, Obj
+from copilot.demo.kinds import (
+    BUDGET,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    NAMESPACE,
+    NETWORK_POLICY,
+    NODE,
+    ROLE,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Obj,
+)
 from copilot.demo.times import SECOND_US, to_second
 from copilot.demo.workloads import Profile, Registry
 from copilot.demo.world import World
@@ -37,6 +50,12 @@ class Service:
     pause_s: float = 4.0
     is_json: bool = True
     settings: dict[str, str] = field(default_factory=dict)
+    min_available: int = 0
+    """Pods that a budget keeps; 0 for no budget."""
+    callers: tuple[str, ...] = ()
+    """Neighbours that a network policy lets in; without any there is no policy."""
+    reads_cluster: bool = False
+    """It has an account of its own that may read what runs."""
 
     @property
     def repository(self) -> str:
@@ -55,6 +74,7 @@ SERVICES = (
         age_h=31,
         pause_s=2.5,
         settings={"CURRENCY": "EUR", "RETRY_LIMIT": "3"},
+        min_available=2,
     ),
     Service(
         namespace="payments",
@@ -66,6 +86,7 @@ SERVICES = (
         paths=("/entries/{id}", "/balance/{id}"),
         age_h=120,
         is_json=False,
+        callers=("payments-api",),
     ),
     Service(
         namespace="payments",
@@ -89,6 +110,7 @@ SERVICES = (
         age_h=27,
         pause_s=2.0,
         settings={"FEATURE_EXPRESS": "on"},
+        min_available=3,
     ),
     Service(
         namespace="checkout",
@@ -154,6 +176,7 @@ SERVICES = (
         limit_mib=128,
         paths=("/login", "/logout", "/session/{id}"),
         age_h=63,
+        min_available=2,
     ),
     Service(
         namespace="identity",
@@ -164,6 +187,7 @@ SERVICES = (
         limit_mib=96,
         paths=("/token", "/keys"),
         age_h=140,
+        callers=("login", "user-profile"),
     ),
     Service(
         namespace="identity",
@@ -187,6 +211,7 @@ SERVICES = (
         age_h=190,
         pause_s=15.0,
         is_json=False,
+        reads_cluster=True,
     ),
     Service(
         namespace="observability",
@@ -281,20 +306,56 @@ def add_nodes(world: World) -> None:
 
 
 def add_service(world: World, service: Service) -> None:
-    """Its Deployment, Service and ConfigMap."""
+    """Its Deployment and Service, and what it has of settings, account and policies."""
     namespace, name = service.namespace, service.name
+    labels = {"app": name}
+    if service.reads_cluster:
+        _add_account(world, service)
     if service.settings:
         settings = {"metadata": {"name": f"{name}-settings"}, "data": dict(service.settings)}
         create(world, CONFIG_MAP, namespace, settings, _MANAGER)
     ports = [{"name": "http", "port": 80, "targetPort": 8080}]
     spec = {"selector": {"app": name}, "ports": ports}
-    labels = {"app": name}
     create(world, SERVICE, namespace, _named(name, labels, spec), _MANAGER)
     create(world, DEPLOYMENT, namespace, _deployment(service), _MANAGER)
+    if service.min_available:
+        kept = {"minAvailable": service.min_available, "selector": {"matchLabels": labels}}
+        create(world, BUDGET, namespace, _named(name, labels, kept), _MANAGER)
+    if service.callers:
+        policy = _named(f"{name}-callers", labels, _policy(service))
+        create(world, NETWORK_POLICY, namespace, policy, _MANAGER)
 
 
 def add_oom_demo(world: World) -> None:
     create(world, DEPLOYMENT, "demo", OOM_DEMO, _MANAGER)
+
+
+def _add_account(world: World, service: Service) -> None:
+    name, namespace = service.name, service.namespace
+    metadata = {"name": name}
+    create(world, SERVICE_ACCOUNT, namespace, {"metadata": metadata}, _MANAGER)
+    rule = {
+        "apiGroups": [""],
+        "resources": ["namespaces", "nodes", "pods"],
+        "verbs": ["get", "list", "watch"],
+    }
+    create(world, CLUSTER_ROLE, "", {"metadata": metadata, "rules": [rule]}, _MANAGER)
+    binding = {
+        "metadata": metadata,
+        "roleRef": {"apiGroup": ROLE.group, "kind": CLUSTER_ROLE.kind, "name": name},
+        "subjects": [{"kind": SERVICE_ACCOUNT.kind, "namespace": namespace, "name": name}],
+    }
+    create(world, CLUSTER_ROLE_BINDING, "", binding, _MANAGER)
+
+
+def _policy(service: Service) -> Obj:
+    """Its port is open to its callers, and to nobody else."""
+    callers = [{"podSelector": {"matchLabels": {"app": name}}} for name in service.callers]
+    return {
+        "podSelector": {"matchLabels": {"app": service.name}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": callers, "ports": [{"protocol": "TCP", "port": 8080}]}],
+    }
 
 
 def _named(name: str, labels: dict[str, str], spec: Obj) -> Obj:
@@ -315,10 +376,13 @@ def _deployment(service: Service) -> Obj:
     }
     if service.settings:
         container["envFrom"] = [{"configMapRef": {"name": f"{service.name}-settings"}}]
+    pod: Obj = {"containers": [container]}
+    if service.reads_cluster:
+        pod["serviceAccountName"] = service.name
     spec = {
         "replicas": service.replicas,
         "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
     }
     return _named(service.name, labels, spec)
 

@@ -40,7 +40,7 @@ class Misfit:
 def misfit(resource: Resource, body: Obj) -> Misfit:
     """Check a whole object of the kind."""
     found = Misfit()
-    name = _NO_MODEL.get(resource.kind, f"V1{resource.kind}")
+    name = _NO_MODEL.get(resource.kind, f"{resource.version.upper()}{resource.kind}")
     _check(body, name, "", found)
     return found
 

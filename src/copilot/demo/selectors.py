@@ -63,6 +63,28 @@ def matches_labels(selector: Obj, labels: Obj) -> bool:
     return bool(wanted) and not (wanted.items() - labels.items())
 
 
+def selects(selector: Obj | None, labels: Obj) -> bool:
+    """Does a policy's selector select these labels? None selects nothing, an empty one all."""
+    if selector is None:
+        return False
+    wanted = selector.get("matchLabels") or {}
+    expressions = selector.get("matchExpressions") or []
+    return not (wanted.items() - labels.items()) and all(_holds(e, labels) for e in expressions)
+
+
+def _holds(expression: Obj, labels: Obj) -> bool:
+    key, values = str(expression["key"]), expression.get("values") or []
+    match expression.get("operator"):
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
+
+
 def _split(selector: str) -> list[str]:
     """Terms of a selector; commas inside brackets do not count."""
     terms = re.split(r",(?![^(]*\))", selector)

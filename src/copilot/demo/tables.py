@@ -45,6 +45,9 @@ _COLUMNS = {
     "Namespace": ("Name", "Status", "Age"),
     "Service": ("Name", "Type", "Cluster-IP", "Port(s)", "Age"),
     "ConfigMap": ("Name", "Data", "Age"),
+    "PodDisruptionBudget": ("Name", "Allowed Disruptions", "Age"),
+    "RoleBinding": ("Name", "Role", "Age"),
+    "ClusterRoleBinding": ("Name", "Role", "Age"),
     "Event": ("Last Seen", "Type", "Reason", "Object", "Message"),
 }
 
@@ -140,6 +143,10 @@ def _other_cell(obj: Obj, column: str) -> str:
             return str((status.get("nodeInfo") or {}).get("kubeletVersion", ""))
         case "Port(s)":
             return ",".join(f"{p['port']}/{p['protocol']}" for p in spec.get("ports") or [])
+        case "Allowed Disruptions":
+            return str(status.get("disruptionsAllowed", 0))
+        case "Role":
+            return f"{obj['roleRef']['kind']}/{obj['roleRef']['name']}"
         case "Data":
             return str(len(obj.get("data") or {}))
         case "Type":

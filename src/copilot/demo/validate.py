@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from copilot.demo import policies
 from copilot.demo.failures import FieldProblem
-from copilot.demo.kinds import Obj, Resource
+from copilot.demo.fields import invalid, required, unsupported
+from copilot.demo.kinds import ROLE, Obj, Resource
 from copilot.domain.errors import Invalid
 from copilot.domain.quantity import parse_bytes, parse_millicores
 
@@ -36,7 +37,7 @@ _POD_SPEC_MAY_CHANGE = frozenset({"containers", "initContainers", "tolerations"}
 
 def problems(resource: Resource, obj: Obj, before: Obj | None) -> list[FieldProblem]:
     """Everything wrong with the new value; `before` is the value that it replaces."""
-    found = list(_metadata(obj, before))
+    found = list(_metadata(resource, obj, before))
     match resource.kind:
         case "Deployment" | "ReplicaSet":
             found += _workload(resource, obj, before)
@@ -48,31 +49,33 @@ def problems(resource: Resource, obj: Obj, before: Obj | None) -> list[FieldProb
         case "Event":
             found += _event(obj)
         case _:
-            pass
+            found += policies.problems(resource, obj, before)
     return found
 
 
 # ------------------------------------------------------------------ metadata
 
 
-def _metadata(obj: Obj, before: Obj | None) -> Iterator[FieldProblem]:
+def _metadata(resource: Resource, obj: Obj, before: Obj | None) -> Iterator[FieldProblem]:
     metadata = obj["metadata"]
     name = metadata.get("name", "")
-    if not _NAME.fullmatch(name):
-        yield _invalid("metadata.name", name, _BAD_NAME)
+    if resource.group == ROLE.group:
+        yield from policies.segment(name)
+    elif not _NAME.fullmatch(name):
+        yield invalid("metadata.name", name, _BAD_NAME)
     yield from _labels(metadata.get("labels") or {}, "metadata.labels")
     if before is None:
         return
     if metadata.get("uid") not in (None, before["metadata"]["uid"]):
-        yield _invalid("metadata.uid", metadata["uid"], "field is immutable")
+        yield invalid("metadata.uid", metadata["uid"], "field is immutable")
 
 
 def _labels(labels: Obj, field: str) -> Iterator[FieldProblem]:
     for key, value in labels.items():
         if not _LABEL.fullmatch(key.rpartition("/")[2]):
-            yield _invalid(field, key, _BAD_LABEL)
+            yield invalid(field, key, _BAD_LABEL)
         if value and (not _LABEL.fullmatch(value) or len(value) > 63):
-            yield _invalid(field, value, _BAD_LABEL_VALUE)
+            yield invalid(field, value, _BAD_LABEL_VALUE)
 
 
 # ------------------------------------------------------------------ workloads
@@ -83,24 +86,24 @@ def _workload(resource: Resource, obj: Obj, before: Obj | None) -> Iterator[Fiel
     selector = spec.get("selector")
     template = spec["template"]
     if spec.get("replicas", 0) < 0:
-        yield _invalid("spec.replicas", spec["replicas"], _NOT_NEGATIVE)
+        yield invalid("spec.replicas", spec["replicas"], _NOT_NEGATIVE)
     if not selector:
-        yield _required("spec.selector")
+        yield required("spec.selector")
     wanted = (selector or {}).get("matchLabels") or {}
     labels = template["metadata"].get("labels")
     if not labels or wanted.items() - labels.items() or not selector:
         problem = "`selector` does not match template `labels`"
-        yield _invalid("spec.template.metadata.labels", labels, problem)
+        yield invalid("spec.template.metadata.labels", labels, problem)
     yield from _pod_spec(template["spec"], "spec.template.spec", is_template=True)
     if resource.kind == "Deployment":
         yield from _strategy(spec["strategy"])
     if before is not None and before["spec"].get("selector") != selector:
-        yield _invalid("spec.selector", selector, "field is immutable")
+        yield invalid("spec.selector", selector, "field is immutable")
 
 
 def _strategy(strategy: Obj) -> Iterator[FieldProblem]:
     if strategy["type"] not in ("Recreate", "RollingUpdate"):
-        yield _unsupported("spec.strategy.type", strategy["type"], ("Recreate", "RollingUpdate"))
+        yield unsupported("spec.strategy.type", strategy["type"], ("Recreate", "RollingUpdate"))
         return
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "Recreate":
@@ -115,13 +118,13 @@ def _strategy(strategy: Obj) -> Iterator[FieldProblem]:
         unavailable = rolling.get("maxUnavailable")
         if str(unavailable) in ("0", "0%"):
             field = "spec.strategy.rollingUpdate.maxUnavailable"
-            yield _invalid(field, unavailable, "may not be 0 when `maxSurge` is 0")
+            yield invalid(field, unavailable, "may not be 0 when `maxSurge` is 0")
 
 
 def _pod_spec(spec: Obj, at: str, *, is_template: bool) -> Iterator[FieldProblem]:
     containers = spec.get("containers") or []
     if not containers:
-        yield _required(f"{at}.containers")
+        yield required(f"{at}.containers")
     seen: set[str] = set()
     for place, container in enumerate(containers):
         where = f"{at}.containers[{place}]"
@@ -134,26 +137,24 @@ def _pod_spec(spec: Obj, at: str, *, is_template: bool) -> Iterator[FieldProblem
             )
         seen.add(str(container.get("name")))
     if is_template and spec.get("restartPolicy") != "Always":
-        yield _unsupported(f"{at}.restartPolicy", spec.get("restartPolicy"), ("Always",))
+        yield unsupported(f"{at}.restartPolicy", spec.get("restartPolicy"), ("Always",))
     if spec.get("terminationGracePeriodSeconds", 0) < 0:
         field = f"{at}.terminationGracePeriodSeconds"
-        yield _invalid(field, spec["terminationGracePeriodSeconds"], _NOT_NEGATIVE)
+        yield invalid(field, spec["terminationGracePeriodSeconds"], _NOT_NEGATIVE)
 
 
 def _container(container: Obj, at: str) -> Iterator[FieldProblem]:
     if not container.get("name"):
-        yield _required(f"{at}.name")
+        yield required(f"{at}.name")
     if not container.get("image"):
-        yield _required(f"{at}.image")
+        yield required(f"{at}.image")
     if container.get("imagePullPolicy") not in _PULL_POLICIES:
-        yield _unsupported(
-            f"{at}.imagePullPolicy", container.get("imagePullPolicy"), _PULL_POLICIES
-        )
+        yield unsupported(f"{at}.imagePullPolicy", container.get("imagePullPolicy"), _PULL_POLICIES)
     for place, port in enumerate(container.get("ports") or []):
         yield from _port(port.get("containerPort"), f"{at}.ports[{place}].containerPort")
     for place, env in enumerate(container.get("env") or []):
         if not env.get("name"):
-            yield _required(f"{at}.env[{place}].name")
+            yield required(f"{at}.env[{place}].name")
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         yield from _probe(container.get(name) or {}, f"{at}.{name}")
     yield from _resources(container.get("resources") or {}, f"{at}.resources")
@@ -161,9 +162,9 @@ def _container(container: Obj, at: str) -> Iterator[FieldProblem]:
 
 def _port(port: Any, at: str) -> Iterator[FieldProblem]:
     if port is None:
-        yield _required(at)
+        yield required(at)
     elif isinstance(port, int) and not 1 <= port <= 65535:
-        yield _invalid(at, port, "must be between 1 and 65535, inclusive")
+        yield invalid(at, port, "must be between 1 and 65535, inclusive")
 
 
 def _probe(probe: Obj, at: str) -> Iterator[FieldProblem]:
@@ -172,7 +173,7 @@ def _probe(probe: Obj, at: str) -> Iterator[FieldProblem]:
             yield from _port(probe[name].get("port"), f"{at}.{name}.port")
     for name in ("initialDelaySeconds", "periodSeconds", "timeoutSeconds", "failureThreshold"):
         if (probe.get(name) or 0) < 0:
-            yield _invalid(f"{at}.{name}", probe[name], _NOT_NEGATIVE)
+            yield invalid(f"{at}.{name}", probe[name], _NOT_NEGATIVE)
 
 
 def _resources(resources: Obj, at: str) -> Iterator[FieldProblem]:
@@ -180,11 +181,11 @@ def _resources(resources: Obj, at: str) -> Iterator[FieldProblem]:
     for kind, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
             if _amount(name, amount) < 0:
-                yield _invalid(f"{at}.{kind}[{name}]", amount, _NOT_NEGATIVE)
+                yield invalid(f"{at}.{kind}[{name}]", amount, _NOT_NEGATIVE)
     for name, amount in requests.items():
         if name in limits and _amount(name, amount) > _amount(name, limits[name]):
             message = f"must be less than or equal to {name} limit of {limits[name]}"
-            yield _invalid(f"{at}.requests", amount, message)
+            yield invalid(f"{at}.requests", amount, message)
 
 
 def _amount(name: str, text: str) -> int:
@@ -223,33 +224,16 @@ def _frozen_part(spec: Obj) -> Obj:
 def _service(obj: Obj) -> Iterator[FieldProblem]:
     ports = obj["spec"].get("ports") or []
     if not ports:
-        yield _required("spec.ports")
+        yield required("spec.ports")
     for place, port in enumerate(ports):
-        yield from _port(port.get("port"), f"spec.ports[{place}].port")
+        for name in ("port", "targetPort"):
+            yield from _port(port.get(name), f"spec.ports[{place}].{name}")
         if len(ports) > 1 and not port.get("name"):
-            yield _required(f"spec.ports[{place}].name")
+            yield required(f"spec.ports[{place}].name")
 
 
 def _event(obj: Obj) -> Iterator[FieldProblem]:
     involved = (obj.get("involvedObject") or {}).get("namespace", "")
     if involved != obj["metadata"].get("namespace", "") and involved:
         message = "does not match event.namespace"
-        yield _invalid("involvedObject.namespace", involved, message)
-
-
-def _invalid(field: str, value: Any, message: str) -> FieldProblem:
-    told = json.dumps(value, separators=(",", ":"))
-    return FieldProblem(field=field, message=f"Invalid value: {told}: {message}")
-
-
-def _required(field: str) -> FieldProblem:
-    return FieldProblem(field=field, message="Required value", reason="FieldValueRequired")
-
-
-def _unsupported(field: str, value: Any, supported: tuple[str, ...]) -> FieldProblem:
-    told = ", ".join(f'"{name}"' for name in supported)
-    return FieldProblem(
-        field=field,
-        message=f"Unsupported value: {json.dumps(value)}: supported values: {told}",
-        reason="FieldValueNotSupported",
-    )
+        yield invalid("involvedObject.namespace", involved, message)

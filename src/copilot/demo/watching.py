@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import orjson
 
 from copilot.demo.failures import ApiFailure
-from copilot.demo.kinds import Obj, Resource
+from copilot.demo.kinds import NOTHING_COUNTED, Obj, Resource
 from copilot.demo.selectors import Test
 from copilot.demo.world import Change, World
 
 BOOKMARK_S = 10.0
 DEFAULT_TIMEOUT_S = 1800.0
 
+_NO_ROLE: Obj = {"apiGroup": "", "kind": "", "name": ""}
 _EMPTY: dict[str, Obj] = {
     "Pod": {"spec": {"containers": None}, "status": {}},
     "Deployment": {
@@ -30,6 +31,13 @@ _EMPTY: dict[str, Obj] = {
     "Namespace": {"spec": {}, "status": {}},
     "Node": {"spec": {}, "status": {"nodeInfo": {}}},
     "Service": {"spec": {}, "status": {"loadBalancer": {}}},
+    "Ingress": {"spec": {}, "status": {"loadBalancer": {}}},
+    "NetworkPolicy": {"spec": {"podSelector": {}}},
+    "PodDisruptionBudget": {"spec": {}, "status": NOTHING_COUNTED},
+    "Role": {"rules": None},
+    "ClusterRole": {"rules": None},
+    "RoleBinding": {"roleRef": _NO_ROLE},
+    "ClusterRoleBinding": {"roleRef": _NO_ROLE},
     "Event": {"involvedObject": {}, "source": {}},
 }
 """A bookmark is an object with nothing in it, and this is how that looks."""

@@ -12,7 +12,15 @@ from typing import Any
 from copilot.demo import failures
 from copilot.demo.defaults import with_defaults
 from copilot.demo.failures import FieldProblem
-from copilot.demo.kinds import EVENT, NAMESPACE, POD, SERVICE, Obj, Resource
+from copilot.demo.kinds import (
+    EVENT,
+    NAMESPACE,
+    NOTHING_COUNTED,
+    POD,
+    SERVICE,
+    Obj,
+    Resource,
+)
 from copilot.demo.ownership import managed
 from copilot.demo.patch import json_patch, merge, strategic_merge
 from copilot.demo.schema import QUANTITY, Misfit, misfit
@@ -52,10 +60,11 @@ def create(world: World, resource: Resource, namespace: str, body: Obj, terms: T
     """The new object.
 
     Raises:
-        ApiFailure: 400, 404 for its namespace, 409, 422.
+        ApiFailure: 400, 403 where none of the kind can live here, 404 for its namespace, 409, 422.
     """
     _refuse_other_kind(resource, body)
     _fit_body(resource, body, terms)
+    _refuse_lifeless(resource, body)
     obj = _named(world, resource, namespace, _bare(body))
     if resource.has_status and resource is not NAMESPACE:
         obj["status"] = _status_at_birth(resource)
@@ -119,7 +128,7 @@ def patched(current: Obj, content_type: str, body: bytes) -> tuple[Obj, str]:
     if content_type == MERGE:
         after = merge(current, patch)
         return after, json.dumps(after, separators=(",", ":"))
-    return strategic_merge(current, patch), _go_map(patch)
+    return strategic_merge(current, patch, str(current.get("kind", ""))), _go_map(patch)
 
 
 def decode(body: bytes) -> Any:
@@ -141,14 +150,19 @@ def delete(world: World, resource: Resource, obj: Obj, options: Obj, terms: Term
         ApiFailure: 409, a precondition does not hold.
     """
     metadata = obj["metadata"]
-    for name in ("uid", "resourceVersion"):
-        wanted = (options.get("preconditions") or {}).get(name)
-        if wanted not in (None, metadata[name]):
-            raise failures.conflict(resource, metadata["name"])
+    for field, known in (
+        ("uid", metadata["uid"]),
+        ("resourceVersion", metadata["resourceVersion"]),
+    ):
+        wanted = (options.get("preconditions") or {}).get(field)
+        if wanted not in (None, known):
+            raise failures.precondition(resource, metadata["name"], field, wanted, known)
     if resource in (POD, NAMESPACE):
         return resource.render(_begin_deletion(world, resource, obj, options, terms))
     if not terms.is_dry_run:
         world.remove(resource, obj)
+    if resource.is_told_when_deleted:
+        return resource.render(obj)
     details = {"name": metadata["name"], "kind": resource.plural, "uid": metadata["uid"]}
     if resource.group:
         details["group"] = resource.group
@@ -321,8 +335,10 @@ def _status_at_birth(resource: Resource) -> Obj:
             return {"phase": "Pending"}
         case "ReplicaSet":
             return {"replicas": 0}
-        case "Service":
+        case "Service" | "Ingress":
             return {"loadBalancer": {}}
+        case "PodDisruptionBudget":
+            return dict(NOTHING_COUNTED)
         case _:
             return {}
 
@@ -352,6 +368,14 @@ def _refuse_other_kind(resource: Resource, body: Any) -> None:
             f"{resource.kind}: converting ({version.replace('/', '.')}.{kind}) to "
             f"({group}.{resource.kind}): unknown conversion"
         )
+
+
+def _refuse_lifeless(resource: Resource, body: Obj) -> None:
+    """As admission would: kept, but dead, it would say things of the cluster that are not so."""
+    if resource.refusal:
+        name = (body.get("metadata") or {}).get("name", "")
+        reason = f"the demo cluster {resource.refusal}"
+        raise failures.forbidden(resource, str(name), reason)
 
 
 def _fit_body(resource: Resource, body: Obj, terms: Terms) -> None:

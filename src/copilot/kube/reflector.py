@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from copilot.domain.change import ObjectVersion
-from copilot.domain.errors import Busy, CopilotError, Unavailable
+from copilot.domain.errors import Busy, CopilotError, NotFound, Unavailable
 from copilot.domain.evidence import Gap
 from copilot.kube.failures import Expired, failure_in_stream, retry_after_s
 from copilot.kube.objects import pages, version_of
@@ -78,6 +78,8 @@ class Reflector:
         self._n_failures = 0
         self._failing_since_us = 0
         self._gap: Gap | None = None
+        self._was_served = False
+        self._is_unserved = False
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
         """Never ends and never raises for what the server does."""
@@ -94,7 +96,10 @@ class Reflector:
             self._n_failures = 0 if is_steady else self._n_failures + 1
             if failed is not None:
                 self._resource_version = ""
-                if gap := self._note(failed):
+                if self._tells_unserved(failed):
+                    if self._note_unserved():
+                        yield Delta(kind=self._resource.kind)
+                elif gap := self._note(failed):
                     yield Delta(kind=self._resource.kind, gap=gap)
             await self._clock.sleep(self._pause_s(failed))
 
@@ -218,9 +223,28 @@ class Reflector:
             _log.warning("kube.object_unreadable", kind=self._resource.kind, error=str(error))
             return None
 
+    def _tells_unserved(self, failed: CopilotError) -> bool:
+        """Whether the server has no such kind, so that there is nothing we fail to see.
+
+        Every API server has the core group: a 404 there comes from something else. And a kind that
+        was served and is not any more leaves us with what we knew of it: that is a gap.
+        """
+        is_core = self._resource.api_version == "v1"
+        return isinstance(failed, NotFound) and not is_core and not self._was_served
+
+    def _note_unserved(self) -> bool:
+        """Whether it is news; an earlier gap is over then, but the kind counts as never listed."""
+        is_news, self._is_unserved = not self._is_unserved, True
+        if is_news:
+            _log.info("kube.kind_not_served", kind=self._resource.kind)
+        self._gap = None
+        self._failing_since_us = 0
+        return is_news
+
     def _note(self, failed: CopilotError) -> Gap | None:
         """The gap to tell of now, if it is time to and it was not told yet."""
         now_us = self._clock.now_us()
+        self._is_unserved = False
         if not self._failing_since_us:
             self._failing_since_us = now_us
             # An expired version is what a quiet kind comes to; nothing is wrong then.
@@ -240,6 +264,8 @@ class Reflector:
             _log.info("kube.watch_restored", kind=self._resource.kind)
         self._gap = None
         self._failing_since_us = 0
+        self._was_served = True
+        self._is_unserved = False
 
     def _pause_s(self, failed: CopilotError | None) -> float:
         """0 after a watch that ended as planned, else doubling with jitter.

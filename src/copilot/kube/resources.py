@@ -19,6 +19,8 @@ STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ (DNS subdomain)"""
+_SEGMENT = re.compile(r"(?!\.\.?$)[^/%\s]{1,253}")
+"""Names of roles and bindings, as `system:node`: whatever may be a segment of a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,11 +215,12 @@ def _collection(resource: Resource, namespace: str) -> str:
 def _object(resource: Resource, ref: ObjectRef) -> str:
     if resource.is_namespaced and not ref.namespace:
         raise Invalid(f"{ref} names no namespace")
-    return f"{_collection(resource, ref.namespace)}/{_named(ref.name)}"
+    allowed = _SEGMENT if resource.api_version == _RBAC else _NAME
+    return f"{_collection(resource, ref.namespace)}/{_named(ref.name, allowed)}"
 
 
-def _named(name: str) -> str:
+def _named(name: str, allowed: re.Pattern[str] = _NAME) -> str:
     """The name as a path segment; names come from hostile places and must not leave theirs."""
-    if not _NAME.fullmatch(name):
+    if not allowed.fullmatch(name):
         raise Invalid(f"{name[:63]!r} is not a name of a Kubernetes object")
     return quote(name, safe="")

@@ -189,6 +189,58 @@ async def test_a_forbidden_kind_is_a_gap_that_names_the_right_and_ends_when_it_i
     assert len(seen.versions) == 1
 
 
+AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers"
+NOT_SERVED = Answer(status=404, body=b"404 page not found")
+
+
+async def test_a_kind_that_the_server_has_not_is_no_gap_and_not_listed(tmp_path: Path) -> None:
+    api = ScriptedApi(AUTOSCALERS)
+    api.lists.extend([NOT_SERVED] * 3)
+
+    async with connected(api, tmp_path) as cluster, following(cluster, Kind.AUTOSCALER) as seen:
+        await seen.until(lambda: bool(seen.deltas))
+        before_it_was_served = list(seen.deltas)
+        api.put("p")
+        await seen.until(lambda: seen.is_synced)
+
+    assert [(d.gap, d.is_synced, d.versions) for d in before_it_was_served] == [(None, False, ())]
+    assert seen.gaps == []
+    assert len(seen.deltas) == 2
+
+
+async def test_a_gap_is_over_once_the_server_turns_out_not_to_have_the_kind(
+    tmp_path: Path,
+) -> None:
+    api = ScriptedApi(AUTOSCALERS)
+    api.lists.extend([Answer(status=403), NOT_SERVED, Answer(status=403)])
+
+    async with connected(api, tmp_path) as cluster, following(cluster, Kind.AUTOSCALER) as seen:
+        await seen.until(lambda: seen.is_synced)
+
+    assert [delta.gap is not None for delta in seen.deltas] == [True, False, True, False]
+
+
+async def test_a_kind_that_was_served_and_is_not_any_more_is_a_gap(tmp_path: Path) -> None:
+    api = ScriptedApi(AUTOSCALERS)
+
+    async with connected(api, tmp_path) as cluster, following(cluster, Kind.AUTOSCALER) as seen:
+        await seen.until(lambda: seen.is_synced)
+        api.lists.extend([NOT_SERVED] * 3)
+        api.expire_watches()
+        await seen.until(lambda: bool(seen.gaps))
+
+    assert seen.gaps == ["horizontalpodautoscalers does not exist (any more)"]
+
+
+async def test_what_has_no_pods_is_no_api_server_and_a_gap(tmp_path: Path) -> None:
+    api = ScriptedApi(AUTOSCALERS)
+
+    async with connected(api, tmp_path) as cluster, following(cluster) as seen:
+        await seen.until(lambda: bool(seen.gaps))
+
+    assert seen.gaps == ["pods does not exist (any more)"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
