@@ -123,7 +123,7 @@ def config_maps_of(case: Case) -> frozenset[str]:
     specs = [p.spec for p in case.pods]
     if case.workload is not None:
         specs.append(case.workload.spec.template.spec)
-    return frozenset(name for spec in specs for name in _config_names(spec))
+    return frozenset(name for spec in specs for name in config_names(spec))
 
 
 def memory_limits_changed(
@@ -295,7 +295,8 @@ def _limit(value: str | None) -> int | None:
     return quantity_of({"memory": memory}, "memory") if isinstance(memory, str) else None
 
 
-def _config_names(spec: PodSpec) -> Iterator[str]:
+def config_names(spec: PodSpec) -> Iterator[str]:
+    """Names of the ConfigMaps that a pod reads."""
     for volume in spec.volumes or ():
         if volume.config_map:
             yield volume.config_map.name
