@@ -126,9 +126,11 @@ def account_of(spec: PodSpec) -> str:
 def workload_ref(case: Case) -> ObjectRef:
     """The workload whose spec is at work: the incident's own object unless that is a Service, a
     claim or a node, which pods of a workload stand behind."""
+    own = case.incident.workload
     if case.workload is None:
-        return case.incident.workload
-    return reference_to(case.workload, case.incident.workload.kind)
+        return own
+    found = reference_to(case.workload, own.kind)
+    return own if own.key == found.key else found
 
 
 def reference_to(workload: Deployment, kind: str = "Deployment") -> ObjectRef:

@@ -11,6 +11,7 @@ import msgspec
 
 from copilot.causes.citing import change_key, object_key
 from copilot.causes.failures import containers_of, quantity_of, revision_of
+from copilot.causes.references import workload_ref
 from copilot.causes.wording import CLOSE_US, plain
 from copilot.domain.case import Case
 from copilot.domain.change import Change, FieldChange
@@ -115,7 +116,7 @@ def is_of_workload(case: Case, change: Change) -> bool:
     """It is about the workload itself or about a ConfigMap that its pods use."""
     if change.object.kind == "ConfigMap":
         return change.object.name in config_maps_of(case)
-    return change.object.key == case.incident.workload.key
+    return change.object.key in (case.incident.workload.key, workload_ref(case).key)
 
 
 def config_maps_of(case: Case) -> frozenset[str]:
