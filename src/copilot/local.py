@@ -9,13 +9,13 @@ from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.errors import Refused, Unavailable
 from copilot.domain.hypothesis import Findings
-from copilot.domain.incident import IncidentId
+from copilot.domain.incident import Incident, IncidentId
 from copilot.domain.notification import Channel, Delivery, Notification
 from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal, ProposalStatus
 from copilot.domain.runbook import RunbookMatch
 from copilot.ports import Clock, Cluster, LanguageModel, Notifier, Store
 from copilot.remediate.apply import apply
-from copilot.remediate.guard import Policy
+from copilot.remediate.policy import Policy
 from copilot.remediate.propose import prepare, recheck
 
 
@@ -57,7 +57,7 @@ class LocalAgents:
     async def propose(self, case: Case, findings: Findings) -> tuple[Proposal, ...]:
         drafts = remediator.drafts(case, findings)
         return tuple(
-            await asyncio.gather(*(self._prepare(draft, case.incident.id) for draft in drafts))
+            await asyncio.gather(*(self._prepare(draft, case.incident) for draft in drafts))
         )
 
     async def recheck(self, proposal: Proposal) -> Proposal:
@@ -71,7 +71,7 @@ class LocalAgents:
             evidence=(),
             hypothesis="",
         )
-        proposal = await self._prepare(draft, IncidentId(0))
+        proposal = await self._prepare(draft, None)
         if proposal.status is not ProposalStatus.PROPOSED:
             raise Refused(proposal.refusal)
         claim = Claim(proposal=proposal, owner="chaos", fence=0, state=ActionState.CLAIMED)
@@ -83,13 +83,14 @@ class LocalAgents:
             return Delivery.NOT_DELIVERED, f"{notification.channel} is not set up"
         return await notifier.deliver(notification)
 
-    async def _prepare(self, draft: Draft, incident_id: IncidentId) -> Proposal:
+    async def _prepare(self, draft: Draft, incident: Incident | None) -> Proposal:
         return await prepare(
             draft,
-            incident_id=incident_id,
+            incident_id=incident.id if incident else IncidentId(0),
             cluster=self._live,
             policy=self._policy,
             now_us=self._clock.now_us(),
+            workload=incident.workload if incident else None,
         )
 
     @property
