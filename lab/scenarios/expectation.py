@@ -65,6 +65,8 @@ class Timeouts:
     """Seconds: until the fault shows, from then to the verdict, from the approval to healed."""
 
     sign_s: float = 60
+    quiet_sign_s: float | None = None
+    """Nothing ever shows in the API; so long after it broke, people would say it shows."""
     verdict_s: float = 75
     heal_s: float = 150
 
@@ -100,12 +102,14 @@ class Scenario:
 
     @property
     def breaks_at(self) -> int:
-        """The index of the step from which on signs count: the first after all is well, if it was."""
-        last = 0
+        """The index of the step that breaks it: the first that changes something after all was
+        well, or the first of all where it never was."""
+        first = 0
         for n, step in enumerate(self.steps):
             if step.verb in (Verb.READY, Verb.UNTIL):
-                last = n + 1
-        return min(last, len(self.steps) - 1)
+                first = n + 1
+        changes = (n for n in range(first, len(self.steps)) if self.steps[n].verb is not Verb.WAIT)
+        return next(changes, 0)
 
     def manifests(self, file: str) -> list[dict[str, Any]]:
         text = (self.folder / file).read_text(encoding="utf-8")

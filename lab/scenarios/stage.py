@@ -16,6 +16,14 @@ from lab.scenarios.kubelet import StandInKubelet
 WATCHED = ("Pod", "Event", "Job", "Node")
 LOOK_EVERY_S = 0.5
 DEMO = {"incident-copilot.io/demo": "true"}
+BELONGS = "lab-scene"
+"""The label of what stands outside the scenario's namespace, with the namespace's name."""
+CLUSTER_WIDE = (
+    "ValidatingWebhookConfiguration",
+    "Node",
+    "PersistentVolume",
+    "StorageClass",
+)
 
 
 class StepFailed(Exception):
@@ -66,7 +74,6 @@ class Stage:
         self._api = api
         self._signs = signs
         self._kubelets: dict[str, asyncio.Task[None]] = {}
-        self._cluster_wide: dict[str, list[tuple[str, str]]] = {}
 
     async def play(self, scenario: Scenario, on_break: Callable[[], None] = lambda: None) -> None:
         """All steps; `on_break` is called where the fault begins.
@@ -91,8 +98,10 @@ class Stage:
         """Take away its namespace, its nodes and all else it made."""
         for name in [name for name in self._kubelets if name.endswith(scenario.namespace)]:
             self._kubelets.pop(name).cancel()
-        for kind, name in reversed(self._cluster_wide.pop(scenario.namespace, [])):
-            await self._api.delete(kind, "", name)
+        belongs = f"{BELONGS}={scenario.namespace}"
+        for kind in CLUSTER_WIDE:
+            for one in await self._api.list(kind, labelSelector=belongs):
+                await self._api.delete(kind, "", one["metadata"]["name"])
         await self._api.delete("Namespace", "", scenario.namespace)
         for pod in await self._api.list("Pod", scenario.namespace):
             await self._api.delete("Pod", scenario.namespace, pod["metadata"]["name"], grace_s=0)
@@ -154,11 +163,9 @@ class Stage:
 
     async def _apply(self, scenario: Scenario, manifest: dict[str, Any]) -> None:
         kind = manifest["kind"]
-        namespace = self._namespace_of(kind, scenario)
-        await self._api.create(manifest, namespace)
-        if not namespace:
-            made = (kind, manifest["metadata"]["name"])
-            self._cluster_wide.setdefault(scenario.namespace, []).append(made)
+        if not self._api.is_namespaced(kind):
+            manifest["metadata"].setdefault("labels", {})[BELONGS] = scenario.namespace
+        await self._api.create(manifest, self._namespace_of(kind, scenario))
 
     async def _holds(self, scenario: Scenario, step: Step) -> bool:
         kind, _, name = step.on.partition("/")
