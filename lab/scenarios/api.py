@@ -110,7 +110,9 @@ class Api:
         path = self._places[kind].path(namespace, name, sub)
         await self.call("PATCH", path, {"fieldManager": "kubectl"}, content, STRATEGIC)
 
-    async def delete(self, kind: str, namespace: str, name: str, *, grace_s: int | None = None) -> None:
+    async def delete(
+        self, kind: str, namespace: str, name: str, *, grace_s: int | None = None
+    ) -> None:
         """As good as done where it is gone already."""
         query = {} if grace_s is None else {"gracePeriodSeconds": str(grace_s)}
         try:

@@ -39,7 +39,9 @@ def is_ready(thing: Object) -> bool:
     wanted = spec.get("replicas", 1)
     match thing.get("kind"):
         case "Deployment":
-            counts = [status.get(f"{word}Replicas", 0) for word in ("updated", "ready", "available")]
+            counts = [
+                status.get(f"{word}Replicas", 0) for word in ("updated", "ready", "available")
+            ]
             return seen and status.get("replicas", 0) == wanted and counts == [wanted] * 3
         case "StatefulSet":
             is_current = status.get("updateRevision") == status.get("currentRevision")

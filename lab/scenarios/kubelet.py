@@ -38,12 +38,15 @@ class StandInKubelet:
         conditions = [self._condition("Ready", "True", "KubeletReady")]
         for kind in ("MemoryPressure", "DiskPressure", "PIDPressure"):
             has = kind == self._pressure
-            conditions.append(self._condition(kind, str(has), f"KubeletHas{kind}" if has else "KubeletOk"))
+            conditions.append(
+                self._condition(kind, str(has), f"KubeletHas{kind}" if has else "KubeletOk")
+            )
         status = {
             "capacity": ROOM,
             "allocatable": ROOM,
             "conditions": conditions,
-            "nodeInfo": dict.fromkeys(_INFO, "") | {"kubeletVersion": "v1.34.4", "operatingSystem": "linux"},
+            "nodeInfo": dict.fromkeys(_INFO, "")
+            | {"kubeletVersion": "v1.34.4", "operatingSystem": "linux"},
         }
         await self._api.patch("Node", "", self._node, {"status": status}, sub="status")
         lease = {

@@ -82,7 +82,10 @@ class Stage:
             StepFailed: something did not become what it should within its time.
         """
         labels = {**DEMO, **scenario.namespace_labels}
-        namespace = {"kind": "Namespace", "metadata": {"name": scenario.namespace, "labels": labels}}
+        namespace = {
+            "kind": "Namespace",
+            "metadata": {"name": scenario.namespace, "labels": labels},
+        }
         await self._api.create(namespace, "")
         await self._service_account(scenario.namespace)
         for number, step in enumerate(scenario.steps):
@@ -106,6 +109,15 @@ class Stage:
         for pod in await self._api.list("Pod", scenario.namespace):
             await self._api.delete("Pod", scenario.namespace, pod["metadata"]["name"], grace_s=0)
 
+    async def gone(self, namespaces: set[str]) -> None:
+        """Waits until none of these namespaces is there any more."""
+
+        async def look() -> bool:
+            there = {one["metadata"]["name"] for one in await self._api.list("Namespace")}
+            return not there & namespaces
+
+        await _wait(look, 120, "the end of earlier namespaces")
+
     async def are_ready(self, scenario: Scenario) -> bool:
         """Everything that must be well again is."""
         for one in scenario.healed:
@@ -120,7 +132,9 @@ class Stage:
 
     async def _service_account(self, namespace: str) -> None:
         """Its controller is a moment behind; pods made before it are refused."""
-        await _wait(lambda: self._api.get("ServiceAccount", namespace, "default"), 20, "service account")
+        await _wait(
+            lambda: self._api.get("ServiceAccount", namespace, "default"), 20, "service account"
+        )
 
     async def _do(self, scenario: Scenario, step: Step) -> None:
         match step.verb:
