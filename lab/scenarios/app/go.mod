@@ -1,0 +1,3 @@
+module copilot/shop
+
+go 1.24

@@ -1,0 +1,263 @@
+"""One run: scenarios side by side, each in a namespace of its own, and a co-pilot that watches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab.scenarios.api import Api
+from lab.scenarios.copilot import Copilot, Seen
+from lab.scenarios.expectation import Scenario
+from lab.scenarios.score import (
+    Outcome,
+    is_cause_right,
+    is_object_right,
+    said_wrongly,
+    told,
+)
+from lab.scenarios.stage import Signs, Stage, StepFailed
+
+QUIET_S = 120
+"""How long a quiet scene must stay unsaid."""
+POLL_S = 0.5
+ROOM_S = 1.5
+PROPOSAL_S = 12
+"""From a right verdict to a proposal."""
+STEADY_S = 4
+"""So long must what was healed stay ready."""
+ENDED = frozenset({"verified", "reverted", "failed", "expired", "superseded", "rejected"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    kubeconfig: str | None
+    context: str | None
+    data: Path
+    at_once: int
+    keep: bool
+    heal: bool
+
+
+class Run:
+    """What the scenarios of one run share."""
+
+    def __init__(self, stage: Stage, signs: Signs, copilot: Copilot, options: Options) -> None:
+        self._stage = stage
+        self._signs = signs
+        self._copilot = copilot
+        self._options = options
+        self._room = asyncio.Semaphore(options.at_once)
+
+    async def play(self, scenario: Scenario, *, is_played: bool = False) -> Outcome:
+        """From its first step to the healed end, or for as long as it must stay quiet."""
+        outcome = Outcome(name=scenario.name, group=scenario.group, fix=scenario.fix)
+        async with self._room:
+            print(f"    {scenario.namespace}  {scenario.name}", flush=True)  # noqa: T201
+            try:
+                if scenario.is_quiet:
+                    await self._quiet(scenario, outcome, is_played)
+                else:
+                    await self._fault(scenario, outcome)
+            except StepFailed as failed:
+                outcome.problem = str(failed)
+            if not self._options.keep:
+                await self._stage.clear(scenario)
+        return outcome
+
+    async def _quiet(self, scenario: Scenario, outcome: Outcome, is_played: bool) -> None:
+        if not is_played:
+            await self._stage.play(scenario)
+        await asyncio.sleep(QUIET_S)
+        await self._copilot.look()
+        seen = [await self._copilot.read(one) for one in self._copilot.of(scenario.namespace)]
+        outcome.incidents = [f"{one.at}: {one.title}" for one in seen]
+        outcome.room = [asdict(one) for one in seen]
+
+    async def _fault(self, scenario: Scenario, outcome: Outcome) -> None:
+        began: list[float] = []
+        await self._stage.play(scenario, lambda: began.append(time.time()))
+        broke, patience = began[0], scenario.timeouts
+        sign, what = await self._first_sign(scenario, broke)
+        outcome.sign, outcome.sign_s = what, sign - broke
+        until = max(sign, time.time()) + patience.verdict_s
+        right: Seen | None = None
+        while right is None and time.time() < until:
+            await asyncio.sleep(ROOM_S)
+            right = await self._look(scenario, outcome, sign)
+        if not outcome.incidents:
+            return
+        best = right or await self._best(scenario)
+        proposal = best.proposal
+        until = time.time() + PROPOSAL_S
+        while proposal is None and time.time() < until:
+            await asyncio.sleep(ROOM_S)
+            best = await self._copilot.read(best.id)
+            proposal = best.proposal
+        self._note(scenario, outcome, best)
+        if proposal is not None:
+            outcome.proposal = f"{proposal['kind']} {proposal['target']['name']}"
+            if self._options.heal:
+                await self._heal(scenario, outcome, best, proposal)
+
+    async def _first_sign(self, scenario: Scenario, broke: float) -> tuple[float, str]:
+        """When it first showed. What never shows in the API counts from when people would say so."""
+        given = scenario.timeouts.quiet_sign_s
+        if given is not None:
+            await asyncio.sleep(max(0.0, broke + given - time.time()))
+            return broke + given, f"nothing for {given:.0f} s"
+        while time.time() < broke + scenario.timeouts.sign_s:
+            found = self._signs.of(scenario.namespace)
+            if found is not None:
+                return found
+            await asyncio.sleep(POLL_S)
+        raise StepFailed(f"no sign of the fault within {scenario.timeouts.sign_s:.0f} s")
+
+    async def _look(self, scenario: Scenario, outcome: Outcome, sign: float) -> Seen | None:
+        """An incident whose first hypothesis is right; notes what is seen on the way."""
+        found = None
+        for incident in self._copilot.of(scenario.namespace):
+            seen = await self._copilot.read(incident)
+            told_s = max(0.0, seen.opened - sign)
+            outcome.detect_s = told_s if outcome.detect_s is None else min(outcome.detect_s, told_s)
+            if seen.first and _is_right(scenario, seen):
+                found = found or seen
+        if self._copilot.of(scenario.namespace) and not outcome.incidents:
+            outcome.incidents = ["seen"]
+        if found is not None:
+            # The finding's own time where it was right at once, else when we saw it.
+            at = found.found if found.found and len(found.hypotheses) else time.time()
+            outcome.verdict_s = max(0.0, (at if at >= sign else time.time()) - sign)
+        return found
+
+    async def _best(self, scenario: Scenario) -> Seen:
+        """Where none is right: the one that comes nearest, else the first."""
+        rooms = [await self._copilot.read(one) for one in self._copilot.of(scenario.namespace)]
+
+        def near(seen: Seen) -> int:
+            first = seen.first
+            if first is None:
+                return 0
+            is_cause = is_cause_right(scenario, first)
+            return 1 + 2 * is_cause + is_object_right(scenario, first, seen.at)
+
+        return max(rooms, key=near)
+
+    def _note(self, scenario: Scenario, outcome: Outcome, seen: Seen) -> None:
+        first = seen.first
+        if first is not None:
+            outcome.verdict = told(first)
+            outcome.object_right = is_object_right(scenario, first, seen.at)
+            outcome.cause_right = is_cause_right(scenario, first)
+            outcome.never_said = said_wrongly(scenario, seen.hypotheses[:1])
+
+    async def _heal(
+        self, scenario: Scenario, outcome: Outcome, seen: Seen, proposal: dict[str, object]
+    ) -> None:
+        began = time.time()
+        refused = await self._copilot.approve(proposal)
+        if refused:
+            outcome.verification = f"approval refused: {refused}"
+            return
+        while time.time() < began + scenario.timeouts.heal_s:
+            await asyncio.sleep(ROOM_S)
+            now = await self._copilot.read(seen.id)
+            status = next(p["status"] for p in now.proposals if p["id"] == proposal["id"])
+            outcome.verification = status
+            if status in ENDED:
+                break
+        if outcome.verification == "verified":
+            outcome.heal_s = time.time() - began
+            outcome.healed = await self._stay_ready(scenario)
+            outcome.verification = "" if outcome.healed else "verified, not ready"
+
+    async def _stay_ready(self, scenario: Scenario) -> bool:
+        """Ready within a moment, and still a while later."""
+        for _ in range(10):
+            if await self._stage.are_ready(scenario):
+                await asyncio.sleep(STEADY_S)
+                return await self._stage.are_ready(scenario)
+            await asyncio.sleep(1)
+        return False
+
+    async def finish(self, scenario: Scenario, outcome: Outcome) -> None:
+        """The rooms as they were left, for who looks into a miss."""
+        ids = self._copilot.of(scenario.namespace)
+        seen = [await self._copilot.read(one) for one in ids]
+        outcome.room = outcome.room or [asdict(one) for one in seen]
+        if not scenario.is_quiet:
+            outcome.incidents = [f"{one.at}: {one.title}" for one in seen]
+
+
+def _is_right(scenario: Scenario, seen: Seen) -> bool:
+    first = seen.first
+    return first is not None and (
+        is_cause_right(scenario, first) and is_object_right(scenario, first, seen.at)
+    )
+
+
+async def run(scenarios: Sequence[Scenario], options: Options) -> list[Outcome]:
+    """All of them; in order."""
+    async with _stage(options) as (stage, signs):
+        await _clear(stage, scenarios)
+        before = [one for one in scenarios if one.before]
+        print(f"==> {len(before)} scenes before the co-pilot starts", flush=True)  # noqa: T201
+        failed = await _play_before(stage, before)
+        copilot = await Copilot.start(options.data, options.kubeconfig, options.context)
+        looking = asyncio.create_task(_look_on(copilot))
+        try:
+            print(f"==> {len(scenarios)} scenarios, {options.at_once} at once", flush=True)  # noqa: T201
+            going = Run(stage, signs, copilot, options)
+            ordered = sorted(scenarios, key=lambda one: (not one.before, -one.timeouts.verdict_s))
+            tasks = {
+                one.name: asyncio.create_task(going.play(one, is_played=one.before))
+                for one in ordered
+            }
+            outcomes = {name: await task for name, task in tasks.items()}
+            for one in scenarios:
+                await going.finish(one, outcomes[one.name])
+                outcomes[one.name].problem = failed.get(one.name, outcomes[one.name].problem)
+        finally:
+            looking.cancel()
+            await copilot.stop()
+        return [outcomes[one.name] for one in scenarios]
+
+
+@asynccontextmanager
+async def _stage(options: Options) -> AsyncIterator[tuple[Stage, Signs]]:
+    api = await Api.open(options.kubeconfig, options.context)
+    signs = Signs(api)
+    watching = asyncio.create_task(signs.run())
+    try:
+        yield Stage(api, signs), signs
+    finally:
+        watching.cancel()
+        await api.close()
+
+
+async def _clear(stage: Stage, scenarios: Sequence[Scenario]) -> None:
+    """What an earlier run left, and until it is gone."""
+    for one in scenarios:
+        await stage.clear(one)
+    await stage.gone({one.namespace for one in scenarios})
+
+
+async def _play_before(stage: Stage, scenarios: Sequence[Scenario]) -> dict[str, str]:
+    async def play(one: Scenario) -> tuple[str, str]:
+        try:
+            await stage.play(one)
+        except StepFailed as failed:
+            return one.name, str(failed)
+        return one.name, ""
+
+    played = await asyncio.gather(*(play(one) for one in scenarios))
+    return {name: problem for name, problem in played if problem}
+
+
+async def _look_on(copilot: Copilot) -> None:
+    while True:
+        await copilot.look()
+        await asyncio.sleep(POLL_S)
