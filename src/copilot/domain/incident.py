@@ -41,6 +41,7 @@ class Grouping(StrEnum):
     SAME_POD = "same_pod"
     SAME_NODE = "same_node"
     SAME_CHANGE = "same_change"
+    SAME_OBJECT = "same_object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
