@@ -129,8 +129,8 @@ class Intake:
         pods = tuple((logging | strained | self._inventory.pods).values())
         waiting = await self._activity_of(view, hanging_inits(pods, look.now_us))
         seen = await self.seen(view, pods)
-        owned = (*look.controllers, *look.jobs)
-        owners = {o.metadata.uid: top for o in owned if (top := self._top_of(o.metadata))}
+        owned = [*(c.metadata for c in look.controllers), *(j.metadata for j in look.jobs)]
+        owners = {meta.uid: top for meta in owned if (top := self._top_of(meta))}
         return msgspec.structs.replace(
             look,
             cluster=seen.cluster,

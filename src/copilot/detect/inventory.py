@@ -193,6 +193,7 @@ class Inventory:
         self._classes: dict[str, StorageClass] = {}
         self._nodes: dict[str, Node] = {}
         self._suspended_us: dict[str, int] = {}
+        self._changed_us: dict[str, int] = {}
         self._events: OrderedDict[str, KubeEvent] = OrderedDict()
         self._windows: OrderedDict[tuple[str, str, str], _Window] = OrderedDict()
 
@@ -275,6 +276,7 @@ class Inventory:
             controllers=tuple(self._controllers.values()),
             jobs=tuple(self._jobs.values()),
             cron_jobs=tuple(self._cron_jobs.values()),
+            changed_us=dict(self._changed_us),
             suspended_us=dict(self._suspended_us),
             claims=tuple(self._claims.values()),
             storage_classes=tuple(self._classes.values()),
@@ -374,6 +376,8 @@ class Inventory:
         read = msgspec.json.decode(version.json, type=CronJob)
         self._own(version.object, read.metadata)
         before = self._cron_jobs.get(uid)
+        if before is not None and before.metadata.generation != read.metadata.generation:
+            self._changed_us[uid] = version.seen_us
         if not read.spec.suspend:
             self._suspended_us.pop(uid, None)
         elif before is not None and not before.spec.suspend:
@@ -410,7 +414,7 @@ class Inventory:
         for kept in (
             *(self._pods, self._controllers, self._jobs, self._cron_jobs, self._claims),
             *(self._classes, self._nodes, self._owned, self._templates, self._scaled),
-            self._suspended_us,
+            *(self._suspended_us, self._changed_us),
         ):
             kept.pop(uid, None)
         glance = self._glances.pop(uid, None)

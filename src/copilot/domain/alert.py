@@ -143,6 +143,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     jobs: tuple[Job, ...] = ()
     """That are not done, or failed."""
     cron_jobs: tuple[CronJob, ...] = ()
+    changed_us: dict[str, int] = {}
+    """By uid of a CronJob: when its spec was seen to change last."""
     suspended_us: dict[str, int] = {}
     """By uid of a CronJob: when it was seen to be suspended."""
     claims: tuple[PersistentVolumeClaim, ...] = ()

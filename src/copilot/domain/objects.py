@@ -213,6 +213,8 @@ class Container(KubeStruct, frozen=True):
     liveness_probe: Probe | None = None
     startup_probe: Probe | None = None
     image_pull_policy: str = ""
+    restart_policy: str = ""
+    """Of an init container: `Always` makes it a sidecar, which the others do not wait for."""
 
 
 class Toleration(KubeStruct, frozen=True):
