@@ -31,6 +31,8 @@ from copilot.ports import Clock, Delta, Kind, Session
 
 log = structlog.get_logger(__name__)
 
+_BETWEEN = frozenset({Kind.REPLICA_SET, Kind.JOB})
+"""Owners of pods that are mostly owned themselves."""
 MOST_CALLED = 500
 """Services without pods whose callers are remembered."""
 
@@ -96,7 +98,7 @@ class Intake:
         if versions:
             await self._journal.moved(tx, "objects.changed", None, now_us)
         return Kept(
-            pods=tuple(pod_in(v) for v in versions if not v.is_deleted)
+            pods=self._placeable(pod_in(v) for v in versions if not v.is_deleted)
             if delta.kind is Kind.POD
             else (),
             changes=tuple(change for change in changes if change is not None),
@@ -126,7 +128,7 @@ class Intake:
         look = self._inventory.look(self._clock.now_us())
         logging, activity = await self._pods_logging(view, await self._activity(view))
         strained = await self._pods_named(view, {(s.namespace, s.pod) for s in look.strains})
-        pods = tuple((logging | strained | self._inventory.pods).values())
+        pods = self._placeable((logging | strained | self._inventory.pods).values())
         waiting = await self._activity_of(view, hanging_inits(pods, look.now_us))
         seen = await self.seen(view, pods)
         owned = [*(c.metadata for c in look.controllers), *(j.metadata for j in look.jobs)]
@@ -200,6 +202,12 @@ class Intake:
                 break
             metadata = msgspec.json.decode(stored.json, type=Pod).metadata
         return top
+
+    def _placeable(self, pods: Iterable[Pod]) -> tuple[Pod, ...]:
+        """Those whose workload can be told. At a start pods may be known before what owns them; the
+        next look finds them again."""
+        unseen = _BETWEEN - self._synced - self._blind
+        return tuple(p for p in pods if not ((o := controller_of(p.metadata)) and o.kind in unseen))
 
     def _top_of(self, metadata: Metadata) -> ObjectRef | None:
         """None where nothing owns it. What is not known is named by who it owns."""

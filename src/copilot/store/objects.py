@@ -153,7 +153,7 @@ class SqlObjects:
         """See the port."""
         columns = ("cluster", "kind")
         await self._db.execute(
-            self._db.dialect.upsert("watch_listed", columns, columns, replace=()), (cluster, kind)
+            self._db.dialect.insert_new("watch_listed", columns), (cluster, kind)
         )
 
     async def listed(self, cluster: str) -> frozenset[str]:

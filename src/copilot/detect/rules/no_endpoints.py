@@ -11,7 +11,7 @@ Four ways to get there, each with what makes it certain:
   once the pods have had the time that `not_ready` gives each of them.
 - Its workloads ask for no pods. Somebody wanted that, so it is trouble only where a running
   workload or an Ingress has its address in its spec, nothing scales the workload by itself, and it
-  was this way for half a minute (a restart by hand, down and up again).
+  was this way for ten seconds (a restart by hand, down and up again).
 
 Quiet: Services without a selector, headless ones that publish pods that are not ready, ones that
 nothing calls and whose workload is gone or asks for no pods, and all of them until pods and
@@ -39,7 +39,7 @@ SEVERITY_DOWN = 3
 """Of one that was scaled down, or whose workload is gone."""
 MISSED_US = 5 * SECOND_US
 ORPHANED_US = 60 * SECOND_US
-SCALED_US = 30 * SECOND_US
+SCALED_US = 10 * SECOND_US
 NEEDED = frozenset({"Pod", "Service", "Deployment", "StatefulSet", "DaemonSet"})
 
 

@@ -36,12 +36,12 @@ FRESH_US = 60 * SECOND_US
 """A CronJob makes a Job at its times only: nothing tells whether the next one will be refused."""
 
 _PREAMBLE = re.compile(
-    r"(?:Error creating: |create Pod \S+ in StatefulSet \S+ failed error: )?"
+    r"(?:\(combined from similar events\): )?(?:Error creating: |create Pod \S+ in StatefulSet \S+ failed error: )?"
     r'(?:(?:pods|jobs\.batch|replicasets\.apps) "[^"]*" is forbidden: )?'
 )
 _BLOCKERS = (
-    re.compile(r"exceeded quota: ([\w.-]+)"),
-    re.compile(r'(?:failed calling|admission) webhook "([\w.-]+)"'),
+    re.compile(r"(?<=ed )quota: [\w.-]+"),
+    re.compile(r'webhook "[\w.-]+"'),
 )
 
 
@@ -74,7 +74,7 @@ _BY_EVENT = frozenset({"StatefulSet", "DaemonSet"})
 
 
 def blocker_of(message: str) -> str:
-    """What refuses, where the message names it: `exceeded quota: q` and the like, else empty. Many
+    """What refuses, where the message names it: `quota: q` and the like, else empty. Many
     workloads that one object refuses are one trouble."""
     return next((m[0] for b in _BLOCKERS if (m := b.search(message))), "")
 

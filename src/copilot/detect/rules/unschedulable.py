@@ -62,4 +62,4 @@ def _is_under_way(pod: Pod, condition: Condition) -> bool:
 
 def _short(why: str) -> str:
     """The scheduler's reasons without its afterthoughts."""
-    return clip(in_words(obstacles_in(why)), 120)
+    return clip(in_words(obstacles_in(why)) or why, 120)
