@@ -44,6 +44,7 @@ _PERIODS = b"container_cpu_cfs_periods_total{"
 _STOPPED = b"container_cpu_cfs_throttled_periods_total{"
 _KILLS = b"container_oom_events_total{"
 _REFUSALS = b"container_memory_failcnt{"
+_MEMORY = (_KILLS, _REFUSALS)
 _COUNTERS = (_PERIODS, _STOPPED, _KILLS, _REFUSALS)
 _SAMPLE = re.compile(r"\w+\{(?P<labels>.*)\} (?P<value>\S+)(?: (?P<ms>\d+))?")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -187,7 +188,8 @@ def points_of_metrics(
 
 
 def counters_in(lines: Iterable[bytes], now_us: int) -> Counters:
-    """What the page's counters stand at: of containers, and of the memory refused also of pods."""
+    """What the page's counters stand at: kills of containers, refusals of pods, CPU of both: a
+    container that lives for seconds is missed, its pod is not."""
     found: Counters = {}
     for line in lines:
         metric = line[: line.find(b"{") + 1]
@@ -198,7 +200,8 @@ def counters_in(lines: Iterable[bytes], now_us: int) -> Counters:
         container, pod = labels.get("container", ""), labels.get("pod", "")
         is_whole_pod = not container and not labels.get("name")
         value = _number(sample["value"])
-        if pod and value is not None and is_whole_pod == (metric == _REFUSALS):
+        is_wanted = is_whole_pod == (metric == _REFUSALS) if metric in _MEMORY else True
+        if pod and value is not None and is_wanted and (container or is_whole_pod):
             ts_us = int(sample["ms"]) * 1000 if sample["ms"] else now_us
             key = (metric, labels.get("namespace", ""), pod, container, labels.get("id", ""))
             found[key] = (ts_us, value)

@@ -37,9 +37,7 @@ _OF_CONTAINER = re.compile(r"\{([^}]+)\}")
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each container that its CPU limit keeps from working."""
     throttled = {
-        (s.namespace, s.pod, s.container): s.throttled
-        for s in seen.strains
-        if s.container and s.throttled >= MOST
+        (s.namespace, s.pod, s.container): s.throttled for s in seen.strains if s.throttled >= MOST
     }
     if not throttled:
         return
@@ -49,8 +47,12 @@ def check(seen: Seen) -> Iterator[Alert]:
         if is_late and event.reason in ("Unhealthy", "Killing"):
             probes[event.involved_object.uid].append(event)
     for pod in live_pods(seen):
-        for view in main_containers(pod):
-            share = throttled.get((pod.metadata.namespace, pod.metadata.name, view.status.name))
+        views = list(main_containers(pod))
+        place = (pod.metadata.namespace, pod.metadata.name)
+        for view in views:
+            # A container that lives for seconds is missed by its node's looks; its pod is not.
+            whole = throttled.get((*place, "")) if len(views) == 1 else None
+            share = throttled.get((*place, view.status.name), whole)
             if share is not None:
                 consequence = _consequence(view, probes[pod.metadata.uid])
                 if consequence:

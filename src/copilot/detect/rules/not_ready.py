@@ -11,7 +11,8 @@ budget of that probe comes on top. Where the probe was answered, and the answer 
 another by waiting (404: there is no such path), the probe's own budget is all it has.
 
 An init container may take its time. It hangs where it has said the same thing over and over for
-half a minute, or has run for a quarter of an hour.
+a minute, or has run for a quarter of an hour; but not while a Service that it names has pods that
+are still starting.
 
 A pod that was to be gone half a minute ago, grace period and all, is stuck: its node does not
 answer, or a finalizer holds it.
@@ -55,7 +56,7 @@ CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 PATIENCE_US = 3 * SECOND_US
 """What is missing may be on its way: manifests are applied one after the other."""
 NOT_PREPARED_US = 60 * SECOND_US
-HANGING_US = 30 * SECOND_US
+HANGING_US = 60 * SECOND_US
 HANGING_SILENT_US = 900 * SECOND_US
 SAME_WORDS = 5
 """That often in two minutes the same line is no progress."""
@@ -68,6 +69,7 @@ _MISSING_CONFIG = re.compile(
     r"|(?:configmap|secret) references non-existent",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FINAL_ANSWER = re.compile(r"statuscode: (?:40[0134-7]|41[0-8])\b")
 """Answers of somebody who is there and will say the same next time; 408, 425, 429 may change."""
 
@@ -78,6 +80,8 @@ def check(seen: Seen) -> Iterator[Alert]:
     probes = last_events(seen, "Unhealthy")
     mounts = last_events(seen, "FailedMount")
     for pod in live_pods(seen):
+        if pod.status.phase == "Failed":  # nothing in it will ever run again
+            continue
         yield from _cannot_start(seen, pod, mounts.get(place_of("Pod", pod.metadata)))
         yield from _hanging(seen, pod)
         answer = probes.get(place_of("Pod", pod.metadata))
@@ -119,6 +123,8 @@ def _hanging(seen: Seen, pod: Pod) -> Iterator[Alert]:
         waited_us = seen.now_us - since_us
         if not since_us or waited_us <= HANGING_US or _is_sidecar(view):
             continue
+        if _waits_for_a_start(seen, view):
+            continue
         said = max(
             (
                 a
@@ -147,6 +153,22 @@ def _hanging(seen: Seen, pod: Pod) -> Iterator[Alert]:
             ),
             starts_us=since_us,
         )
+
+
+def _waits_for_a_start(seen: Seen, view: ContainerView) -> bool:
+    """Whether a Service that its command or variables name has pods that may be ready any moment."""
+    spec, namespace = view.spec, view.pod.metadata.namespace
+    if spec is None:
+        return False
+    texts = [*(spec.command or ()), *(spec.args or ()), *(e.value or "" for e in spec.env or ())]
+    words = set(_WORD.findall(" ".join(texts)))
+    return any(
+        backing.n_pods
+        and backing.service.metadata.namespace == namespace
+        and backing.service.metadata.name in words
+        and seen.now_us - backing.empty_since_us <= HANGING_US
+        for backing in seen.backings
+    )
 
 
 def _is_sidecar(view: ContainerView) -> bool:

@@ -36,6 +36,7 @@ from copilot.domain.objects import ContainerStatus, Pod, StateTerminated, epoch_
 from copilot.domain.quantity import parse_bytes
 
 SEVERITY = 2
+_AT_START = "OOM-killed"
 _KILLED = re.compile(r"\b(?:Killed|killed|SIGKILL|signal 9|exit(?: code|ed with)? 137|rc 137)\b")
 
 
@@ -59,8 +60,13 @@ def _last_kill(status: ContainerStatus) -> StateTerminated | None:
     """The newest kill that the status shows. Some other end after it makes that another story."""
     for state in (status.state, status.last_state):
         if state and state.terminated:
-            return state.terminated if state.terminated.reason == "OOMKilled" else None
+            return state.terminated if _is_kill(state.terminated) else None
     return None
+
+
+def _is_kill(end: StateTerminated) -> bool:
+    """A limit so small that the container does not even get to start is a kill by another name."""
+    return end.reason == "OOMKilled" or (end.reason == "StartError" and _AT_START in end.message)
 
 
 def _from_status(seen: Seen, view: ContainerView, kill: StateTerminated) -> Alert:
