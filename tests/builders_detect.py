@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from copilot.detect.grouping import open_key
-from copilot.domain.alert import Alert, Rule, Seen
+from copilot.domain.alert import Alert, Backing, Rule, Seen, Strain
 from copilot.domain.event import (
     KernelKill,
     ReceivedAlert,
@@ -18,7 +18,16 @@ from copilot.domain.event import (
     TemplateId,
 )
 from copilot.domain.incident import Incident, IncidentId, Status
-from copilot.domain.objects import ObjectRef, Pod, controller_of, epoch_us
+from copilot.domain.objects import (
+    Deployment,
+    KubeEvent,
+    Node,
+    ObjectRef,
+    Pod,
+    controller_of,
+    epoch_us,
+)
+from copilot.domain.surroundings import CronJob, Job, PersistentVolumeClaim, StorageClass
 from tests.builders_objects import NOW_US, a_ref, ago_us
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -60,6 +69,18 @@ def seen(
     kernel_kills: Sequence[KernelKill] = (),
     received: Sequence[ReceivedAlert] = (),
     activity: Sequence[TemplateActivity] = (),
+    events: Sequence[KubeEvent] = (),
+    strains: Sequence[Strain] = (),
+    controllers: Sequence[Deployment] = (),
+    jobs: Sequence[Job] = (),
+    cron_jobs: Sequence[CronJob] = (),
+    claims: Sequence[PersistentVolumeClaim] = (),
+    storage_classes: Sequence[StorageClass] = (),
+    nodes: Sequence[Node] = (),
+    backings: Sequence[Backing] = (),
+    listed: Iterable[str] = (),
+    changed_us: dict[str, int] | None = None,
+    suspended_us: dict[str, int] | None = None,
 ) -> Seen:
     """Pods of a ReplicaSet belong to the Deployment that is named like it, without the hash."""
     owners = {}
@@ -70,9 +91,25 @@ def seen(
             owners[pod.metadata.uid] = a_ref("Deployment", name, pod.metadata.namespace)
         elif owner:
             owners[pod.metadata.uid] = a_ref(owner.kind, owner.name, pod.metadata.namespace)
+    for metadata in (*(c.metadata for c in controllers), *(j.metadata for j in jobs)):
+        owner = controller_of(metadata)
+        if owner:
+            owners[metadata.uid] = a_ref(owner.kind, owner.name, metadata.namespace)
     return Seen(
         now_us=now_us,
         cluster="dev",
+        events=tuple(events),
+        strains=tuple(strains),
+        controllers=tuple(controllers),
+        jobs=tuple(jobs),
+        cron_jobs=tuple(cron_jobs),
+        claims=tuple(claims),
+        storage_classes=tuple(storage_classes),
+        nodes=tuple(nodes),
+        backings=tuple(backings),
+        listed=frozenset(listed),
+        changed_us=changed_us or {},
+        suspended_us=suspended_us or {},
         pods=pods,
         owners=owners,
         kernel_kills=tuple(kernel_kills),

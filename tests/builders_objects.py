@@ -18,7 +18,10 @@ from copilot.domain.objects import (
     Deployment,
     DeploymentSpec,
     DeploymentStatus,
+    InvolvedObject,
+    KubeEvent,
     LabelSelector,
+    LocalName,
     Metadata,
     Node,
     NodeSpec,
@@ -32,11 +35,25 @@ from copilot.domain.objects import (
     Probe,
     ReplicaSet,
     ResourceRequirements,
+    Service,
+    ServicePort,
+    ServiceSpec,
     StateRunning,
     StateTerminated,
     StateWaiting,
     Taint,
     epoch_us,
+)
+from copilot.domain.surroundings import (
+    ClaimSpec,
+    ClaimStatus,
+    CronJob,
+    CronJobSpec,
+    CronJobStatus,
+    Job,
+    JobSpec,
+    JobStatus,
+    PersistentVolumeClaim,
 )
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -398,5 +415,135 @@ def a_node(
                 condition("DiskPressure", False, reason="KubeletHasNoDiskPressure"),
                 condition("Ready", ready, reason="KubeletReady" if ready else "NodeStatusUnknown"),
             ],
+        ),
+    )
+
+
+# ------------------------------------------------------------------ what stands around workloads
+
+
+def an_event(
+    about: ObjectRef,
+    reason: str,
+    message: str = "",
+    *,
+    first_s: float = 30,
+    last_s: float = 1,
+    type: str = "Warning",
+    container: str = "",
+) -> KubeEvent:
+    """A controller's or kubelet's event: first so long ago, last so long ago."""
+    return KubeEvent(
+        metadata=Metadata(
+            name=f"{about.name}.17", namespace=about.namespace, uid=f"{reason}-{about.name}"
+        ),
+        involved_object=InvolvedObject(
+            kind=about.kind,
+            namespace=about.namespace,
+            name=about.name,
+            uid=about.uid,
+            field_path=f"spec.containers{{{container}}}" if container else "",
+        ),
+        type=type,
+        reason=reason,
+        message=message,
+        count=3,
+        first_timestamp=ago(first_s),
+        last_timestamp=ago(last_s),
+    )
+
+
+def ref_of(kind: str, metadata: Metadata) -> ObjectRef:
+    return ObjectRef(kind=kind, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
+
+
+def a_job(
+    name: str = "export",
+    *,
+    failed: int = 0,
+    active: int = 0,
+    succeeded: int = 0,
+    conditions: Sequence[Condition] = (),
+    cron_job: str = "",
+    suspend: bool = False,
+) -> Job:
+    owner = OwnerReference(kind="CronJob", name=cron_job, uid=f"uid-{cron_job}", controller=True)
+    return Job(
+        metadata=Metadata(
+            name=name,
+            namespace="demo",
+            uid=f"uid-{name}",
+            creation_timestamp=ago(120),
+            owner_references=[owner] if cron_job else None,
+        ),
+        spec=JobSpec(suspend=suspend),
+        status=JobStatus(
+            active=active,
+            failed=failed,
+            succeeded=succeeded,
+            start_time=ago(120),
+            conditions=list(conditions),
+        ),
+    )
+
+
+def a_cron_job(
+    name: str = "nightly",
+    *,
+    schedule: str = "*/5 * * * *",
+    last_s: float | None = 300,
+    created_s: float = 7200,
+    suspend: bool = False,
+    policy: str = "Allow",
+    active: Sequence[str] = (),
+    successful_s: float | None = None,
+) -> CronJob:
+    return CronJob(
+        metadata=Metadata(
+            name=name, namespace="demo", uid=f"uid-{name}", creation_timestamp=ago(created_s)
+        ),
+        spec=CronJobSpec(schedule=schedule, suspend=suspend, concurrency_policy=policy),
+        status=CronJobStatus(
+            active=[LocalName(name=each) for each in active],
+            last_schedule_time=None if last_s is None else ago(last_s),
+            last_successful_time=None if successful_s is None else ago(successful_s),
+        ),
+    )
+
+
+def a_claim(
+    name: str = "data",
+    *,
+    phase: str = "Pending",
+    age_s: float = 30,
+    storage_class: str | None = None,
+) -> PersistentVolumeClaim:
+    return PersistentVolumeClaim(
+        metadata=Metadata(
+            name=name, namespace="demo", uid=f"uid-{name}", creation_timestamp=ago(age_s)
+        ),
+        spec=ClaimSpec(storage_class_name=storage_class),
+        status=ClaimStatus(phase=phase),
+    )
+
+
+def a_service(
+    name: str = "web",
+    *,
+    selector: dict[str, str] | None = None,
+    target_port: int | str = 8080,
+    namespace: str = "demo",
+    type: str = "ClusterIP",
+    publish_not_ready: bool = False,
+) -> Service:
+    return Service(
+        metadata=Metadata(
+            name=name, namespace=namespace, uid=f"uid-svc-{name}", creation_timestamp=ago(600)
+        ),
+        spec=ServiceSpec(
+            selector={"app": name} if selector is None else selector,
+            ports=[ServicePort(port=80, target_port=target_port)],
+            type=type,
+            publish_not_ready_addresses=publish_not_ready,
         ),
     )

@@ -105,6 +105,7 @@ class Flow:
         """Keep what a sender sent and raise what is wrong; durable when this returns."""
         async with self._store.transaction() as tx:
             stored = await tx.telemetry.add(batch)
+            self._intake.note_points(batch)
             if not stored.is_repeat or batch.alerts:  # that it still fires is news each time
                 seen = await self._intake.seen_in(tx, batch)
                 await self._docket.raise_alerts(tx, detect(seen))
@@ -143,7 +144,7 @@ class Flow:
             async with self._store.view() as view:
                 alerts = await view.incidents.alerts(incident.id)
             is_quiet = bool(alerts) and all(
-                _is_over(alert, firing, sees_pods=self._intake.sees_pods) for alert in alerts
+                _is_over(alert, firing, sees=self._intake.sees(alert.rule)) for alert in alerts
             )
             if not is_quiet or incident.status is Status.REMEDIATING:
                 self._quiet_since_us.pop(incident.id, None)
@@ -491,14 +492,14 @@ class Flow:
         return outcome
 
 
-def _is_over(alert: Alert, firing: set[str], *, sees_pods: bool) -> bool:
+def _is_over(alert: Alert, firing: set[str], *, sees: bool) -> bool:
     """Whether this alert no longer speaks: its rule is silent, or its sender resolved it.
 
     A rule that cannot see is silent too; that counts for nothing.
     """
     if alert.rule is Rule.EXTERNAL or alert.source == "alertmanager":
         return not alert.is_firing and alert.fingerprint not in firing
-    return sees_pods and alert.fingerprint not in firing
+    return sees and alert.fingerprint not in firing
 
 
 def _alert_by_hand(workload: ObjectRef, title: str, actor: str, cluster: str, now_us: int) -> Alert:

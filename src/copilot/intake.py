@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
+from copilot.detect.calling import CALLERS, calls
+from copilot.detect.inventory import TYPES, Inventory
 from copilot.detect.rules.error_burst import WINDOW_US
-from copilot.domain.alert import Seen
+from copilot.detect.rules.not_ready import hanging_inits
+from copilot.domain.alert import Backing, Rule, Seen
 from copilot.domain.change import Change, ObjectVersion
 from copilot.domain.event import Batch, Severity, TemplateActivity
 from copilot.domain.objects import (
     Deployment,
     KubeEvent,
-    KubeStruct,
-    Node,
+    Metadata,
     ObjectRef,
     Pod,
-    Service,
     controller_of,
 )
 from copilot.ingest.changes import change_between
@@ -30,13 +31,20 @@ from copilot.ports import Clock, Delta, Kind, Session
 
 log = structlog.get_logger(__name__)
 
-_TYPES: dict[str, type[KubeStruct]] = {
-    Kind.POD: Pod,
-    Kind.EVENT: KubeEvent,
-    Kind.NODE: Node,
-    Kind.SERVICE: Service,
+_BETWEEN = frozenset({Kind.REPLICA_SET, Kind.JOB})
+"""Owners of pods that are mostly owned themselves."""
+MOST_CALLED = 500
+"""Services without pods whose callers are remembered."""
+
+_SHOWN_BY: dict[Rule, tuple[Kind, ...]] = {
+    Rule.NOT_CREATED: (Kind.REPLICA_SET, Kind.STATEFUL_SET, Kind.DAEMON_SET, Kind.JOB, Kind.EVENT),
+    Rule.VOLUME_PENDING: (Kind.CLAIM, Kind.POD, Kind.EVENT),
+    Rule.NO_ENDPOINTS: (Kind.SERVICE, Kind.POD),
+    Rule.JOB_FAILED: (Kind.JOB, Kind.POD),
+    Rule.CRON_JOB_LATE: (Kind.CRON_JOB,),
+    Rule.NODE_UNHEALTHY: (Kind.NODE,),
 }
-"""As what we read a kind; all others as far as a Deployment has their fields."""
+"""The kinds that must be seen for a rule's silence to mean anything; of the others, pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +70,9 @@ class Intake:
         """Kinds that cannot be seen at the moment."""
         self._listed: dict[Kind, set[str]] = {}
         """Uids of a kind, until its first full list: what the store knows beside them is gone."""
-        self._unwell: dict[str, Pod] = {}
-        """By uid: pods that a rule may have something to say about, now or later."""
+        self._inventory = Inventory()
+        self._callers: dict[tuple[str, int], tuple[ObjectRef, ...]] = {}
+        """By Service and since when nothing is behind it: who calls it."""
 
     async def keep(self, tx: Session, delta: Delta) -> Kept:
         """Write what the watch saw; the pods and the changes among it."""
@@ -73,7 +82,11 @@ class Intake:
             listed = self._listed.setdefault(delta.kind, set())
             listed.update(version.object.uid for version in delta.versions)
         await tx.objects.set_gap(cluster, delta.gap, delta.kind)
+        if delta.is_synced:
+            await tx.objects.set_listed(cluster, delta.kind)
         versions = tuple(version for version in delta.versions if is_readable(version))
+        for version in versions:  # doing it again after a commit that failed changes nothing
+            self._inventory.put(version)
         changes: list[Change | None] = []
         if delta.kind is Kind.EVENT:
             await self._keep_events(tx, versions, now_us)
@@ -85,7 +98,9 @@ class Intake:
         if versions:
             await self._journal.moved(tx, "objects.changed", None, now_us)
         return Kept(
-            pods=tuple(self._pods_of(versions)) if delta.kind is Kind.POD else (),
+            pods=self._placeable(pod_in(v) for v in versions if not v.is_deleted)
+            if delta.kind is Kind.POD
+            else (),
             changes=tuple(change for change in changes if change is not None),
         )
 
@@ -99,16 +114,34 @@ class Intake:
             self._synced.add(delta.kind)
             self._listed.pop(delta.kind, None)
 
+    def sees(self, rule: Rule) -> bool:
+        """Whether its silence means anything: what it looks at was listed whole, and the watch has
+        no gap now."""
+        return all(kind in self._in_sight for kind in _SHOWN_BY.get(rule, (Kind.POD,)))
+
     @property
-    def sees_pods(self) -> bool:
-        """Whether silence means anything: all pods were listed, and the watch has no gap now."""
-        return Kind.POD in self._synced and Kind.POD not in self._blind
+    def _in_sight(self) -> set[Kind]:
+        return self._synced - self._blind
 
     async def seen_now(self, view: Session) -> Seen:
-        """What time alone may have made wrong: pods that are not well, and errors of late."""
-        pods, activity = await self._pods_logging(view, await self._activity(view))
-        seen = await self.seen(view, tuple((pods | self._unwell).values()))
-        return msgspec.structs.replace(seen, activity=activity)
+        """What time alone may have made wrong: all that is not well, and errors of late."""
+        look = self._inventory.look(self._clock.now_us())
+        logging, activity = await self._pods_logging(view, await self._activity(view))
+        strained = await self._pods_named(view, {(s.namespace, s.pod) for s in look.strains})
+        pods = self._placeable((logging | strained | self._inventory.pods).values())
+        waiting = await self._activity_of(view, hanging_inits(pods, look.now_us))
+        seen = await self.seen(view, pods)
+        owned = [*(c.metadata for c in look.controllers), *(j.metadata for j in look.jobs)]
+        owners = {meta.uid: top for meta in owned if (top := self._top_of(meta))}
+        return msgspec.structs.replace(
+            look,
+            cluster=seen.cluster,
+            pods=pods,
+            owners=seen.owners | owners,
+            activity=(*activity, *(a for a in waiting if a not in activity)),
+            listed=frozenset(self._in_sight),
+            backings=tuple([await self._with_callers(view, b) for b in look.backings]),
+        )
 
     async def with_activity(self, view: Session, seen: Seen) -> Seen:
         """The same with what its pods have logged of late."""
@@ -135,16 +168,28 @@ class Intake:
             activity=activity,
         )
 
+    def note_points(self, batch: Batch) -> None:
+        """Remember what a batch says about containers at their limits; it is committed."""
+        self._inventory.put_points(batch.points)
+
     async def seen(self, view: Session, pods: tuple[Pod, ...]) -> Seen:
         """The pods, each with its workload."""
         owners = {pod.metadata.uid: await self.workload(view, pod) for pod in pods}
+        now_us = self._clock.now_us()
         return Seen(
-            now_us=self._clock.now_us(), cluster=self._journal.cluster, pods=pods, owners=owners
+            now_us=now_us,
+            cluster=self._journal.cluster,
+            pods=pods,
+            owners=owners,
+            events=self._inventory.events(now_us) if pods else (),
         )
 
     async def workload(self, view: Session, pod: Pod) -> ObjectRef:
-        """The top of the owner chain, as far as it was seen."""
+        """The top of the owner chain, as far as it was seen: by this process, else in the store."""
         metadata = pod.metadata
+        top, above = self._inventory.top_of(metadata)
+        if top is not None and above is None:
+            return top
         top = ObjectRef(
             kind="Pod", namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
         )
@@ -152,11 +197,26 @@ class Intake:
             top = ObjectRef(
                 kind=owner.kind, namespace=top.namespace, name=owner.name, uid=owner.uid
             )
-            above = await view.objects.get(self._journal.cluster, owner.uid)
-            if above is None:
+            stored = await view.objects.get(self._journal.cluster, owner.uid)
+            if stored is None:
                 break
-            metadata = msgspec.json.decode(above.json, type=Pod).metadata
+            metadata = msgspec.json.decode(stored.json, type=Pod).metadata
         return top
+
+    def _placeable(self, pods: Iterable[Pod]) -> tuple[Pod, ...]:
+        """Those whose workload can be told. At a start pods may be known before what owns them; the
+        next look finds them again."""
+        unseen = _BETWEEN - self._synced - self._blind
+        return tuple(p for p in pods if not ((o := controller_of(p.metadata)) and o.kind in unseen))
+
+    def _top_of(self, metadata: Metadata) -> ObjectRef | None:
+        """None where nothing owns it. What is not known is named by who it owns."""
+        top, above = self._inventory.top_of(metadata)
+        if above is None:
+            return top
+        return ObjectRef(
+            kind=above.kind, namespace=metadata.namespace, name=above.name, uid=above.uid
+        )
 
     async def _keep_version(
         self, tx: Session, version: ObjectVersion, *, is_new: bool
@@ -184,22 +244,12 @@ class Intake:
             for version in versions
             if not version.is_deleted
         ]
+        for event in events:
+            self._inventory.put_event(event, now_us)
         if events:
             await tx.telemetry.add(
                 batch_of(events, cluster=self._journal.cluster, received_us=now_us)
             )
-
-    def _pods_of(self, versions: Iterable[ObjectVersion]) -> Iterable[Pod]:
-        """The pods that exist, and this process's memory of those that are not well."""
-        for version in versions:
-            uid = version.object.uid
-            self._unwell.pop(uid, None)
-            if version.is_deleted:
-                continue
-            pod = pod_in(version)
-            if not is_well(pod):
-                self._unwell[uid] = pod
-            yield pod
 
     async def _pods_logging(
         self, view: Session, activity: tuple[TemplateActivity, ...]
@@ -218,17 +268,62 @@ class Intake:
         left = tuple(a for a in activity if (a.stream.namespace, a.stream.pod) not in gone)
         return {v.object.uid: pod_in(v) for v in there}, left
 
+    async def _pods_named(self, view: Session, names: set[tuple[str, str]]) -> dict[str, Pod]:
+        """By uid: those of these namespaces and names that exist."""
+        found = [
+            await view.objects.named(self._journal.cluster, Kind.POD, namespace, name)
+            for namespace, name in sorted(names)
+        ]
+        return {v.object.uid: pod_in(v) for v in found if v is not None and not v.is_deleted}
+
     async def _activity(self, view: Session) -> tuple[TemplateActivity, ...]:
         return await view.telemetry.activity(
             min_severity=Severity.ERROR, window_us=WINDOW_US, now_us=self._clock.now_us()
         )
+
+    async def _activity_of(
+        self, view: Session, pods: Iterable[Pod]
+    ) -> tuple[TemplateActivity, ...]:
+        """All that these pods log, however harmless it calls itself."""
+        names = {(pod.metadata.namespace, pod.metadata.name) for pod in pods}
+        found: list[TemplateActivity] = []
+        for namespace in sorted({namespace for namespace, _ in names}):
+            found += await view.telemetry.activity(
+                min_severity=0,
+                window_us=WINDOW_US,
+                now_us=self._clock.now_us(),
+                namespace=namespace,
+            )
+        return tuple(a for a in found if (a.stream.namespace, a.stream.pod) in names)
+
+    async def _with_callers(self, view: Session, backing: Backing) -> Backing:
+        """The same with who calls it, where nothing is behind it. Looked for once."""
+        if not backing.empty_since_us:
+            return backing
+        key = (backing.service.metadata.uid, backing.empty_since_us)
+        if key not in self._callers:
+            if len(self._callers) > MOST_CALLED:
+                self._callers.clear()
+            self._callers[key] = await self._callers_of(view, backing)
+        return msgspec.structs.replace(backing, callers=self._callers[key])
+
+    async def _callers_of(self, view: Session, backing: Backing) -> tuple[ObjectRef, ...]:
+        own = {w.key for w in backing.workloads}
+        callers: list[ObjectRef] = []
+        for kind in CALLERS:
+            for version in await view.objects.find(
+                self._journal.cluster, kind, backing.service.metadata.namespace
+            ):
+                if version.object.key not in own and calls(version, backing.service):
+                    callers.append(version.object)
+        return tuple(callers)
 
 
 def is_readable(version: ObjectVersion) -> bool:
     """Whether its JSON is what we take it for. Whoever may write objects may write odd ones, such
     as a time in the year 0; they are said and left out, and nobody stumbles over them later."""
     try:
-        msgspec.json.decode(version.json, type=_TYPES.get(version.object.kind, Deployment))
+        msgspec.json.decode(version.json, type=TYPES.get(version.object.kind, Deployment))
     except msgspec.DecodeError as problem:
         log.warning("object.unreadable", object=version.object.key, error=str(problem))
         return False
@@ -238,11 +333,3 @@ def is_readable(version: ObjectVersion) -> bool:
 def pod_in(version: ObjectVersion) -> Pod:
     """The pod that a version holds."""
     return msgspec.json.decode(version.json, type=Pod)
-
-
-def is_well(pod: Pod) -> bool:
-    """Ready or done, and no container of it has ever been restarted."""
-    if pod.status.phase == "Succeeded":
-        return True
-    statuses = pod.status.container_statuses or ()
-    return bool(statuses) and all(status.ready and not status.restart_count for status in statuses)

@@ -10,15 +10,24 @@ import msgspec
 import pytest
 import structlog
 
-from copilot.domain.attributes import MEMORY_WORKING_SET
+from copilot.domain.attributes import MEMORY_REFUSALS, MEMORY_WORKING_SET
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import CopilotError, Invalid, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Point, Stream
 from copilot.domain.objects import ObjectRef, Pod, epoch_us
 from copilot.ports import ClusterInfo, Delta, Kind
-from copilot.roles.watcher import LOGS_AT_ONCE, Watcher, failed_runs
+from copilot.roles.watcher import LOGS_AT_ONCE, MAX_LIVE_LOGS, Watcher, failed_runs
 from tests.builders_kube import watch_fixture
-from tests.builders_objects import a_pod, a_status, ago, an_oom_killed_pod, terminated, waiting
+from tests.builders_objects import (
+    a_container,
+    a_pod,
+    a_status,
+    ago,
+    an_oom_killed_pod,
+    running,
+    terminated,
+    waiting,
+)
 
 LOG = ("2026-11-23T07:59:39.5Z cache grew to 28 MiB", "2026-11-23T07:59:40Z cache grew to 30 MiB")
 
@@ -450,10 +459,96 @@ async def test_lines_that_we_read_ourselves_are_no_sign_of_a_sender(scene: Scene
         await settled()
         scene.flow.newest_line_us = max(scene.flow.received[0].lines.ts_us)
         again = terminated(started=ago(1), finished=ago(0), container_id="containerd://next")
+        scene.cluster.log_answers[False] = ("2026-11-23T07:59:59.5Z cache grew again",)
         scene.cluster.show(a_pod(statuses=[a_status(state=again)]))
         await settled()
 
     assert len(scene.flow.received) == 2
+
+
+def a_waiting_pod(up_s: float = 20, *, ready: bool = False) -> Pod:
+    return a_pod("web", statuses=[a_status(state=running(ago(up_s)), ready=ready)])
+
+
+async def test_the_log_of_what_is_not_ready_is_followed_without_doubles(scene: Scene) -> None:
+    scene.cluster.log_answers[False] = LOG
+
+    async with watching(scene):
+        scene.cluster.show(a_waiting_pod())
+        await scene.clock.move(6)
+        scene.cluster.log_answers[False] = (*LOG, "2026-11-23T08:00:04Z database refused me")
+        await scene.clock.move(6)
+
+    told = [body for batch in scene.flow.received for body in batch.lines.body]
+    assert told == ["cache grew to 28 MiB", "cache grew to 30 MiB", "database refused me"]
+
+
+async def test_an_init_container_that_goes_on_and_on_is_listened_to(scene: Scene) -> None:
+    pod = a_pod(statuses=[a_status(state=waiting("PodInitializing"), ready=False)])
+    starting = msgspec.structs.replace(
+        pod,
+        spec=msgspec.structs.replace(pod.spec, init_containers=[a_container("wait")]),
+        status=msgspec.structs.replace(
+            pod.status,
+            init_container_statuses=[a_status("wait", state=running(ago(20)), ready=False)],
+        ),
+    )
+
+    async with watching(scene):
+        scene.cluster.show(starting)
+        await scene.clock.move(6)
+
+    assert {call[1:] for call in scene.cluster.log_calls} == {("wait", False)}
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(a_waiting_pod(ready=True), id="ready"),
+        pytest.param(a_waiting_pod(up_s=1), id="up for a moment"),
+    ],
+)
+async def test_what_starts_as_it_should_is_not_listened_to(scene: Scene, pod: Pod) -> None:
+    async with watching(scene):
+        scene.cluster.show(pod)
+        await scene.clock.move(6)
+
+    assert scene.cluster.log_calls == []
+
+
+async def test_of_many_that_are_not_ready_all_have_their_turn(scene: Scene) -> None:
+    pods = [
+        a_pod(f"web{n}", statuses=[a_status(state=running(ago(60)), ready=False)])
+        for n in range(MAX_LIVE_LOGS + 5)
+    ]
+
+    async with watching(scene):
+        scene.cluster.show(*pods)
+        await scene.clock.move(4)
+        assert len(scene.cluster.log_calls) == 0
+        await scene.clock.move(2)
+        assert len(scene.cluster.log_calls) == MAX_LIVE_LOGS
+        await scene.clock.move(5)
+
+    assert {call[0] for call in scene.cluster.log_calls} == {p.metadata.name for p in pods}
+
+
+async def test_a_pod_that_was_at_its_memory_limit_is_listened_to_though_it_is_ready(
+    scene: Scene,
+) -> None:
+    pod = a_waiting_pod(ready=True)
+    at_its_limit = msgspec.structs.replace(
+        a_point(value=12),
+        name=MEMORY_REFUSALS,
+        stream=Stream(cluster="c1", namespace="demo", pod=pod.metadata.name, node="dev"),
+    )
+    scene.cluster.points["dev"] = [at_its_limit]
+
+    async with watching(scene):
+        scene.cluster.show(pod)
+        await scene.clock.move(11)
+
+    assert (pod.metadata.name, "app", False) in scene.cluster.log_calls
 
 
 async def test_a_log_that_cannot_be_read_now_is_tried_again(scene: Scene) -> None:

@@ -1,8 +1,9 @@
 """Which incident an alert belongs to, and why.
 
 Alerts of one workload are symptoms of one trouble and hang under one incident; a node's alert
-belongs to what broke on that node at that time. What the last resolution has already dealt with
-opens nothing.
+belongs to what broke on that node at that time, and what a sick node breaks belongs to it. What one
+object refuses to many (a full quota, a webhook that does not answer) is one trouble. What the last
+resolution has already dealt with opens nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from copilot.detect.rules.not_created import blocker_of
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.incident import Grouping, Incident, IncidentId
 
@@ -24,15 +26,26 @@ SETTLING_US = 15 * MINUTE_US
 for longer was not resolved, whoever said so, and opens a new incident."""
 
 _CAUSE_FIRST = (
+    Rule.NODE_UNHEALTHY,
     Rule.OOM_KILLED,
     Rule.IMAGE_PULL,
+    Rule.NOT_CREATED,
+    Rule.VOLUME_PENDING,
+    Rule.EVICTED,
     Rule.UNSCHEDULABLE,
+    Rule.CPU_THROTTLED,
     Rule.CRASH_LOOP,
+    Rule.JOB_FAILED,
+    Rule.CRON_JOB_LATE,
     Rule.ERROR_BURST,
     Rule.NOT_READY,
+    Rule.NO_ENDPOINTS,
     Rule.EXTERNAL,
 )
 """Rules, those first that come nearest to naming a cause."""
+
+_BROKEN_BY_NODES = frozenset({Rule.EVICTED, Rule.NOT_READY})
+"""What a node does to pods that are well themselves."""
 
 OpenIncident = tuple[Incident, tuple[Alert, ...]]
 """An open incident with its alerts."""
@@ -81,7 +94,13 @@ def place(
             return Placement(incident_id=incident.id, reason=Grouping.SAME_ALERT)
     if not alert.is_firing:
         return Skip(reason=Skipped.NOT_FIRING)
-    joined = _by_workload(alert, here) or _by_pod(alert, here) or _by_node(alert, here)
+    joined = (
+        _by_workload(alert, here)
+        or _by_pod(alert, here)
+        or _by_node(alert, here)
+        or _by_sick_node(alert, here)
+        or _by_blocker(alert, here)
+    )
     if joined:
         return joined
     if last_resolved and _was_dealt_with(alert, last_resolved):
@@ -138,11 +157,47 @@ def _by_node(alert: Alert, here: Sequence[OpenIncident]) -> Placement | None:
         (_distance_us(alert, other), -incident.id, incident)
         for incident, alerts in here
         for other in alerts
-        if other.node == alert.workload.name and _distance_us(alert, other) <= NEAR_US
+        if other.node == alert.workload.name
+        and _distance_us(alert, other) <= NEAR_US
+        # A node that is sick itself is a cause; what fails for its own reasons does not explain it.
+        and (alert.rule is not Rule.NODE_UNHEALTHY or other.rule in _BROKEN_BY_NODES)
     ]
     if not near:
         return None
     return Placement(incident_id=min(near, key=lambda n: n[:2])[2].id, reason=Grouping.SAME_NODE)
+
+
+def _by_sick_node(alert: Alert, here: Sequence[OpenIncident]) -> Placement | None:
+    """The incident of the node that the alert's pod is on, where such nodes do such things."""
+    if alert.rule not in _BROKEN_BY_NODES or not alert.node:
+        return None
+    for incident, alerts in here:
+        if any(
+            other.rule is Rule.NODE_UNHEALTHY
+            and other.is_firing
+            and other.node == alert.node
+            and _distance_us(alert, other) <= NEAR_US
+            for other in alerts
+        ):
+            return Placement(incident_id=incident.id, reason=Grouping.SAME_NODE)
+    return None
+
+
+def _by_blocker(alert: Alert, here: Sequence[OpenIncident]) -> Placement | None:
+    """The incident about what the same quota or webhook refuses."""
+    blocker = blocker_of(alert.message) if alert.rule is Rule.NOT_CREATED else ""
+    if not blocker:
+        return None
+    for incident, alerts in here:
+        if any(
+            other.rule is Rule.NOT_CREATED
+            and other.is_firing
+            and blocker_of(other.message) == blocker
+            and (other.workload.namespace == alert.workload.namespace or "webhook" in blocker)
+            for other in alerts
+        ):
+            return Placement(incident_id=incident.id, reason=Grouping.SAME_OBJECT)
+    return None
 
 
 def _distance_us(alert: Alert, other: Alert) -> int:

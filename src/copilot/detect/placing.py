@@ -15,6 +15,8 @@ from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import (
     Container,
     ContainerStatus,
+    KubeEvent,
+    Metadata,
     ObjectRef,
     Pod,
     StateTerminated,
@@ -59,11 +61,16 @@ def main_containers(pod: Pod) -> Iterator[ContainerView]:
         yield ContainerView(pod=pod, spec=specs.get(status.name), status=status)
 
 
-def all_containers(pod: Pod) -> Iterator[ContainerView]:
-    """The pod's init containers, then the others."""
+def init_containers(pod: Pod) -> Iterator[ContainerView]:
+    """The containers of the pod's start."""
     specs = {c.name: c for c in pod.spec.init_containers or ()}
     for status in pod.status.init_container_statuses or ():
         yield ContainerView(pod=pod, spec=specs.get(status.name), status=status)
+
+
+def all_containers(pod: Pod) -> Iterator[ContainerView]:
+    """The pod's init containers, then the others."""
+    yield from init_containers(pod)
     yield from main_containers(pod)
 
 
@@ -116,19 +123,53 @@ def pod_alert(
     starts_us: int,
     count: int = 1,
     source: str = "pod status",
+    detail: str = "",
 ) -> Alert:
     """An alert about a pod as it is now."""
-    workload = seen.workload_of(pod)
+    return alert_about(
+        seen,
+        seen.workload_of(pod),
+        rule=rule,
+        pod=pod.metadata.name,
+        container=container,
+        node=pod.spec.node_name,
+        severity=severity,
+        title=title,
+        message=message,
+        starts_us=starts_us,
+        count=count,
+        source=source,
+        detail=detail,
+    )
+
+
+def alert_about(
+    seen: Seen,
+    workload: ObjectRef,
+    *,
+    rule: Rule,
+    severity: int,
+    title: str,
+    message: str,
+    starts_us: int,
+    source: str,
+    pod: str = "",
+    container: str = "",
+    node: str = "",
+    count: int = 1,
+    detail: str = "",
+) -> Alert:
+    """An alert about any workload or object, as it is now."""
     return Alert(
         fingerprint=fingerprint_of(
-            cluster=seen.cluster, rule=rule, workload=workload, container=container
+            cluster=seen.cluster, rule=rule, workload=workload, container=container, detail=detail
         ),
         rule=rule,
         cluster=seen.cluster,
         workload=workload,
-        pod=pod.metadata.name,
+        pod=pod,
         container=container,
-        node=pod.spec.node_name,
+        node=node,
         severity=severity,
         title=title,
         message=message,
@@ -137,6 +178,33 @@ def pod_alert(
         count=max(1, count),
         source=source,
     )
+
+
+def last_events(seen: Seen, *reasons: str) -> dict[tuple[str, str, str], KubeEvent]:
+    """The newest event with one of these reasons, by kind, namespace and name of its object.
+
+    Names, because a kubelet's event about a node has the node's name for a uid.
+    """
+    found: dict[tuple[str, str, str], KubeEvent] = {}
+    for event in seen.events:
+        if event.reason not in reasons:
+            continue
+        about = event.involved_object
+        key = (about.kind, about.namespace, about.name)
+        if key not in found or epoch_us(found[key].occurred) <= epoch_us(event.occurred):
+            found[key] = event
+    return found
+
+
+def first_us(event: KubeEvent) -> int:
+    """When what an event tells of began."""
+    times = (event.first_timestamp, event.event_time, event.metadata.creation_timestamp)
+    return next((epoch_us(t) for t in times if t is not None), epoch_us(event.occurred))
+
+
+def place_of(kind: str, metadata: Metadata) -> tuple[str, str, str]:
+    """The key of `last_events`."""
+    return kind, metadata.namespace, metadata.name
 
 
 def pod_named(seen: Seen, namespace: str, name: str) -> Pod | None:

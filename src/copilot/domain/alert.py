@@ -9,7 +9,16 @@ from enum import StrEnum
 import msgspec
 
 from copilot.domain.event import KernelKill, ReceivedAlert, TemplateActivity
-from copilot.domain.objects import KubeEvent, ObjectRef, Pod
+from copilot.domain.objects import (
+    Deployment,
+    KubeEvent,
+    Metadata,
+    Node,
+    ObjectRef,
+    Pod,
+    Service,
+)
+from copilot.domain.surroundings import CronJob, Job, PersistentVolumeClaim, StorageClass
 
 
 class Rule(StrEnum):
@@ -64,6 +73,52 @@ class Alert:
     is_firing: bool = True
 
 
+class Backing(msgspec.Struct, frozen=True, kw_only=True):
+    """A Service that picks its pods, and what stands behind it.
+
+    Only live pods count: neither finished nor being deleted.
+    """
+
+    service: Service
+    n_pods: int
+    """That its selector means."""
+    n_ready: int
+    empty_since_us: int
+    """Since when none has been ready, as far as this process saw; 0 while one is."""
+    workloads: tuple[ObjectRef, ...] = ()
+    """Whose pods it means, by the pods or else by the templates."""
+    is_scaled_down: bool = False
+    """Templates have its labels, and all of their workloads ask for no pods."""
+    is_autoscaled: bool = False
+    """Something scales one of these workloads."""
+    near: tuple[ObjectRef, ...] = ()
+    """Where nothing has its labels: workloads with pods that have some of them, or its name."""
+    missing_ports: tuple[str, ...] = ()
+    """Target ports it names that no container of its pods names."""
+    callers: tuple[ObjectRef, ...] = ()
+    """What runs elsewhere and names it as an address, and Ingresses that lead to it. Looked for
+    only where nothing is ready."""
+
+
+class Strain(msgspec.Struct, frozen=True, kw_only=True):
+    """How hard a container runs into its limits, by the kubelet's counters over the last minute."""
+
+    namespace: str
+    pod: str
+    container: str = ""
+    """Empty for the pod as a whole."""
+    throttled: float = 0.0
+    """Share of the CPU periods in which it was stopped, 0 to 1; 0 until a minute is known."""
+    kills: float = 0.0
+    """Processes in it that the kernel killed for memory, in the last minutes."""
+    killed_us: int = 0
+    """When the last of these was noticed."""
+    refusals: float = 0.0
+    """How often memory was asked for at the limit (cgroup v1), in the last minute."""
+    peak_bytes: float = 0.0
+    """The most memory it ever held, 0 where unknown."""
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What rules look at: the present state, and what has just come in.
 
@@ -74,21 +129,43 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str
     pods: tuple[Pod, ...] = ()
     owners: dict[str, ObjectRef] = {}
-    """Pod uid to its workload (top owner)."""
+    """Uid to the workload (top owner) of what is owned: pods, controllers, jobs."""
     kernel_kills: tuple[KernelKill, ...] = ()
     received: tuple[ReceivedAlert, ...] = ()
     activity: tuple[TemplateActivity, ...] = ()
+    """Errors of late, and whatever the containers log that are waited for."""
     events: tuple[KubeEvent, ...] = ()
+    """Of late: warnings, and what ends them."""
+    listed: frozenset[str] = frozenset()
+    """Kinds of which all are known: only of those does absence mean that there is none."""
+    controllers: tuple[Deployment, ...] = ()
+    """Deployments, ReplicaSets, StatefulSets and DaemonSets that lack pods; `kind` is set."""
+    jobs: tuple[Job, ...] = ()
+    """That are not done, or failed."""
+    cron_jobs: tuple[CronJob, ...] = ()
+    changed_us: dict[str, int] = {}
+    """By uid of a CronJob: when its spec was seen to change last."""
+    suspended_us: dict[str, int] = {}
+    """By uid of a CronJob: when it was seen to be suspended."""
+    claims: tuple[PersistentVolumeClaim, ...] = ()
+    """That are not bound."""
+    storage_classes: tuple[StorageClass, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    """That are not well."""
+    backings: tuple[Backing, ...] = ()
+    """Services behind which something is wrong."""
+    strains: tuple[Strain, ...] = ()
 
     def workload_of(self, pod: Pod) -> ObjectRef:
         """The pod's top owner, the pod itself where nothing owns it."""
+        return self.top_of("Pod", pod.metadata)
+
+    def top_of(self, kind: str, metadata: Metadata) -> ObjectRef:
+        """The top owner of any object, itself where nothing owns it."""
         itself = ObjectRef(
-            kind="Pod",
-            namespace=pod.metadata.namespace,
-            name=pod.metadata.name,
-            uid=pod.metadata.uid,
+            kind=kind, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
         )
-        return self.owners.get(pod.metadata.uid, itself)
+        return self.owners.get(metadata.uid, itself)
 
 
 Check = Callable[[Seen], Iterable[Alert]]

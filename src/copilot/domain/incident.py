@@ -42,6 +42,7 @@ class Grouping(StrEnum):
     SAME_NODE = "same_node"
     SAME_CHANGE = "same_change"
     RELAPSE = "relapse"
+    SAME_OBJECT = "same_object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ class Metadata(KubeStruct, frozen=True):
     deletion_timestamp: datetime | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+    finalizers: list[str] | None = None
     owner_references: list[OwnerReference] | None = None
     managed_fields: list[ManagedFields] | None = None
 
@@ -212,6 +213,8 @@ class Container(KubeStruct, frozen=True):
     liveness_probe: Probe | None = None
     startup_probe: Probe | None = None
     image_pull_policy: str = ""
+    restart_policy: str = ""
+    """Of an init container: `Always` makes it a sidecar, which the others do not wait for."""
 
 
 class Toleration(KubeStruct, frozen=True):
@@ -371,6 +374,8 @@ class PodStatus(KubeStruct, frozen=True):
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
     start_time: datetime | None = None
+    nominated_node_name: str = ""
+    """Where it will go once pods of lower priority have left."""
     pod_ip: str = msgspec.field(name="podIP", default="")
 
 
@@ -402,6 +407,8 @@ class DeploymentStatus(KubeStruct, frozen=True):
     conditions: list[Condition] | None = None
     desired_number_scheduled: int = 0
     """Of a DaemonSet: how many nodes should run it."""
+    current_number_scheduled: int = 0
+    """Of a DaemonSet: how many nodes that should run it have a pod of it."""
     number_ready: int = 0
     """Of a DaemonSet."""
 

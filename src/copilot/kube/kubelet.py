@@ -2,6 +2,10 @@
 
 No metrics-server is needed. A container that lives a few seconds is often missed by a look at its
 working set; the pod's cgroup keeps the peak (cgroup v1), so both are read.
+
+cAdvisor also counts how hard containers run into their limits: CPU periods in which they were
+stopped, processes that were killed for memory, memory that was asked for at the limit. Its counts
+go up for ever, so what is told is the difference to the look before, and only where there is any.
 https://kubernetes.io/docs/reference/instrumentation/node-metrics/
 """
 
@@ -14,7 +18,14 @@ from datetime import datetime
 
 import msgspec
 
-from copilot.domain.attributes import CPU_USAGE, MEMORY_PEAK, MEMORY_WORKING_SET
+from copilot.domain.attributes import (
+    CPU_THROTTLED,
+    CPU_USAGE,
+    MEMORY_KILLS,
+    MEMORY_PEAK,
+    MEMORY_REFUSALS,
+    MEMORY_WORKING_SET,
+)
 from copilot.domain.errors import BadInput, NotFound, Refused, Unavailable
 from copilot.domain.event import Point, Stream
 from copilot.domain.objects import epoch_us
@@ -28,9 +39,19 @@ PEAKS_EVERY_US = 10_000_000
 """cAdvisor itself looks about this often, and its page is long."""
 
 _WORKING_SET = b"container_memory_working_set_bytes"
-_PEAK = b"container_memory_max_usage_bytes"
+_PEAK = b"container_memory_max_usage_bytes{"
+_PERIODS = b"container_cpu_cfs_periods_total{"
+_STOPPED = b"container_cpu_cfs_throttled_periods_total{"
+_KILLS = b"container_oom_events_total{"
+_REFUSALS = b"container_memory_failcnt{"
+_MEMORY = (_KILLS, _REFUSALS)
+_COUNTERS = (_PERIODS, _STOPPED, _KILLS, _REFUSALS)
 _SAMPLE = re.compile(r"\w+\{(?P<labels>.*)\} (?P<value>\S+)(?: (?P<ms>\d+))?")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+Counters = dict[tuple[bytes, str, str, str, str], tuple[int, float]]
+"""When and at what each counter stood, by metric, namespace, pod, container and cgroup."""
 
 
 class _PodRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,16 +92,18 @@ class Kubelet:
         self._cluster = cluster
         self._clock = clock
         self._peaks_due_us: dict[str, int] = {}
+        self._counters: dict[str, Counters] = {}
+        """By node."""
 
     async def usage(self, node: str) -> list[Point]:
-        """Working sets and CPU of the containers that run now, and the pods' peaks where the node
-        keeps them (every 10 s)."""
+        """Working sets and CPU of the containers that run now, and every 10 s the pods' peaks and
+        what ran into a limit, where the node keeps them."""
         where = Stream(cluster=self._cluster, node=node)
         try:
             points = await self._summary(where)
         except (NotFound, BadInput):
             points = await self._resource_metrics(where)
-        return points + await self._peaks(where)
+        return points + await self._cadvisor(where)
 
     async def _summary(self, where: Stream) -> list[Point]:
         call = asking_kubelet(where.node, "/stats/summary", (("only_cpu_and_memory", "true"),))
@@ -89,28 +112,34 @@ class Kubelet:
 
     async def _resource_metrics(self, where: Stream) -> list[Point]:
         """Memory only: this page counts CPU seconds, not cores."""
-        lines = await self._lines(where.node, "/metrics/resource", _WORKING_SET)
+        lines = await self._lines(where.node, "/metrics/resource", (_WORKING_SET,))
         return list(points_of_metrics(lines, MEMORY_WORKING_SET, where, self._clock.now_us()))
 
-    async def _peaks(self, where: Stream) -> list[Point]:
+    async def _cadvisor(self, where: Stream) -> list[Point]:
         now_us = self._clock.now_us()
         if now_us < self._peaks_due_us.get(where.node, 0):
             return []
         self._peaks_due_us[where.node] = now_us + PEAKS_EVERY_US
         try:
-            lines = await self._lines(where.node, "/metrics/cadvisor", _PEAK)
+            lines = await self._lines(where.node, "/metrics/cadvisor", (_PEAK, *_COUNTERS))
         except (NotFound, BadInput, Refused, Unavailable):
             # Working sets alone are worth having; a node without the page is a usual one.
             return []
-        return list(points_of_metrics(lines, MEMORY_PEAK, where, now_us))
+        peaks = [line for line in lines if line.startswith(_PEAK)]
+        before = self._counters.get(where.node, {})
+        self._counters[where.node] = counts = counters_in(lines, now_us)
+        return [
+            *points_of_counters(before, counts, where),
+            *points_of_metrics(peaks, MEMORY_PEAK, where, now_us),
+        ]
 
-    async def _lines(self, node: str, path: str, metric: bytes) -> list[bytes]:
+    async def _lines(self, node: str, path: str, metrics: tuple[bytes, ...]) -> list[bytes]:
         call = asking_kubelet(node, path)
         found: list[bytes] = []
         lines = self._server.lines(call, idle_s=SCRAPE_TIMEOUT_S, total_s=SCRAPE_TIMEOUT_S)
         async with aclosing(lines) as batches:
             async for batch in batches:
-                found += [line for line in batch if line.startswith(metric)]
+                found += [line for line in batch if line.startswith(metrics)]
         return found
 
 
@@ -156,6 +185,47 @@ def points_of_metrics(
                 ts_us=int(sample["ms"]) * 1000 if sample["ms"] else now_us,
                 value=value,
             )
+
+
+def counters_in(lines: Iterable[bytes], now_us: int) -> Counters:
+    """What the page's counters stand at: kills of containers, refusals of pods, CPU of both: a
+    container that lives for seconds is missed, its pod is not."""
+    found: Counters = {}
+    for line in lines:
+        metric = line[: line.find(b"{") + 1]
+        sample = _SAMPLE.fullmatch(line.decode(errors="replace").strip())
+        if metric not in _COUNTERS or sample is None:
+            continue
+        labels = dict(_LABEL.findall(sample["labels"]))
+        container, pod = labels.get("container", ""), labels.get("pod", "")
+        is_whole_pod = not container and not labels.get("name")
+        value = _number(sample["value"])
+        is_wanted = is_whole_pod == (metric == _REFUSALS) if metric in _MEMORY else True
+        if pod and value is not None and is_wanted and (container or is_whole_pod):
+            ts_us = int(sample["ms"]) * 1000 if sample["ms"] else now_us
+            key = (metric, labels.get("namespace", ""), pod, container, labels.get("id", ""))
+            found[key] = (ts_us, value)
+    return found
+
+
+def points_of_counters(before: Counters, after: Counters, where: Stream) -> Iterator[Point]:
+    """What was added since the look before: nothing at the first look, all that a container counts
+    which was not there then. What stands still says nothing."""
+    for (metric, *place), (ts_us, value) in after.items():
+        namespace, pod, container, cgroup = place
+        start = (0, 0.0) if before else (0, value)
+        added = value - before.get((metric, namespace, pod, container, cgroup), start)[1]
+        if metric == _STOPPED or added <= 0:
+            continue
+        stream = _stream(where, _PodRef(name=pod, namespace=namespace), container)
+        if metric == _PERIODS:
+            key = (_STOPPED, namespace, pod, container, cgroup)
+            stopped = after.get(key, (0, 0.0))[1] - before.get(key, (0, 0.0))[1]
+            share = min(1.0, max(0.0, stopped) / added)
+            yield Point(name=CPU_THROTTLED, stream=stream, ts_us=ts_us, value=share)
+        else:
+            name = MEMORY_KILLS if metric == _KILLS else MEMORY_REFUSALS
+            yield Point(name=name, stream=stream, ts_us=ts_us, value=added)
 
 
 def _points_of(container: _Container, stream: Stream, now_us: int) -> Iterator[Point]:

@@ -250,6 +250,9 @@ class Reflector:
             # An expired version is what a quiet kind comes to; nothing is wrong then.
             say = _log.debug if isinstance(failed, Expired) else _log.warning
             say("kube.watch_broken", kind=self._resource.kind, error=failed.message)
+        if isinstance(failed, NotFound):
+            # The server has no such kind: nothing is hidden, and nothing can be said to be absent.
+            return None
         is_outage = isinstance(failed, Unavailable | Busy)
         if is_outage and now_us - self._failing_since_us < OUTAGE_AFTER_US:
             return None

@@ -1,15 +1,16 @@
 """The watcher: follows the cluster and hands what it sees to leg 1.
 
 Objects and events by list-and-watch, use of memory and CPU from the kubelets, and, where no log
-sender is installed, the log of a container at the moment its run ended badly: the kubelet removes
-it soon after.
+sender is installed, the log of a container at the moment its run ended badly (the kubelet removes
+it soon after), and of one that is up and does not become ready, for as long as it does not. A line
+that is stored is not handed over again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -17,6 +18,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from copilot.domain.attributes import MEMORY_REFUSALS
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Busy, Conflict, CopilotError, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Point, Stream
@@ -27,7 +29,7 @@ from copilot.domain.objects import (
     StateTerminated,
     epoch_us,
 )
-from copilot.ingest.normalise import APP_LABELS, pod_prefix
+from copilot.ingest.normalise import APP_LABELS, parse_time, pod_prefix
 from copilot.ingest.sources import pod_logs
 from copilot.ports import Clock, Cluster, Delta, Kind
 
@@ -39,6 +41,13 @@ NODES_AT_ONCE = 4
 LOGS_AT_ONCE = 4
 MAX_LOG_BYTES = 256 * 2**10
 MAX_WAITING_LOGS = 1000
+LIVE_LOGS_EVERY_S = 5.0
+MAX_LIVE_LOG_BYTES = 64 * 2**10
+MAX_LIVE_LOGS = 40
+"""Containers whose log is read in one round; the others have their turn in the next."""
+LIVE_AFTER_US = 8_000_000
+"""Most containers are ready by then, and nobody wants their logs."""
+STRAINED_US = 60_000_000
 LOG_TRIES = 5
 SENDER_IS_ALIVE_US = 30_000_000
 OLDEST_RUN_US = 3_600_000_000
@@ -82,12 +91,25 @@ class Run:
     """It is the container's present state, so its log is the current one; else the previous."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """A container that runs, and that its pod waits for."""
+
+    pod: ObjectRef
+    container: str
+    node: str
+    app: str
+    since_us: int
+
+
 @dataclass(slots=True, kw_only=True)
 class _Seen:
     """What we know of a pod."""
 
     node: str
     runs: frozenset[str]
+    waited: tuple[Waited, ...] = ()
+    running: tuple[Waited, ...] = ()
     own_line_us: dict[str, int] = field(default_factory=dict)
     """By container: the newest line that we ourselves read and handed over."""
 
@@ -105,6 +127,9 @@ class Watcher:
         self._usage_due_us: dict[str, int] = {}
         self._last_us: dict[str, dict[tuple[str, Stream], int]] = {}
         """By node: the time of the newest point of each series that was handed over."""
+        self._strained_us: dict[tuple[str, str], int] = {}
+        """By namespace and pod: when it was last at its memory limit."""
+        self._turn = 0
         self._troubles: set[str] = set()
 
     async def run(self) -> None:
@@ -113,6 +138,7 @@ class Watcher:
                 group.create_task(self._follow(kind), name=f"watch-{kind}")
             group.create_task(self._tick(), name="tick")
             group.create_task(self._poll_usage(), name="usage")
+            group.create_task(self._follow_live_logs(), name="live-logs")
             for n in range(LOGS_AT_ONCE):
                 group.create_task(self._capture_logs(), name=f"logs-{n}")
 
@@ -165,6 +191,7 @@ class Watcher:
         try:
             async with at_once:
                 points = self._newer(node, await self._cluster.usage(node))
+            self._note_strain(points)
             if points:
                 await self._flow.receive(self._batch_of(points))
                 latest = self._last_us.setdefault(node, {})
@@ -174,6 +201,16 @@ class Watcher:
             self._trouble(f"usage {node}", error)
             if isinstance(error, Refused | NotFound):
                 self._usage_due_us[node] = self._clock.now_us() + USAGE_AGAIN_US
+
+    def _note_strain(self, points: list[Point]) -> None:
+        """A child that is killed for memory shows nowhere but in the log, on some nodes."""
+        now_us = self._clock.now_us()
+        for point in points:
+            if point.name == MEMORY_REFUSALS:
+                self._strained_us[point.stream.namespace, point.stream.pod] = now_us
+        for place, at_us in list(self._strained_us.items()):
+            if now_us - at_us > STRAINED_US:
+                del self._strained_us[place]
 
     def _newer(self, node: str, points: list[Point]) -> list[Point]:
         """Kubelets look less often than we do and repeat themselves meanwhile."""
@@ -207,6 +244,8 @@ class Watcher:
             self._remember([run for run in runs if run.id not in seen.runs])
             seen.node = "" if is_over else pod.spec.node_name
             seen.runs = frozenset(run.id for run in runs)
+            seen.waited = () if is_over else tuple(waited_containers(pod))
+            seen.running = () if is_over else tuple(running_containers(pod))
             self._pods[uid] = seen
 
     def _remember(self, runs: list[Run]) -> None:
@@ -239,35 +278,87 @@ class Watcher:
                     await self._clock.sleep(min(0.5 * 2**attempt, MAX_PAUSE_S))
 
     async def _capture(self, run: Run) -> None:
-        if await self._has_a_sender(run):
-            return
-        lines = await self._lines_of(run)
-        if not lines:
+        newest_us = await self._newest_line_us(run.pod, run.container)
+        if not self._has_a_sender(run.pod, run.container, newest_us):
+            where = Waited(
+                pod=run.pod, container=run.container, node=run.node, app=run.app, since_us=0
+            )
+            await self._hand_over(where, await self._lines_of(run), newest_us)
+
+    async def _hand_over(self, where: Waited, lines: Sequence[str], newest_us: int) -> None:
+        """Give these lines to leg 1, without those that it has."""
+        seen = self._pods.get(where.pod.uid)
+        known_us = max(newest_us, seen.own_line_us.get(where.container, 0) if seen else 0)
+        fresh = [line for line in lines if not 0 < parse_time(line.partition(" ")[0]) <= known_us]
+        if not fresh:
             return
         stream = Stream(
             cluster=self._cluster_name,
-            namespace=run.pod.namespace,
-            app=run.app,
-            pod=run.pod.name,
-            container=run.container,
-            node=run.node,
+            namespace=where.pod.namespace,
+            app=where.app,
+            pod=where.pod.name,
+            container=where.container,
+            node=where.node,
         )
         batch = pod_logs.decode(
-            lines, stream=stream, cluster=self._cluster_name, received_us=self._clock.now_us()
+            fresh, stream=stream, cluster=self._cluster_name, received_us=self._clock.now_us()
         )
         await self._insist("receive logs", partial(self._flow.receive, batch))
-        seen = self._pods.get(run.pod.uid)
         if seen is not None:
-            seen.own_line_us[run.container] = max(batch.lines.ts_us, default=0)
+            seen.own_line_us[where.container] = max(batch.lines.ts_us, default=0)
 
-    async def _has_a_sender(self, run: Run) -> bool:
-        """True where somebody else delivered lines of this container lately."""
-        newest_us = await self._flow.latest_line_us(
-            namespace=run.pod.namespace, pod=run.pod.name, container=run.container
+    async def _newest_line_us(self, pod: ObjectRef, container: str) -> int:
+        return await self._flow.latest_line_us(
+            namespace=pod.namespace, pod=pod.name, container=container
         )
-        seen = self._pods.get(run.pod.uid)
-        own_us = seen.own_line_us.get(run.container, 0) if seen else 0
+
+    def _has_a_sender(self, pod: ObjectRef, container: str, newest_us: int) -> bool:
+        """True where somebody else delivered lines of this container lately."""
+        seen = self._pods.get(pod.uid)
+        own_us = seen.own_line_us.get(container, 0) if seen else 0
         return newest_us > own_us and self._clock.now_us() - newest_us < SENDER_IS_ALIVE_US
+
+    # ------------------------------------------------------------------ logs of what is waited for
+
+    async def _follow_live_logs(self) -> None:
+        while True:
+            for where in self._live_turn():
+                what = f"live logs in {where.pod.namespace}"
+                try:
+                    newest_us = await self._newest_line_us(where.pod, where.container)
+                    if self._has_a_sender(where.pod, where.container, newest_us):
+                        continue
+                    lines = await self._cluster.logs(
+                        where.pod, where.container, previous=False, max_bytes=MAX_LIVE_LOG_BYTES
+                    )
+                    await self._hand_over(where, lines, newest_us)
+                    self._well(what)
+                except NotFound as error:
+                    _log.debug("watcher.log_gone", pod=where.pod.key, error=error.message)
+                except CopilotError as error:
+                    self._trouble(what, error)
+            await self._clock.sleep(LIVE_LOGS_EVERY_S)
+
+    def _live_turn(self) -> list[Waited]:
+        """The containers to read now; where they are many, they take turns."""
+        oldest_us = self._clock.now_us() - LIVE_AFTER_US
+        due = [
+            where
+            for seen in self._pods.values()
+            for where in (*seen.waited, *self._strained(seen))
+            if where.since_us <= oldest_us
+        ]
+        start = self._turn % max(len(due), 1)
+        self._turn = start + MAX_LIVE_LOGS if len(due) > MAX_LIVE_LOGS else 0
+        return [*due[start:], *due[:start]][:MAX_LIVE_LOGS]
+
+    def _strained(self, seen: _Seen) -> list[Waited]:
+        return [
+            where
+            for where in seen.running
+            if where not in seen.waited
+            and (where.pod.namespace, where.pod.name) in self._strained_us
+        ]
 
     async def _lines_of(self, run: Run) -> tuple[str, ...]:
         """The log of exactly this run, whole, so that reading it again gives the same batch.
@@ -321,6 +412,37 @@ class Watcher:
         if what in self._troubles:
             self._troubles.discard(what)
             _log.info("watcher.well_again", what=what)
+
+
+def waited_containers(pod: Pod) -> Iterator[Waited]:
+    """Those that run and are not ready, and an init container that the others wait for."""
+    specs = {c.name: c for c in pod.spec.init_containers or ()}
+    for status in pod.status.init_container_statuses or ():
+        spec = specs.get(status.name)
+        if spec is not None and spec.restart_policy != "Always":
+            yield from _waited(pod, status)
+    for status in pod.status.container_statuses or ():
+        if not status.ready:
+            yield from _waited(pod, status)
+
+
+def running_containers(pod: Pod) -> Iterator[Waited]:
+    """All that run, without those of the pod's start."""
+    for status in pod.status.container_statuses or ():
+        yield from _waited(pod, status)
+
+
+def _waited(pod: Pod, status: ContainerStatus) -> Iterator[Waited]:
+    meta = pod.metadata
+    running = status.state.running if status.state else None
+    if running is not None:
+        yield Waited(
+            pod=ObjectRef(kind=Kind.POD, namespace=meta.namespace, name=meta.name, uid=meta.uid),
+            container=status.name,
+            node=pod.spec.node_name,
+            app=_app(pod),
+            since_us=epoch_us(running.started_at),
+        )
 
 
 def failed_runs(pod: Pod) -> list[Run]:

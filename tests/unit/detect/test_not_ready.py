@@ -93,7 +93,7 @@ def test_a_startup_probe_that_has_not_passed_adds_its_budget(up_s: float, fires:
     "pod",
     [
         pytest.param(a_pod(), id="healthy"),
-        pytest.param(an_unready_pod(up_s=500, deleted=ago(60)), id="being deleted"),
+        pytest.param(an_unready_pod(up_s=500, deleted=ago(30)), id="being deleted"),
         pytest.param(
             a_pod(statuses=[a_status(state=waiting("ContainerCreating"), ready=False)]),
             id="not started yet",
@@ -113,7 +113,7 @@ def test_what_is_not_up_for_long_is_quiet(pod: Pod) -> None:
     assert list(check(seen(pod))) == []
 
 
-def a_pod_without_its_config_map(*, for_s: float = 11, reason: str = NO_CONFIG) -> Pod:
+def a_pod_without_its_config_map(*, for_s: float = 4, reason: str = NO_CONFIG) -> Pod:
     return a_pod(
         "web",
         phase="Pending",
@@ -126,7 +126,7 @@ def test_a_container_that_cannot_be_made_says_what_is_missing() -> None:
     (alert,) = check(seen(a_pod_without_its_config_map()))
 
     assert alert.title == 'web/app cannot start: configmap "settings" not found'
-    assert alert.starts_us == ago_us(11)
+    assert alert.starts_us == ago_us(4)
 
 
 def test_where_it_is_is_not_said_twice() -> None:
@@ -158,7 +158,7 @@ def test_a_pod_whose_volumes_are_not_there_after_a_minute_cannot_start() -> None
 @pytest.mark.parametrize(
     "pod",
     [
-        pytest.param(a_pod_without_its_config_map(for_s=10), id="it may come yet"),
+        pytest.param(a_pod_without_its_config_map(for_s=3), id="it may come yet"),
         pytest.param(a_pod_without_its_config_map(reason="ContainerCreating"), id="being made"),
         pytest.param(a_pod_without_its_volume(for_s=60), id="a volume that is being attached"),
         pytest.param(a_pod_without_its_volume(for_s=900, id="c://1"), id="it has run before"),

@@ -42,7 +42,7 @@ def test_it_begins_when_the_scheduler_first_refused() -> None:
     "pod",
     [
         pytest.param(a_pod(), id="healthy"),
-        pytest.param(a_pending_pod(for_s=5), id="for five seconds only"),
+        pytest.param(a_pending_pod(for_s=3), id="for three seconds only"),
         pytest.param(a_pending_pod(reason="SchedulingGated"), id="held back on purpose"),
         pytest.param(a_pending_pod(deleted=ago(1)), id="being deleted"),
         pytest.param(a_pod(phase="Pending", statuses=[], conditions=[]), id="not looked at yet"),

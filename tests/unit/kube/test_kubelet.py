@@ -5,10 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from copilot.domain.attributes import CPU_USAGE, MEMORY_PEAK, MEMORY_WORKING_SET
+from copilot.domain.attributes import (
+    CPU_THROTTLED,
+    CPU_USAGE,
+    MEMORY_KILLS,
+    MEMORY_PEAK,
+    MEMORY_REFUSALS,
+    MEMORY_WORKING_SET,
+)
 from copilot.domain.errors import NotFound, Refused, Unavailable
 from copilot.domain.event import Stream
-from copilot.kube.kubelet import points_of_metrics, points_of_summary
+from copilot.kube.kubelet import (
+    counters_in,
+    points_of_counters,
+    points_of_metrics,
+    points_of_summary,
+)
 from tests.builders_kube import FIXTURES, Answer, ScriptedApi, connected
 
 WHERE = Stream(cluster="c1", node="dev")
@@ -122,3 +134,62 @@ async def test_an_unknown_node_is_not_found(tmp_path: Path) -> None:
     async with connected(ScriptedApi(), tmp_path) as cluster:
         with pytest.raises(NotFound):
             await cluster.usage("nowhere")
+
+
+def a_page(
+    *, periods: int, stopped: int, kills: int = 0, refusals: int = 0, run: str = "r1"
+) -> list[bytes]:
+    """The counters of container `app` in pod `web`, as cAdvisor prints them."""
+    own = f'{{container="app",id="/kubepods/pod1/{run}",image="i",name="{run}",namespace="demo",pod="web"}}'
+    whole = '{container="",id="/kubepods/pod1",image="",name="",namespace="demo",pod="web"}'
+    return [
+        f"container_cpu_cfs_periods_total{own} {periods} 1795790490052".encode(),
+        f"container_cpu_cfs_throttled_periods_total{own} {stopped} 1795790490052".encode(),
+        f"container_cpu_cfs_periods_total{whole} {periods} 1795790490052".encode(),
+        f"container_cpu_cfs_throttled_periods_total{whole} {stopped} 1795790490052".encode(),
+        f"container_oom_events_total{own} {kills} 1795790490052".encode(),
+        f"container_oom_events_total{whole} 77 1795790490052".encode(),
+        f"container_memory_failcnt{own} 5 1795790490052".encode(),
+        f"container_memory_failcnt{whole} {refusals} 1795790490052".encode(),
+    ]
+
+
+def added(before: list[bytes], after: list[bytes]) -> list[tuple[str, str, float]]:
+    points = points_of_counters(counters_in(before, 1), counters_in(after, 2), WHERE)
+    return [(p.name, p.stream.container, p.value) for p in points]
+
+
+def test_counters_tell_what_came_since_the_look_before() -> None:
+    before = a_page(periods=100, stopped=10, kills=17, refusals=1000)
+    after = a_page(periods=200, stopped=90, kills=19, refusals=1222)
+
+    assert added(before, after) == [
+        (CPU_THROTTLED, "app", 0.8),
+        (CPU_THROTTLED, "", 0.8),
+        (MEMORY_KILLS, "app", 2.0),
+        (MEMORY_REFUSALS, "", 222.0),
+    ]
+
+
+def test_a_first_look_tells_nothing_of_what_was_before_it() -> None:
+    assert added([], a_page(periods=200, stopped=90, kills=19, refusals=1222)) == []
+
+
+def test_a_container_that_was_started_anew_counts_from_its_start() -> None:
+    before = a_page(periods=100, stopped=10)
+
+    after = a_page(periods=40, stopped=30, run="r2")
+
+    assert (CPU_THROTTLED, "app", 0.75) in added(before, after)
+
+
+def test_a_container_that_was_never_stopped_says_so() -> None:
+    before, after = a_page(periods=100, stopped=10), a_page(periods=200, stopped=10)
+
+    assert added(before, after)[0] == (CPU_THROTTLED, "app", 0.0)
+
+
+def test_counters_that_stand_still_say_nothing() -> None:
+    page = a_page(periods=100, stopped=10, kills=3, refusals=9)
+
+    assert added(page, page) == []

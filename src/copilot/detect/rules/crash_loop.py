@@ -1,6 +1,7 @@
 """A container dies and is restarted over and over.
 
-It fires in a `CrashLoopBackOff`; before the kubelet says so (it may take it 15 s), where a
+It fires at once where its program cannot even be started (`StartError`: there is no such command;
+it will not be there next time); in a `CrashLoopBackOff`; before the kubelet says so (it may take it 15 s), where a
 container is down after two short lives in a row that both failed; and between two deaths, while
 the container is up for a moment: at least three restarts, the last life shorter than ten minutes
 and its end not yet over (`placing.is_trouble_over`).
@@ -39,6 +40,7 @@ from copilot.domain.objects import (
 
 SEVERITY = 2
 MANY_RESTARTS = 3
+CANNOT_RUN = frozenset({"StartError", "ContainerCannotRun"})
 SHORT_US = 60 * SECOND_US
 """Shorter than this, a life was not much more than a start."""
 
@@ -50,9 +52,20 @@ def check(seen: Seen) -> Iterator[Alert]:
             continue
         for view in all_containers(pod):
             end = last_end(view.status)
-            is_looping = _failed_twice(view.status) or _is_backing_off(view, end)
+            is_looping = (
+                _has_no_program(view.status, end)
+                or _failed_twice(view.status)
+                or _is_backing_off(view, end)
+            )
             if is_looping or _keeps_restarting(view.status, end, seen.now_us):
                 yield _alert(seen, view, end)
+
+
+def _has_no_program(status: ContainerStatus, end: StateTerminated | None) -> bool:
+    is_down = not (status.state and status.state.running)
+    waits = status.state.waiting if status.state else None
+    failed = end is not None and end.reason in CANNOT_RUN
+    return is_down and (failed or (waits is not None and waits.reason == "RunContainerError"))
 
 
 def _failed_twice(status: ContainerStatus) -> bool:
@@ -95,7 +108,9 @@ def _alert(seen: Seen, view: ContainerView, end: StateTerminated | None) -> Aler
         rule=Rule.CRASH_LOOP,
         container=status.name,
         severity=SEVERITY,
-        title=f"{name} is in a crash loop ({exit_text}, {_restarts(status)})",
+        title=f"{name} cannot be started: {_why(end)}"
+        if end and end.reason in CANNOT_RUN
+        else f"{name} is in a crash loop ({exit_text}, {_restarts(status)})",
         message=(
             f"Container {status.name} of pod {view.pod.metadata.name} has restarted "
             f"{'once' if status.restart_count == 1 else f'{status.restart_count} times'}. "
@@ -104,6 +119,12 @@ def _alert(seen: Seen, view: ContainerView, end: StateTerminated | None) -> Aler
         starts_us=epoch_us(end.finished_at) if end else seen.now_us,
         count=status.restart_count,
     )
+
+
+def _why(end: StateTerminated) -> str:
+    """The runtime's last words without its long way there."""
+    said = end.message.removesuffix(": unknown")
+    return clip(said.partition("unable to start container process: ")[2] or said, 140)
 
 
 def _restarts(status: ContainerStatus) -> str:

@@ -1,8 +1,11 @@
 """A container was killed because it ran out of memory.
 
 No Kubernetes event says so; the pod's status does, in `state` for some seconds and then, also
-while the container runs again and calls itself ready, in `lastState` only. A killed child of a
-container that lives on shows in the kernel's lines alone.
+while the container runs again and calls itself ready, in `lastState` only.
+
+A killed child of a container that lives on shows in no status. It shows in the kernel's lines, in
+the kubelet's count of kills (where its cAdvisor reads those lines), and else where both the pod was
+at its limit when it asked for memory and its log says that something was killed.
 
 Quiet: a kill that is over (`placing.is_trouble_over`: it runs again and has outlived twice its
 earlier life, or the kill is older than ten minutes), a finished pod's old kill, a pod being
@@ -11,6 +14,7 @@ deleted, and kernel lines of pods that are not (any more) there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from copilot.detect.placing import (
@@ -22,14 +26,18 @@ from copilot.detect.placing import (
     duration,
     is_trouble_over,
     live_pods,
+    main_containers,
     pod_alert,
     short_name,
 )
-from copilot.domain.alert import Alert, Rule, Seen
+from copilot.domain.alert import Alert, Rule, Seen, Strain
 from copilot.domain.event import KernelKill
 from copilot.domain.objects import ContainerStatus, Pod, StateTerminated, epoch_us, lived_us
+from copilot.domain.quantity import parse_bytes
 
 SEVERITY = 2
+_AT_START = "OOM-killed"
+_KILLED = re.compile(r"\b(?:Killed|killed|SIGKILL|signal 9|exit(?: code|ed with)? 137|rc 137)\b")
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -45,14 +53,20 @@ def check(seen: Seen) -> Iterator[Alert]:
             ):
                 yield _from_status(seen, view, kill)
     yield from _from_kernel(seen)
+    yield from _from_kubelet(seen)
 
 
 def _last_kill(status: ContainerStatus) -> StateTerminated | None:
     """The newest kill that the status shows. Some other end after it makes that another story."""
     for state in (status.state, status.last_state):
         if state and state.terminated:
-            return state.terminated if state.terminated.reason == "OOMKilled" else None
+            return state.terminated if _is_kill(state.terminated) else None
     return None
+
+
+def _is_kill(end: StateTerminated) -> bool:
+    """A limit so small that the container does not even get to start is a kill by another name."""
+    return end.reason == "OOMKilled" or (end.reason == "StartError" and _AT_START in end.message)
 
 
 def _from_status(seen: Seen, view: ContainerView, kill: StateTerminated) -> Alert:
@@ -137,4 +151,64 @@ def _kernel_alert(seen: Seen, pod: Pod, view: ContainerView | None, kill: Kernel
         ),
         starts_us=kill.ts_us,
         source="kernel",
+    )
+
+
+def _from_kubelet(seen: Seen) -> Iterator[Alert]:
+    """Kills that only the node's counters know."""
+    strains = {(s.namespace, s.pod, s.container): s for s in seen.strains}
+    for pod in live_pods(seen) if strains else ():
+        place = (pod.metadata.namespace, pod.metadata.name)
+        whole = strains.get((*place, ""))
+        for view in main_containers(pod):
+            own = strains.get((*place, view.status.name))
+            kills, at_us = (own.kills, own.killed_us) if own else (0, 0)
+            if whole and not kills and _says_killed(seen, view) and _was_full(view, whole):
+                kills, at_us = 1, seen.now_us
+            if kills and _lives_on(view, at_us):
+                yield _counted_alert(seen, view, round(kills), at_us)
+
+
+def _lives_on(view: ContainerView, killed_us: int) -> bool:
+    """Whether the same run goes on that the kill was in. A run that ended has a status to say so."""
+    running = view.status.state.running if view.status.state else None
+    return running is not None and epoch_us(running.started_at) < killed_us
+
+
+def _was_full(view: ContainerView, whole: Strain) -> bool:
+    """Whether the pod was at the limit of this, its only limited container."""
+    limit = parse_bytes(view.memory_limit) if view.memory_limit else 0
+    is_alone = len(list(main_containers(view.pod))) == 1
+    return is_alone and 0 < limit <= whole.peak_bytes and whole.refusals > 0
+
+
+def _says_killed(seen: Seen, view: ContainerView) -> bool:
+    meta = view.pod.metadata
+    return any(
+        _KILLED.search(a.pattern)
+        for a in seen.activity
+        if (a.stream.namespace, a.stream.pod, a.stream.container)
+        == (meta.namespace, meta.name, view.status.name)
+    )
+
+
+def _counted_alert(seen: Seen, view: ContainerView, n_kills: int, at_us: int) -> Alert:
+    container = view.status.name
+    name = short_name(seen.workload_of(view.pod), container)
+    return pod_alert(
+        seen,
+        view.pod,
+        rule=Rule.OOM_KILLED,
+        container=container,
+        severity=SEVERITY,
+        title=f"{name} had a process OOM-killed and lives on ({_limit(view)})",
+        message=(
+            f"In container {container} of pod {view.pod.metadata.name} the kernel killed "
+            f"{n_kills} {'process' if n_kills == 1 else 'processes'} for memory lately, the last "
+            f"about {clock_time(at_us)} ({_limit(view)}); the container itself goes on, so its "
+            f"status does not show it."
+        ),
+        starts_us=at_us,
+        count=n_kills,
+        source="kubelet",
     )

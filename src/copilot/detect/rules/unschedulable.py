@@ -1,6 +1,7 @@
 """The scheduler finds no node for a pod.
 
-Quiet: for the first five seconds (a node may be joining, a pod leaving), pods held back on purpose
+Quiet: for the first three seconds (a node may be joining, a pod leaving), for a minute where pods of
+lower priority are being moved out of its way or its volume is being made, pods held back on purpose
 (`SchedulingGated`), a pod being deleted.
 """
 
@@ -14,7 +15,9 @@ from copilot.domain.objects import Condition, Pod, epoch_us
 from copilot.domain.scheduling import in_words, obstacles_in
 
 SEVERITY = 2
-PATIENCE_US = 5 * SECOND_US
+PATIENCE_US = 3 * SECOND_US
+UNDER_WAY_US = 60 * SECOND_US
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -25,7 +28,7 @@ def check(seen: Seen) -> Iterator[Alert]:
             continue
         since_us = epoch_us(condition.last_transition_time or pod.metadata.creation_timestamp)
         waited_us = seen.now_us - since_us
-        if waited_us <= PATIENCE_US:
+        if waited_us <= (UNDER_WAY_US if _is_under_way(pod, condition) else PATIENCE_US):
             continue
         why = clip(condition.message or "no reason given")
         yield pod_alert(
@@ -51,6 +54,12 @@ def _refusal(pod: Pod) -> Condition | None:
     )
 
 
+def _is_under_way(pod: Pod, condition: Condition) -> bool:
+    """Whether somebody is already making room for it, as far as can be seen. A claim that stays
+    unbound has a rule of its own."""
+    return bool(pod.status.nominated_node_name) or _UNBOUND in (condition.message or "")
+
+
 def _short(why: str) -> str:
     """The scheduler's reasons without its afterthoughts."""
-    return clip(in_words(obstacles_in(why)), 120)
+    return clip(in_words(obstacles_in(why)) or why, 120)

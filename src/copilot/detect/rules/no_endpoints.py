@@ -1,0 +1,150 @@
+"""A Service that no ready pod stands behind, or a named port of which none of its pods has.
+
+Four ways to get there, each with what makes it certain:
+
+- Its selector means no pod and no workload's template, though workloads are near that have some of
+  its labels or its name: a selector or a label is wrong. Fires after five seconds. Where nothing is
+  near, the Service may be ahead of its workload or left over from one; it fires after a minute, and
+  only where something calls it.
+- A port it names is named by none of its pods. Nothing but a change mends that.
+- Its pods are there and none is ready. That is a symptom: it is laid on their workload, and fires
+  once the pods have had the time that `not_ready` gives each of them.
+- Its workloads ask for no pods. Somebody wanted that, so it is trouble only where a running
+  workload or an Ingress has its address in its spec, nothing scales the workload by itself, and it
+  was this way for ten seconds (a restart by hand, down and up again).
+
+Quiet: Services without a selector, headless ones that publish pods that are not ready, ones that
+nothing calls and whose workload is gone or asks for no pods, and all of them until pods and
+workloads were listed whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from copilot.detect.placing import (
+    SECOND_US,
+    alert_about,
+    clip,
+    clock_time,
+    duration,
+    live_pods,
+)
+from copilot.detect.rules.not_ready import budget_us
+from copilot.domain.alert import Alert, Backing, Rule, Seen
+from copilot.domain.objects import ObjectRef, epoch_us
+
+SEVERITY = 2
+SEVERITY_DOWN = 3
+"""Of one that was scaled down, or whose workload is gone."""
+MISSED_US = 5 * SECOND_US
+ORPHANED_US = 60 * SECOND_US
+SCALED_US = 10 * SECOND_US
+NEEDED = frozenset({"Pod", "Service", "Deployment", "StatefulSet", "DaemonSet"})
+
+
+def check(seen: Seen) -> Iterator[Alert]:
+    """One alert for each Service that cannot be reached."""
+    if not seen.listed >= NEEDED:
+        return
+    for backing in seen.backings:
+        if backing.service.metadata.deletion_timestamp is not None:
+            continue
+        for port in backing.missing_ports:
+            yield _port_alert(seen, backing, port)
+        if backing.empty_since_us:
+            yield from _empty(seen, backing, seen.now_us - backing.empty_since_us)
+
+
+def _empty(seen: Seen, backing: Backing, empty_us: int) -> Iterator[Alert]:
+    called = f" It is called by {_list(backing.callers)}." if backing.callers else ""
+    if backing.n_pods:
+        if empty_us >= _time_for_pods_us(seen, backing):
+            why = f"none of its {backing.n_pods} pods is ready"
+            workload = backing.workloads[0] if backing.workloads else _itself(backing)
+            yield _alert(seen, backing, workload, SEVERITY, why, called)
+    elif backing.is_scaled_down:
+        if empty_us >= SCALED_US and backing.callers and not backing.is_autoscaled:
+            why = f"{_list(backing.workloads)} is scaled to 0"
+            yield _alert(seen, backing, backing.workloads[0], SEVERITY_DOWN, why, called)
+    elif backing.workloads:
+        # Templates have its labels and their pods are not there yet: if they are refused, another
+        # rule says so, and it is about this workload, too.
+        if empty_us >= ORPHANED_US:
+            why = f"{_list(backing.workloads)} has no pods"
+            yield _alert(seen, backing, backing.workloads[0], SEVERITY, why, called)
+    elif backing.near:
+        if empty_us >= MISSED_US:
+            why = f"its selector {_selector(backing)} means no pod"
+            near = f" Near are the labels of {_list(backing.near)}."
+            yield _alert(seen, backing, _itself(backing), SEVERITY, why, near + called)
+    elif empty_us >= ORPHANED_US and backing.callers:
+        why = f"its selector {_selector(backing)} means no pod"
+        yield _alert(seen, backing, _itself(backing), SEVERITY_DOWN, why, called)
+
+
+def _time_for_pods_us(seen: Seen, backing: Backing) -> int:
+    """The longest that one of its pods may take to become ready."""
+    selector = (backing.service.spec.selector or {}).items()
+    own = [
+        pod
+        for pod in live_pods(seen)
+        if pod.metadata.namespace == backing.service.metadata.namespace
+        and selector <= (pod.metadata.labels or {}).items()
+    ]
+    return max((budget_us(pod) for pod in own), default=ORPHANED_US)
+
+
+def _port_alert(seen: Seen, backing: Backing, port: str) -> Alert:
+    name, port = backing.service.metadata.name, clip(port, 63)
+    since_us = epoch_us(backing.service.metadata.creation_timestamp)
+    return alert_about(
+        seen,
+        _itself(backing),
+        rule=Rule.NO_ENDPOINTS,
+        severity=SEVERITY,
+        title=f"Service {name} leads to port {port}, which none of its pods names",
+        message=(
+            f"No container of the {backing.n_pods} pods behind Service {name} "
+            f"({_list(backing.workloads)}) has a port named {port}, so this port has no endpoints."
+        ),
+        starts_us=since_us,
+        source="Service spec",
+        detail=port,
+    )
+
+
+def _alert(
+    seen: Seen, backing: Backing, workload: ObjectRef, severity: int, why: str, more: str
+) -> Alert:
+    name, since_us = backing.service.metadata.name, backing.empty_since_us
+    return alert_about(
+        seen,
+        workload,
+        rule=Rule.NO_ENDPOINTS,
+        severity=severity,
+        title=f"Service {name} has no endpoints: {why}",
+        message=(
+            f"No ready pod has stood behind Service {name} since {clock_time(since_us)} "
+            f"({duration(seen.now_us - since_us)}): {why}.{more}"
+        ),
+        starts_us=since_us,
+        source="Service status",
+        detail=name,
+    )
+
+
+def _itself(backing: Backing) -> ObjectRef:
+    meta = backing.service.metadata
+    return ObjectRef(kind="Service", namespace=meta.namespace, name=meta.name, uid=meta.uid)
+
+
+def _selector(backing: Backing) -> str:
+    pairs = sorted((backing.service.spec.selector or {}).items())
+    return clip(",".join(f"{key}={value}" for key, value in pairs), 120)
+
+
+def _list(refs: tuple[ObjectRef, ...]) -> str:
+    names = [f"{ref.kind} {ref.name}" for ref in refs[:3]]
+    rest = f" and {len(refs) - 3} more" if len(refs) > 3 else ""
+    return ", ".join(names) + rest

@@ -1,0 +1,82 @@
+"""Pods that a kubelet put off its node."""
+
+import msgspec
+import pytest
+
+from copilot.detect.rules.evicted import check
+from copilot.domain.alert import Seen
+from copilot.domain.objects import Deployment, Pod
+from tests.builders_detect import seen
+from tests.builders_objects import a_deployment, a_pod, ago, condition
+
+PRESSURE = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 40Mi. "
+OWN = (
+    'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ',
+    "Pod ephemeral local storage usage exceeds the total limit of containers 16Mi. ",
+    'Container app exceeded its local ephemeral storage limit "16Mi". ',
+)
+
+
+def an_evicted_pod(
+    *, message: str = PRESSURE, ago_s: float = 5, suffix: str = "a", owned: bool = True
+) -> Pod:
+    pod = a_pod(
+        "web",
+        suffix=suffix,
+        phase="Failed",
+        reason="Evicted",
+        owner_kind="ReplicaSet" if owned else None,
+        statuses=[],
+        conditions=[condition("Ready", False, reason="PodFailed", since=ago(ago_s))],
+    )
+    return msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, message=message))
+
+
+def lacking() -> Deployment:
+    return msgspec.structs.replace(a_deployment("web", ready=0), kind="Deployment")
+
+
+@pytest.mark.parametrize("message", OWN)
+def test_a_pod_that_used_more_than_it_may_is_told_at_once(message: str) -> None:
+    (alert,) = check(seen(an_evicted_pod(message=message, ago_s=0), controllers=[lacking()]))
+
+    assert alert.workload.kind == "Deployment"
+    assert alert.title.startswith("web was evicted: ")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(
+            seen(an_evicted_pod(ago_s=30), controllers=[lacking()]), id="no successor after a while"
+        ),
+        pytest.param(
+            seen(an_evicted_pod(suffix="a", ago_s=200), an_evicted_pod(suffix="b", ago_s=2)),
+            id="for the second time",
+        ),
+        pytest.param(seen(an_evicted_pod(owned=False)), id="nothing makes it again"),
+    ],
+)
+def test_an_eviction_that_leaves_a_gap_or_happens_again_is_told(look: Seen) -> None:
+    assert len(list(check(look))) == 1
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(seen(a_pod("web")), id="healthy"),
+        pytest.param(
+            seen(an_evicted_pod(ago_s=29), controllers=[lacking()]), id="a successor is starting"
+        ),
+        pytest.param(seen(an_evicted_pod(ago_s=60)), id="its successor is ready"),
+        pytest.param(seen(an_evicted_pod(message=OWN[0], ago_s=60)), id="its own fault, and over"),
+        pytest.param(
+            seen(an_evicted_pod(suffix="a", ago_s=90), an_evicted_pod(suffix="b", ago_s=60)),
+            id="twice, and over",
+        ),
+        pytest.param(seen(an_evicted_pod(owned=False, ago_s=601)), id="long ago"),
+        pytest.param(seen(a_pod("web", phase="Failed", reason="NodeShutdown")), id="other ends"),
+    ],
+)
+def test_an_eviction_that_did_no_harm_is_quiet(look: Seen) -> None:
+    assert list(check(look)) == []
