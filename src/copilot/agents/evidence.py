@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 import msgspec
 
 from copilot.causes import failures
-from copilot.causes.bad_probe import port_announced
 from copilot.causes.citing import (
     alert_key,
     change_key,
@@ -22,6 +21,7 @@ from copilot.causes.citing import (
     object_key,
     series_key,
 )
+from copilot.causes.listening import port_announced
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
 from copilot.causes.rollouts import JUST_BEFORE_US, is_of_workload, rollouts
 from copilot.causes.wording import clock, one_line

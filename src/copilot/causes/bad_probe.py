@@ -16,6 +16,7 @@ from copilot.causes.failures import (
     is_ready,
     statuses_of,
 )
+from copilot.causes.listening import port_announced
 from copilot.causes.rollouts import SLACK_US, Part, just_before
 from copilot.causes.wording import clock, lasting, one_line, time_before
 from copilot.domain.case import Case
@@ -28,13 +29,6 @@ _STATUS = re.compile(r"statuscode: (\d{3})", re.IGNORECASE)
 _REFUSED = re.compile(r"connection refused|connection reset", re.IGNORECASE)
 _TIMEOUT = re.compile(r"deadline exceeded|Client\.Timeout|timed? ?out|i/o timeout", re.IGNORECASE)
 _NO_COMMAND = re.compile(r"executable file not found|no such file or directory", re.IGNORECASE)
-_LISTENS = re.compile(
-    r"\b(?:listen\w*|serving|bound)\b[^\n]{0,60}?(?::|\bon )(\d{2,5})\b(?![:.]\d)"
-    r"|\b(?:listen|serv|start)\w*\b[^\n]{0,60}?\bport\W{1,3}(\d{2,5})\b",
-    re.IGNORECASE,
-)
-LOWEST_PORT = 80
-"""Below it a number near "listening" is likelier a second or a count."""
 KILLED_BY_US = frozenset({137, 143})
 """What the kubelet's own stop leaves behind: SIGKILL and SIGTERM."""
 MISMATCH = 0.85
@@ -113,12 +107,6 @@ def bad_probe(case: Case) -> Hypothesis | None:
         ),
         next_check="" if is_sure else f"Ask {_asked(failed.probe)} from inside the pod by hand.",
     )
-
-
-def port_announced(line: str) -> int | None:
-    """The port on which a log line says that a program listens."""
-    heard = [int(m[1] or m[2]) for m in _LISTENS.finditer(line[:2000])]
-    return next((p for p in heard if LOWEST_PORT <= p < 65_536), None)
 
 
 def _failed(case: Case) -> _Failed | None:
