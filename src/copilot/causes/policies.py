@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from copilot.causes.listening import named_port
 from copilot.causes.selecting import matches
-from copilot.domain.objects import LabelSelector, PodSpec
+from copilot.domain.objects import LabelSelector, Pod, PodSpec
 from copilot.domain.surroundings import IpBlock, NetworkPeer, NetworkPolicy, NetworkPort
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -38,6 +38,8 @@ class End:
     ip: str = ""
 
 
+OUTSIDE = ""
+"""The namespace of what is no pod: only address blocks may let it through."""
 KUBE_DNS = End(namespace="kube-system", labels={"k8s-app": "kube-dns"})
 """The cluster's name server, as every distribution labels it."""
 
@@ -53,6 +55,15 @@ class Ruling:
 
 
 ALLOWED = Ruling(is_allowed=True, way=None, by=())
+
+
+def end_of(pod: Pod) -> End:
+    return End(
+        namespace=pod.metadata.namespace,
+        labels=pod.metadata.labels or {},
+        spec=pod.spec,
+        ip=pod.status.pod_ip,
+    )
 
 
 def ruling(
@@ -71,7 +82,8 @@ def ruling(
     )
     denied = [r for r in rulings if r.is_allowed is False]
     unknown = [r for r in rulings if r.is_allowed is None]
-    return next(iter((*denied, *unknown)), ALLOWED)
+    through = Ruling(is_allowed=True, way=None, by=tuple(p for r in rulings for p in r.by))
+    return next(iter((*denied, *unknown)), through)
 
 
 def dns_ruling(policies: Iterable[NetworkPolicy], source: End) -> Ruling:
@@ -127,6 +139,8 @@ def _rules(
 def _is_peer(policy: NetworkPolicy, allowed: NetworkPeer, peer: End) -> bool | None:
     if allowed.ip_block is not None:
         return _in_block(allowed.ip_block, peer.ip)
+    if peer.namespace == OUTSIDE:
+        return False
     if allowed.namespace_selector is not None:
         place = _namespace_picked(allowed.namespace_selector, peer.namespace)
     else:
