@@ -5,58 +5,57 @@ What cannot be seen becomes a gap with its reason; what may be cited is chosen i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
+from copilot.agents.around import surroundings
 from copilot.agents.evidence import speaking_pods, telling_pods, with_evidence
+from copilot.agents.reading import read
+from copilot.agents.referred import referred
 from copilot.agents.similar import ranked, usual_cause
+from copilot.agents.subject import About, about, ref_of, selects
 from copilot.causes import failures
 from copilot.causes.wording import clock
 from copilot.domain import attributes
 from copilot.domain.action import encode_action
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case, FailedAttempt
-from copilot.domain.change import ObjectVersion
+from copilot.domain.change import Change
 from copilot.domain.errors import NotFound
 from copilot.domain.event import LineAddress, LogLine, Series, Severity
 from copilot.domain.evidence import Gap
 from copilot.domain.incident import Incident, IncidentId
 from copilot.domain.memory import SimilarIncident
 from copilot.domain.objects import (
-    Deployment,
     KubeEvent,
     Node,
     ObjectRef,
     Pod,
-    ReplicaSet,
     Service,
     controller_of,
     epoch_us,
 )
 from copilot.domain.proposal import ProposalStatus
-from copilot.ports import Session
+from copilot.domain.surroundings import Job
+from copilot.ports import Kind, Session
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
-DELETED_WITHIN_US = 30 * MINUTE_US
 MEMORY_FROM_US = 30 * MINUTE_US
 CHANGES_FROM_US = 60 * MINUTE_US
 ACTIVITY_US = 10 * MINUTE_US
 BEFORE_US, AFTER_US = 90 * SECOND_US, 10 * SECOND_US
 """Log lines are read this far around each moment that matters."""
-MOST_PODS = 60
 MOST_NODES = 200
-MOST_REVISIONS = 10
+MOST_NAMED_NODES = 20
+ELSEWHERE = "default"
+"""Events about what is in no namespace, nodes above all, live there."""
 MOST_LINES = 200
 MOST_CHANGES = 200
 LINES_A_LOOK = 60
 LOOKS_A_POD = 4
 MOST_ERRORS = 5
-
-T = TypeVar("T", Deployment, Pod, Node, Service)
 
 
 async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Case:
@@ -83,13 +82,7 @@ async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Cas
         events=await _events(view, bare),
         lines=await _lines(view, bare, now_us),
         memory=await _memory(view, bare, now_us),
-        changes=await view.objects.changes(
-            incident.cluster,
-            namespace=incident.namespace,
-            since_us=incident.first_signal_us - CHANGES_FROM_US,
-            until_us=now_us,
-            limit=MOST_CHANGES,
-        ),
+        changes=await _changes(view, incident, now_us),
         similar=await _similar(view, bare, now_us),
         attempts=await _attempts(view, incident_id),
     )
@@ -104,21 +97,25 @@ async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Cas
 async def _objects(view: Session, incident: Incident, now_us: int) -> Case:
     """The case with the workload and all around it; everything else still empty."""
     unread: list[Gap] = []
-    workload = await _workload(view, incident, unread)
-    revisions = await _revisions(view, incident, workload, unread) if workload else ()
-    pods = await _pods(view, incident, revisions, now_us, unread)
-    services = await view.objects.find(incident.cluster, "Service", incident.namespace)
-    nodes = await view.objects.find(incident.cluster, "Node")
-    return Case(
+    found = await about(view, incident, now_us, unread)
+    services = await view.objects.find(incident.cluster, Kind.SERVICE, incident.namespace)
+    nodes = await view.objects.find(incident.cluster, Kind.NODE)
+    if not found.sees_workload:
+        unread.append(Gap(what=str(incident.workload), reason="the watcher has not seen it"))
+    bare = Case(
         taken_us=now_us,
         incident=incident,
         alerts=await view.incidents.alerts(incident.id),
-        owner_chain=_owner_chain(incident, pods, revisions),
-        workload=workload,
-        replica_sets=revisions,
-        pods=pods,
-        nodes=_nodes(incident, pods, _read(nodes, Node, unread)),
-        services=tuple(s for s in _read(services, Service, unread) if _selects(s, pods)),
+        owner_chain=_owner_chain(incident, found),
+        workload=found.workload,
+        replica_sets=found.replica_sets,
+        pods=found.pods,
+        nodes=_nodes(incident, found.pods, read(nodes, Node, unread)),
+        services=tuple(
+            s
+            for s in read(services, Service, unread)
+            if any(selects(s.spec.selector, p) for p in found.pods)
+        ),
         events=(),
         lines=(),
         templates=(),
@@ -128,127 +125,28 @@ async def _objects(view: Session, incident: Incident, now_us: int) -> Case:
         attempts=(),
         evidence=(),
         cited_as={},
-        gaps=tuple(unread),
+        gaps=(),
+        job=found.job,
+        cron_job=found.cron_job,
     )
+    around = await surroundings(view, bare, unread)
+    return msgspec.structs.replace(bare, surroundings=around, gaps=tuple(dict.fromkeys(unread)))
 
 
-async def _workload(view: Session, incident: Incident, unread: list[Gap]) -> Deployment | None:
-    wanted = incident.workload
-    if wanted.kind != "Deployment":
-        return None
-    stored = await view.objects.get(incident.cluster, wanted.uid) if wanted.uid else None
-    if stored is None:
-        stored = await view.objects.named(
-            incident.cluster, wanted.kind, wanted.namespace, wanted.name
-        )
-    return next(iter(_read([stored] if stored else [], Deployment, unread)), None)
-
-
-async def _revisions(
-    view: Session, incident: Incident, workload: Deployment, unread: list[Gap]
-) -> tuple[ReplicaSet, ...]:
-    stored = await view.objects.find(
-        incident.cluster, "ReplicaSet", incident.namespace, owner_uid=workload.metadata.uid
-    )
-    return tuple(
-        sorted(
-            _read(stored, Deployment, unread),
-            key=lambda r: (failures.revision_of(r), epoch_us(r.metadata.creation_timestamp)),
-            reverse=True,
-        )
-    )[:MOST_REVISIONS]
-
-
-async def _pods(
-    view: Session,
-    incident: Incident,
-    revisions: Sequence[ReplicaSet],
-    now_us: int,
-    unread: list[Gap],
-) -> tuple[Pod, ...]:
-    """Of the workload, also those deleted lately; failing ones first where there are too many."""
-    since = min(now_us, incident.first_signal_us) - DELETED_WITHIN_US
-    owners = [r.metadata.uid for r in revisions] or [incident.workload.uid]
-    stored: list[ObjectVersion] = []
-    for owner in owners if incident.workload.kind != "Pod" else ():
-        stored += await view.objects.find(
-            incident.cluster,
-            "Pod",
-            incident.namespace,
-            owner_uid=owner,
-            deleted_since_us=since,
-        )
-    stored += await _named_pods(view, incident, {v.object.name for v in stored})
-    pods = _read(stored, Pod, unread)
-    started = incident.first_signal_us
-    by_need = sorted(
-        pods,
-        key=lambda p: (
-            not (any(failures.endings_of(p)) or not failures.is_ready(p)),
-            abs(epoch_us(p.metadata.creation_timestamp) - started),
-        ),
-    )
-    kept = by_need[:MOST_PODS]
-    return tuple(
-        sorted(kept, key=lambda p: (epoch_us(p.metadata.creation_timestamp), p.metadata.uid))
-    )
-
-
-async def _named_pods(view: Session, incident: Incident, known: set[str]) -> list[ObjectVersion]:
-    """The incident's own pod where it has no workload, and pods that alerts name."""
-    alerts = await view.incidents.alerts(incident.id)
-    names = dict.fromkeys(
-        a.pod for a in alerts if a.pod and a.workload.key == incident.workload.key
-    )
-    if incident.workload.kind == "Pod":
-        names[incident.workload.name] = None
-    found = [
-        await view.objects.named(incident.cluster, "Pod", incident.namespace, name)
-        for name in list(names)[:MOST_PODS]
-        if name not in known
-    ]
-    return [version for version in found if version is not None]
-
-
-def _read(versions: Iterable[ObjectVersion], kind: type[T], unread: list[Gap]) -> tuple[T, ...]:
-    """The objects; one that is deleted says so. One that cannot be read becomes a gap."""
-    found = []
-    for version in versions:
-        try:
-            decoded = msgspec.json.decode(version.json, type=kind)
-        except msgspec.DecodeError as problem:
-            unread.append(Gap(what=str(version.object), reason=f"its JSON is odd: {problem}"))
-            continue
-        found.append(_marked(decoded, version))
-    return tuple(found)
-
-
-def _marked(decoded: T, version: ObjectVersion) -> T:
-    if not version.is_deleted or decoded.metadata.deletion_timestamp is not None:
-        return decoded
-    gone = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=version.seen_us)
-    metadata = msgspec.structs.replace(decoded.metadata, deletion_timestamp=gone)
-    return msgspec.structs.replace(decoded, metadata=metadata)
-
-
-def _owner_chain(
-    incident: Incident, pods: Sequence[Pod], revisions: Sequence[ReplicaSet]
-) -> tuple[ObjectRef, ...]:
+def _owner_chain(incident: Incident, found: About) -> tuple[ObjectRef, ...]:
     """Pod, ReplicaSet, Deployment, of the pod that failed last."""
-    failing = [p for p in pods if failures.endings_of(p) or not failures.is_ready(p)]
+    failing = [p for p in found.pods if failures.endings_of(p) or not failures.is_ready(p)]
     if not failing:
         return (incident.workload,)
     pod = failing[-1]
-    own = _ref("Pod", pod)
+    own = ref_of("Pod", pod)
     owner = controller_of(pod.metadata)
-    sets = [_ref("ReplicaSet", r) for r in revisions if owner and r.metadata.uid == owner.uid]
-    chain = (own, *sets, incident.workload)
+    sets = [
+        ref_of("ReplicaSet", r) for r in found.replica_sets if owner and r.metadata.uid == owner.uid
+    ]
+    jobs = [ref_of("Job", j) for j in found.jobs if owner and j.metadata.uid == owner.uid]
+    chain = (own, *sets, *jobs, incident.workload)
     return tuple({r.key: r for r in chain}.values())
-
-
-def _ref(kind: str, thing: Pod | ReplicaSet) -> ObjectRef:
-    meta = thing.metadata
-    return ObjectRef(kind=kind, namespace=meta.namespace, name=meta.name, uid=meta.uid)
 
 
 def _nodes(incident: Incident, pods: Sequence[Pod], nodes: Sequence[Node]) -> tuple[Node, ...]:
@@ -259,25 +157,43 @@ def _nodes(incident: Incident, pods: Sequence[Pod], nodes: Sequence[Node]) -> tu
     return tuple(n for n in nodes if n.metadata.name in names)
 
 
-def _selects(service: Service, pods: Sequence[Pod]) -> bool:
-    wanted = (service.spec.selector or {}).items()
-    return bool(wanted) and any(wanted <= (p.metadata.labels or {}).items() for p in pods)
-
-
 # ------------------------------------------------------------------ telemetry
 
 
 async def _events(view: Session, case: Case) -> tuple[KubeEvent, ...]:
-    owned = (_ref("ReplicaSet", r) for r in case.replica_sets)
-    refs = [case.incident.workload, *owned, *(_ref("Pod", p) for p in case.pods)]
-    stored = await view.telemetry.kube_events(
-        namespace=case.incident.namespace,
-        uids=sorted({r.uid for r in refs if r.uid}),
-        names=sorted({r.name for r in refs}),
-        since_us=case.incident.first_signal_us - CHANGES_FROM_US,
+    """About the workload, its pods and what makes them, what they refer to, and their nodes."""
+    incident = case.incident
+    since = incident.first_signal_us - CHANGES_FROM_US
+    refs = [
+        incident.workload,
+        *(ref_of(r.kind or "ReplicaSet", r) for r in case.replica_sets),
+        *(ref_of("Pod", p) for p in case.pods),
+        *(ref_of("Job", j) for j in _jobs(case)),
+        *([ref_of(case.workload.kind, case.workload)] if case.workload else []),
+        *(thing.ref for thing in referred(case)),
+    ]
+    stored = list(
+        await view.telemetry.kube_events(
+            namespace=incident.namespace or ELSEWHERE,
+            uids=sorted({r.uid for r in refs if r.uid}),
+            names=sorted({r.name for r in refs}),
+            since_us=since,
+        )
     )
-    events = [msgspec.json.decode(body, type=KubeEvent) for body in stored]
-    return tuple(sorted(events, key=lambda e: (epoch_us(e.occurred), e.metadata.uid)))
+    nodes = sorted({p.spec.node_name for p in case.pods if p.spec.node_name})
+    if nodes:
+        stored += await view.telemetry.kube_events(
+            namespace=ELSEWHERE, uids=(), names=nodes[:MOST_NAMED_NODES], since_us=since
+        )
+    events = {e.metadata.uid: e for e in (msgspec.json.decode(b, type=KubeEvent) for b in stored)}
+    return tuple(sorted(events.values(), key=lambda e: (epoch_us(e.occurred), e.metadata.uid)))
+
+
+def _jobs(case: Case) -> list[Job]:
+    """Those that made the case's pods."""
+    owners = {o.uid for p in case.pods if (o := controller_of(p.metadata))}
+    around = [j for j in case.surroundings.jobs if j.metadata.uid in owners]
+    return [*around, *([case.job] if case.job else [])]
 
 
 async def _lines(view: Session, case: Case, now_us: int) -> tuple[LogLine, ...]:
@@ -353,6 +269,19 @@ async def _memory(view: Session, case: Case, now_us: int) -> tuple[Series, ...]:
 # ------------------------------------------------------------------ what was before
 
 
+async def _changes(view: Session, incident: Incident, now_us: int) -> tuple[Change, ...]:
+    """In the namespace, and of what is in none: nodes, webhooks, classes."""
+    since = incident.first_signal_us - CHANGES_FROM_US
+    mine, every = [
+        await view.objects.changes(
+            incident.cluster, namespace=place, since_us=since, until_us=now_us, limit=MOST_CHANGES
+        )
+        for place in (incident.namespace, "")
+    ]
+    wide = [c for c in every if not c.object.namespace and c not in mine]
+    return tuple(sorted((*mine, *wide), key=lambda c: c.ts_us))
+
+
 async def _similar(view: Session, case: Case, now_us: int) -> tuple[SimilarIncident, ...]:
     incident = case.incident
     rules = frozenset(a.rule for a in case.alerts)
@@ -392,8 +321,6 @@ async def _attempts(view: Session, incident_id: IncidentId) -> tuple[FailedAttem
 
 async def _gaps(view: Session, case: Case) -> list[Gap]:
     gaps: list[Gap] = []
-    if case.incident.workload.kind == "Deployment" and case.workload is None:
-        gaps.append(Gap(what=str(case.incident.workload), reason="the watcher has not seen it"))
     for pod in telling_pods(case):
         for container in failures.failing_containers(pod):
             if failures.is_failing(case, pod) and _has_run(pod, container):

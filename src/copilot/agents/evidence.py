@@ -11,6 +11,8 @@ from dataclasses import asdict, replace
 
 import msgspec
 
+from copilot.agents.referred import Thing, referred
+from copilot.agents.showing import bare, title_of
 from copilot.causes import failures
 from copilot.causes.citing import (
     alert_key,
@@ -23,6 +25,7 @@ from copilot.causes.citing import (
 )
 from copilot.causes.listening import port_announced
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
+from copilot.causes.placement import is_wanted
 from copilot.causes.rollouts import JUST_BEFORE_US, is_of_workload, rollouts
 from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Alert, Rule
@@ -53,18 +56,27 @@ MOST_EVENTS = 5
 _TELLING = frozenset(
     {
         "BackOff",
+        "BackoffLimitExceeded",
+        "DeadlineExceeded",
         "Evicted",
+        "EvictionThresholdMet",
         "Failed",
         "FailedAttachVolume",
+        "FailedBinding",
         "FailedCreate",
         "FailedCreatePodSandBox",
         "FailedMount",
         "FailedScheduling",
+        "FailedNeedsStart",
+        "JobAlreadyActive",
+        "MissSchedule",
         "ErrImageNeverPull",
         "InspectFailed",
         "NodeNotReady",
+        "NodeNotSchedulable",
         "OOMKilling",
         "ProbeError",
+        "ProvisioningFailed",
         "SystemOOM",
         "Unhealthy",
     }
@@ -115,6 +127,7 @@ def _decisive(case: Case) -> Iterator[Evidence]:
     yield from (_of_event(event) for event in _telling_events(case, pods))
     yield from (_of_revision(owned) for owned in _telling_revisions(case))
     yield from (_of_node(node) for node in _telling_nodes(case, pods))
+    yield from (_of_thing(thing) for thing in referred(case))
     yield from (_of_alert(alert) for alert in case.alerts[:MOST_PODS])
     yield from (_of_similar(similar) for similar in case.similar[:2])
 
@@ -164,7 +177,7 @@ def _of_pod(case: Case, pod: Pod) -> Evidence:
         title=f"{pod.metadata.name}: {_state_of(case, pod)}",
         at_us=moment,
         source=f"{object_key(pod.metadata)}@{pod.metadata.resource_version}",
-        body=_pretty(_bare_pod(pod)),
+        body=_pretty(bare(pod)),
     )
 
 
@@ -178,27 +191,6 @@ def _state_of(case: Case, pod: Pod) -> str:
     limit = failures.limit_of(pod.spec, last.container)
     under = f", memory limit {humanise_bytes(limit)}" if limit and last.is_oom else ""
     return f"{failures.state_words(pod)} at {clock(last.finished_us)}{under}"
-
-
-def _bare_pod(pod: Pod) -> Pod:
-    """State and resources; environments and arguments may hold secrets and stay behind."""
-    spec = msgspec.structs.replace(
-        pod.spec,
-        containers=_bare(pod.spec.containers),
-        init_containers=_bare(pod.spec.init_containers),
-        volumes=None,
-    )
-    metadata = msgspec.structs.replace(pod.metadata, managed_fields=None, annotations=None)
-    return msgspec.structs.replace(pod, metadata=metadata, spec=spec)
-
-
-def _bare(containers: list[Container] | None) -> list[Container] | None:
-    if containers is None:
-        return None
-    return [
-        msgspec.structs.replace(c, command=None, args=None, env=None, env_from=None)
-        for c in containers
-    ]
 
 
 # ------------------------------------------------------------------ changes and revisions
@@ -229,23 +221,8 @@ def _telling_revisions(case: Case) -> tuple[ReplicaSet, ...]:
 
 
 def _of_revision(owned: ReplicaSet) -> Evidence:
-    spec = owned.spec.template.spec
-    each = [f"{c.name} {c.image}{_limit_words(c)}" for c in spec.containers or ()]
-    bare = msgspec.structs.replace(
-        owned,
-        metadata=msgspec.structs.replace(owned.metadata, managed_fields=None),
-        spec=msgspec.structs.replace(
-            owned.spec,
-            template=msgspec.structs.replace(
-                owned.spec.template,
-                spec=msgspec.structs.replace(
-                    spec,
-                    containers=_bare(spec.containers),
-                    init_containers=_bare(spec.init_containers),
-                ),
-            ),
-        ),
-    )
+    containers = owned.spec.template.spec.containers or ()
+    each = [f"{c.name} {c.image}{_limit_words(c)}" for c in containers]
     created = epoch_us(owned.metadata.creation_timestamp)
     return _evidence(
         EvidenceKind.OBJECT,
@@ -255,7 +232,7 @@ def _of_revision(owned: ReplicaSet) -> Evidence:
         ),
         at_us=created,
         source=f"{object_key(owned.metadata)}@{owned.metadata.resource_version}",
-        body=_pretty(bare),
+        body=_pretty(bare(owned)),
     )
 
 
@@ -424,10 +401,18 @@ def _of_event(event: KubeEvent) -> Evidence:
 
 
 def _telling_nodes(case: Case, pods: Iterable[Pod]) -> list[Node]:
-    """All that a homeless pod was held against; else only those under pressure."""
-    if any(not p.spec.node_name for p in pods if failures.is_failing(case, p)):
-        return list(case.nodes[:MOST_PODS])
-    return [n for n in case.nodes if _troubles(n)][:MOST_PODS]
+    """Those that a homeless pod was held against, what it asks for first; else the incident's own
+    node and those under pressure."""
+    homeless = [p for p in pods if not p.spec.node_name and failures.is_failing(case, p)]
+    if homeless:
+        near = sorted(case.nodes, key=lambda n: not is_wanted(n, homeless[0].spec))
+        return near[:MOST_PODS]
+    own = case.incident.workload
+    return [
+        n
+        for n in case.nodes
+        if _troubles(n) or (own.kind == "Node" and n.metadata.name == own.name)
+    ][:MOST_PODS]
 
 
 def _troubles(node: Node) -> list[str]:
@@ -448,14 +433,18 @@ def _of_node(node: Node) -> Evidence:
         title=f"Node {node.metadata.name}: {', '.join(troubles) or has}",
         at_us=epoch_us(node.metadata.creation_timestamp),
         source=f"{object_key(node.metadata)}@{node.metadata.resource_version}",
-        body=_pretty(
-            msgspec.structs.replace(
-                node,
-                metadata=msgspec.structs.replace(
-                    node.metadata, managed_fields=None, annotations=None
-                ),
-            )
-        ),
+        body=_pretty(bare(node)),
+    )
+
+
+def _of_thing(thing: Thing) -> Evidence:
+    meta = thing.metadata
+    return _evidence(
+        EvidenceKind.OBJECT,
+        title=title_of(thing.kind, thing.body),
+        at_us=epoch_us(meta.creation_timestamp),
+        source=f"{object_key(meta)}@{meta.resource_version}",
+        body=_pretty(bare(thing.body)),
     )
 
 

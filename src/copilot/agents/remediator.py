@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies import REMEDIES
-from copilot.agents.sizing import NoSize, attempted, memory_size, tried_limits
+from copilot.agents.rollback import earlier_revisions, no_way_back, roll_back
+from copilot.agents.sizing import NoSize, memory_size, tried_limits
 from copilot.causes.citing import cited, object_key
 from copilot.causes.failures import (
     began_us,
@@ -23,23 +24,18 @@ from copilot.causes.failures import (
     revision_of,
 )
 from copilot.causes.memory_series import time_to_failure_us
-from copilot.causes.rollouts import just_before, template_changes, variable_of
-from copilot.causes.wording import lasting, one_line, plain
+from copilot.causes.references import workload_ref
+from copilot.causes.rollouts import just_before
+from copilot.causes.wording import lasting, one_line
 from copilot.domain.action import Action, RollBack, Scale, SetImage, SetMemory
 from copilot.domain.case import Case
-from copilot.domain.change import FieldChange
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
-from copilot.domain.objects import Container, Deployment, ReplicaSet, controller_of
+from copilot.domain.objects import Container, Deployment, ReplicaSet
 from copilot.domain.proposal import Draft
 from copilot.domain.quantity import format_bytes, humanise_bytes
 
 MOST_DRAFTS = 4
 _MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
-_ABOUT = {
-    ".resources.limits": "a higher memory limit",
-    "].image": "another image",
-    "Probe": "other probes",
-}
 _PULL_FAILS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 )
@@ -64,13 +60,10 @@ def advise(case: Case, findings: Findings) -> Advice:
     Where nothing is supported but memory is suspected, one step up is offered as a stopgap that
     says so: its verification decides.
     """
-    if case.workload is None or case.incident.workload.kind != "Deployment":
-        what = case.incident.workload
-        return Advice(drafts=(), notes=(f"only Deployments can be changed, and this is {what}",))
-    desk = _Desk(case=case, workload=case.workload, findings=findings)
     supported = [h for h in findings.hypotheses if h.verdict is Verdict.SUPPORTED]
-    found = [found for h in supported for found in desk.answers(h)]
-    if not any(isinstance(f, Draft) for f in found):
+    found = [found for h in supported for found in _answers(case, findings, h)]
+    if case.workload is not None and not any(isinstance(f, Draft) for f in found):
+        desk = _Desk(case=case, workload=case.workload, findings=findings)
         undecided = (
             h
             for h in findings.hypotheses
@@ -84,6 +77,17 @@ def advise(case: Case, findings: Findings) -> Advice:
         drafts=_best(drafts),
         notes=tuple(dict.fromkeys(f for f in found if isinstance(f, str))),
     )
+
+
+def _answers(case: Case, findings: Findings, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    """What there is to do about one cause."""
+    remedy = REMEDIES.get(hypothesis.cause)
+    if remedy is not None:
+        yield from remedy(case, hypothesis)
+    elif case.workload is None:
+        yield f"only a workload with a pod template can be changed, and this is {workload_ref(case)}"
+    else:
+        yield from _Desk(case=case, workload=case.workload, findings=findings).answers(hypothesis)
 
 
 def refrained(case: Case, findings: Findings) -> tuple[Statement, ...]:
@@ -138,9 +142,8 @@ class _Desk:
             case Cause.UNSCHEDULABLE:
                 yield from self.roll_back(hypothesis)
                 yield from self.scale(hypothesis)
-            case _:
-                remedy = REMEDIES.get(hypothesis.cause)
-                yield from remedy(self.case, hypothesis) if remedy else ()
+            case _:  # a cause without a remedy of ours
+                yield from ()
 
     def memory(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """The memory limit one size up; a stopgap where memory leaks or that is undecided."""
@@ -176,7 +179,7 @@ class _Desk:
         yield drafted(
             self.case,
             SetMemory(
-                target=self.case.incident.workload,
+                target=workload_ref(self.case),
                 container=container,
                 limit=after,
                 request=self._request(container, after),
@@ -200,71 +203,27 @@ class _Desk:
     def roll_back(
         self, hypothesis: Hypothesis, about: str | None = "", beside: str = ""
     ) -> Iterator[Draft | str]:
-        """The newest earlier revision without a known failure that differs in what it is about;
-        None for anything at all: a template has more fields than we read.
-
-        `beside` is what another draft puts back already: a revision that differs in nothing else
-        is no alternative to that.
-        """
-        if not self._is_present():
-            yield "the present revision is not the one that failed"
-            return
-        for earlier in self._earlier():
-            changes = self._changes(earlier)
-            if about is not None and not any(about in c.path for c in changes):
-                continue
-            if beside and all(beside in c.path for c in changes):
-                return
-            if about == ".resources.limits" and not self._has_more_memory(earlier):
-                continue
-            revision = revision_of(earlier)
-            name = self.case.incident.workload.name
-            yield drafted(
-                self.case,
-                RollBack(
-                    target=self.case.incident.workload,
-                    to_revision=revision,
-                    replica_set=earlier.metadata.name,
-                ),
-                title=f"Roll {name} back to revision {revision}",
-                why=(
-                    f"Since revision {revision} changed: {_in_words(changes) or 'its template'}. "
-                    "No pod of that revision is known to have failed."
-                ),
-                hypothesis=hypothesis,
-                keys=(object_key(earlier.metadata),),
-            )
-            return
-        if not beside:
-            yield self._no_way_back(about)
-
-    def _is_present(self) -> bool:
-        """Whether what failed is what should run now; if not, somebody has changed it already."""
-        failed = {o.uid for p in failing_pods(self.case) if (o := controller_of(p.metadata))}
-        present = next(iter(self.case.replica_sets), None)
-        return not failed or present is None or present.metadata.uid in failed
-
-    def _no_way_back(self, about: str | None) -> str:
-        """Why there is nothing to go back to."""
-        if len(self.case.replica_sets) < 2:
-            return "there is no earlier revision to go back to"
-        if not any(self._earlier()):
-            return "no earlier revision without a failure is left to go back to"
-        return f"no earlier revision without a failure had {_ABOUT.get(about or '', 'another template')}"
+        """See `rollback.roll_back`; for more memory only to a revision that had more."""
+        is_memory = about == ".resources.limits"
+        yield from roll_back(
+            self.case,
+            hypothesis,
+            about=about,
+            beside=beside,
+            wanted=self._has_more_memory if is_memory else lambda _: True,
+        )
 
     def image(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """The image of the newest earlier revision that had another one."""
         container = self._container_without_image()
         now = _container(self.workload, container)
-        for earlier in self._earlier():
+        for earlier in earlier_revisions(self.case):
             before = _container(earlier, container)
             if before is None or now is None or before.image in ("", now.image):
                 continue
             yield drafted(
                 self.case,
-                SetImage(
-                    target=self.case.incident.workload, container=container, image=before.image
-                ),
+                SetImage(target=workload_ref(self.case), container=container, image=before.image),
                 title=f"Set the image of {container} back to {one_line(before.image, 120)}",
                 why=(
                     f"{one_line(now.image, 120)} cannot be pulled; revision "
@@ -274,7 +233,7 @@ class _Desk:
                 keys=(object_key(earlier.metadata),),
             )
             return
-        yield self._no_way_back("].image")
+        yield no_way_back(self.case, "].image")
 
     def scale(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         """As many replicas as have found a place: the rest then stops waiting for one."""
@@ -288,8 +247,8 @@ class _Desk:
             return
         yield drafted(
             self.case,
-            Scale(target=self.case.incident.workload, replicas=len(placed)),
-            title=f"Scale {self.case.incident.workload.name} to the {len(placed)} that fit",
+            Scale(target=workload_ref(self.case), replicas=len(placed)),
+            title=f"Scale {workload_ref(self.case).name} to the {len(placed)} that fit",
             why=f"{len(placed)} of {wanted} pods have found a node; this ends the waiting only.",
             hypothesis=hypothesis,
             keys=tuple(object_key(p.metadata) for p in placed[:3]),
@@ -338,25 +297,6 @@ class _Desk:
     def _verdict(self, cause: Cause) -> Verdict | None:
         return next((h.verdict for h in self.findings.hypotheses if h.cause is cause), None)
 
-    def _earlier(self) -> Iterator[ReplicaSet]:
-        """Earlier revisions, newest first, of which nothing is known to have failed."""
-        failed = {o.uid for p in failing_pods(self.case) if (o := controller_of(p.metadata))}
-        tries = [attempted(a.action) for a in self.case.attempts]
-        undone = {t.replica_set for t in tries if isinstance(t, RollBack)}
-        for revision in self.case.replica_sets[1:]:
-            is_ours = any(
-                limit_of(revision.spec.template.spec, t.container)
-                in tried_limits(self.case, t.container)
-                for t in tries
-                if isinstance(t, SetMemory)
-            )
-            name, uid = revision.metadata.name, revision.metadata.uid
-            if uid not in failed and name not in undone and not is_ours and revision_of(revision):
-                yield revision
-
-    def _changes(self, earlier: ReplicaSet) -> tuple[FieldChange, ...]:
-        return template_changes(earlier, self.workload)
-
     def _has_more_memory(self, earlier: ReplicaSet) -> bool:
         container = self._container()
         then = limit_of(earlier.spec.template.spec, container)
@@ -366,17 +306,3 @@ class _Desk:
 
 def _container(owner: Deployment, name: str) -> Container | None:
     return next((c for c in owner.spec.template.spec.containers or () if c.name == name), None)
-
-
-def _in_words(changes: tuple[FieldChange, ...]) -> str:
-    return ", ".join(_field(c) for c in changes[:3]) + (
-        f" and {len(changes) - 3} more" if len(changes) > 3 else ""
-    )
-
-
-def _field(change: FieldChange) -> str:
-    name = change.path.rpartition("].")[2].removeprefix("spec.template.spec.")
-    if name.startswith("env") or name in ("command", "args"):
-        return f"variable {variable_of(change.path)}" if variable_of(change.path) else name
-    before, after = plain(change.before) or "none", plain(change.after) or "none"
-    return one_line(f"{name} {before} → {after}", 120)

@@ -11,6 +11,7 @@ import msgspec
 
 from copilot.causes.citing import change_key, object_key
 from copilot.causes.failures import containers_of, quantity_of, revision_of
+from copilot.causes.references import workload_ref
 from copilot.causes.wording import CLOSE_US, plain
 from copilot.domain.case import Case
 from copilot.domain.change import Change, FieldChange
@@ -115,7 +116,7 @@ def is_of_workload(case: Case, change: Change) -> bool:
     """It is about the workload itself or about a ConfigMap that its pods use."""
     if change.object.kind == "ConfigMap":
         return change.object.name in config_maps_of(case)
-    return change.object.key == case.incident.workload.key
+    return change.object.key in (case.incident.workload.key, workload_ref(case).key)
 
 
 def config_maps_of(case: Case) -> frozenset[str]:
@@ -123,7 +124,7 @@ def config_maps_of(case: Case) -> frozenset[str]:
     specs = [p.spec for p in case.pods]
     if case.workload is not None:
         specs.append(case.workload.spec.template.spec)
-    return frozenset(name for spec in specs for name in _config_names(spec))
+    return frozenset(name for spec in specs for name in config_names(spec))
 
 
 def memory_limits_changed(
@@ -295,7 +296,8 @@ def _limit(value: str | None) -> int | None:
     return quantity_of({"memory": memory}, "memory") if isinstance(memory, str) else None
 
 
-def _config_names(spec: PodSpec) -> Iterator[str]:
+def config_names(spec: PodSpec) -> Iterator[str]:
+    """Names of the ConfigMaps that a pod reads."""
     for volume in spec.volumes or ():
         if volume.config_map:
             yield volume.config_map.name

@@ -385,6 +385,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...] = ()
     ingresses: tuple[Ingress, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
+    """With all their keys; values only of those that the case's pods read."""
     claims: tuple[PersistentVolumeClaim, ...] = ()
     volumes: tuple[PersistentVolume, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()
@@ -397,9 +398,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     cron_jobs: tuple[CronJob, ...] = ()
     service_accounts: tuple[ServiceAccount, ...] = ()
     roles: tuple[Role, ...] = ()
-    """With the ClusterRoles."""
+    """With the ClusterRoles that the namespace's accounts are bound to."""
     role_bindings: tuple[RoleBinding, ...] = ()
-    """With the ClusterRoleBindings."""
+    """With the ClusterRoleBindings that speak of the namespace's accounts."""
     webhooks: tuple[WebhookConfiguration, ...] = ()
     namespaces: tuple[str, ...] = ()
     """Names of all namespaces."""

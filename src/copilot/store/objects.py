@@ -151,9 +151,8 @@ class SqlObjects:
 
     async def set_listed(self, cluster: str, kind: str) -> None:
         """See the port."""
-        columns = ("cluster", "kind")
         await self._db.execute(
-            self._db.dialect.upsert("watch_listed", columns, columns, replace=()), (cluster, kind)
+            self._db.dialect.insert_new("watch_listed", ("cluster", "kind")), (cluster, kind)
         )
 
     async def listed(self, cluster: str) -> frozenset[str]:

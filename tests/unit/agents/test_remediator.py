@@ -509,9 +509,7 @@ def test_a_config_map_that_changed_is_not_undone_by_a_rollback() -> None:
             "no earlier revision without a failure had other probes",
             id="nothing in it changed",
         ),
-        pytest.param(
-            starved(workload=None), Cause.BAD_PROBE, "only Deployments", id="another kind"
-        ),
+        pytest.param(starved(workload=None), Cause.BAD_PROBE, "only a workload", id="no workload"),
         pytest.param(starved(), Cause.UNKNOWN, "no cause is sure enough", id="unknown"),
     ],
 )
@@ -587,11 +585,22 @@ def test_what_helped_an_application_that_is_hardly_alike_is_no_lesson() -> None:
     assert "which was like this" not in drafts(case, TOO_LOW)[0].why
 
 
-def test_other_workloads_than_deployments_get_no_draft() -> None:
+def test_what_has_no_pod_template_gets_no_draft() -> None:
     advice = advise(starved(workload=None), TOO_LOW)
 
     assert advice.drafts == ()
-    assert "only Deployments" in advice.notes[0]
+    assert "only a workload with a pod template" in advice.notes[0]
+
+
+def test_a_stateful_set_gets_more_memory_and_no_way_back() -> None:
+    case = starved()
+    assert case.workload is not None
+    database = msgspec.structs.replace(case.workload, kind="StatefulSet")
+    advice = advise(msgspec.structs.replace(case, workload=database, replica_sets=()), TOO_LOW)
+
+    assert [type(d.action) for d in advice.drafts] == [SetMemory]
+    assert advice.drafts[0].action.target.kind == "StatefulSet"
+    assert "only a Deployment can be rolled back" in advice.notes[0]
 
 
 def test_a_draft_cites_only_evidence_that_exists() -> None:

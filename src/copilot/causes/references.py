@@ -1,0 +1,206 @@
+"""What pod specs refer to by name, and whether it is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from copilot.causes.failures import containers_of, failing_pods
+from copilot.domain.case import Case
+from copilot.domain.objects import (
+    Container,
+    Deployment,
+    LabelSelector,
+    ObjectRef,
+    PodSpec,
+    SelectorRequirement,
+)
+
+ALIKE = 0.75
+"""From this likeness on, one name may be meant for another (`app-confg` for `app-config`)."""
+DEFAULT_ACCOUNT = "default"
+_HOST = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One place of a pod spec that names a ConfigMap or Secret, whole or by key."""
+
+    kind: str
+    """`ConfigMap` or `Secret`."""
+    name: str
+    key: str = ""
+    """Empty where it is taken whole."""
+    container: str = ""
+    """Empty for a volume."""
+    variable: str = ""
+    """Empty for an `envFrom` and for a volume."""
+    volume: str = ""
+    optional: bool = False
+
+    @property
+    def where(self) -> str:
+        """For people: `variable MODE of app`, `volume conf`."""
+        if self.volume:
+            return f"volume {self.volume}"
+        return (
+            f"variable {self.variable} of {self.container}"
+            if self.variable
+            else (f"envFrom of {self.container}")
+        )
+
+
+def references_of(spec: PodSpec) -> Iterator[Reference]:
+    """Every ConfigMap and Secret that a pod cannot start without, and the optional ones."""
+    for container in containers_of(spec):
+        yield from _of_container(container)
+    for volume in spec.volumes or ():
+        if volume.config_map:
+            for key in [i.key for i in volume.config_map.items or ()] or [""]:
+                yield Reference(
+                    kind="ConfigMap",
+                    name=volume.config_map.name,
+                    key=key,
+                    volume=volume.name,
+                    optional=volume.config_map.optional,
+                )
+        if volume.secret:
+            for key in [i.key for i in volume.secret.items or ()] or [""]:
+                yield Reference(
+                    kind="Secret",
+                    name=volume.secret.secret_name,
+                    key=key,
+                    volume=volume.name,
+                    optional=volume.secret.optional,
+                )
+
+
+def _of_container(container: Container) -> Iterator[Reference]:
+    for source in container.env_from or ():
+        for kind, whole in (("ConfigMap", source.config_map_ref), ("Secret", source.secret_ref)):
+            if whole:
+                yield Reference(
+                    kind=kind, name=whole.name, container=container.name, optional=whole.optional
+                )
+    for variable in container.env or ():
+        taken = variable.value_from
+        for kind, one in (
+            ("ConfigMap", taken.config_map_key_ref if taken else None),
+            ("Secret", taken.secret_key_ref if taken else None),
+        ):
+            if one:
+                yield Reference(
+                    kind=kind,
+                    name=one.name,
+                    key=one.key,
+                    container=container.name,
+                    variable=variable.name,
+                    optional=one.optional,
+                )
+
+
+def specs_of(case: Case) -> tuple[PodSpec, ...]:
+    """What should run now, then what the failing pods run, newest first; each once."""
+    templates = [case.workload.spec.template.spec] if case.workload else []
+    templates += [case.job.spec.template.spec] if case.job else []
+    templates += [case.cron_job.spec.job_template.spec.template.spec] if case.cron_job else []
+    found: list[PodSpec] = []
+    for spec in (*templates, *(p.spec for p in failing_pods(case))):
+        if spec not in found:
+            found.append(spec)
+    return tuple(found)
+
+
+def claims_of(spec: PodSpec) -> tuple[str, ...]:
+    """Names of the claims a pod mounts."""
+    taken = (v.persistent_volume_claim for v in spec.volumes or ())
+    return tuple(dict.fromkeys(c.claim_name for c in taken if c is not None))
+
+
+def account_of(spec: PodSpec) -> str:
+    return spec.service_account_name or DEFAULT_ACCOUNT
+
+
+def workload_ref(case: Case) -> ObjectRef:
+    """The workload whose spec is at work: the incident's own object unless that is a Service, a
+    claim or a node, which pods of a workload stand behind."""
+    own = case.incident.workload
+    if case.workload is None:
+        return own
+    found = reference_to(case.workload, own.kind)
+    return own if own.key == found.key else found
+
+
+def reference_to(workload: Deployment, kind: str = "Deployment") -> ObjectRef:
+    """Names a workload; `kind` where it does not say its own."""
+    meta = workload.metadata
+    return ObjectRef(
+        kind=workload.kind or kind, namespace=meta.namespace, name=meta.name, uid=meta.uid
+    )
+
+
+def near_miss(name: str, names: Iterable[str]) -> str:
+    """The one of these names that another was most likely meant to be, empty for none.
+
+    Of two that are equally near, none: a guess between them would be a guess.
+    """
+    scored = sorted((likeness(name, n), n) for n in dict.fromkeys(names) if n != name)
+    if not scored or scored[-1][0] < ALIKE:
+        return ""
+    if len(scored) > 1 and scored[-2][0] == scored[-1][0]:
+        return ""
+    return scored[-1][1]
+
+
+def likeness(one: str, other: str) -> float:
+    """0 to 1; names that begin or end alike and are part of one another are near."""
+    ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
+    shorter, longer = sorted((one, other), key=len)
+    is_part = len(shorter) >= 3 and (
+        longer.startswith(f"{shorter}-") or longer.endswith(f"-{shorter}")
+    )
+    return max(ratio, ALIKE) if is_part else ratio
+
+
+def matches(selector: LabelSelector | None, labels: dict[str, str] | None) -> bool:
+    """Whether a label selector picks these labels; an empty one picks all, none picks nothing."""
+    if selector is None:
+        return False
+    have = labels or {}
+    return (selector.match_labels or {}).items() <= have.items() and all(
+        meets(requirement, have) for requirement in selector.match_expressions or ()
+    )
+
+
+def meets(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
+    """One requirement of a selector, those of node affinity included.
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors"""
+    value, values = labels.get(requirement.key), requirement.values or []
+    match requirement.operator:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case "Gt" | "Lt":
+            return _compared(requirement.operator, value, values)
+        case _:
+            return False
+
+
+def _compared(operator: str, value: str | None, values: list[str]) -> bool:
+    try:
+        have, bound = int(value or ""), int(values[0] if values else "")
+    except ValueError:
+        return False
+    return have > bound if operator == "Gt" else have < bound
+
+
+def hosts_in(text: str) -> frozenset[str]:
+    """Everything in a text that could be the name or address of a host."""
+    return frozenset(_HOST.findall(text.lower()))
