@@ -28,6 +28,7 @@ from copilot.causes.memory_series import Run, highest_peak, level, runs, same_pr
 from copilot.causes.placement import is_wanted
 from copilot.causes.rollouts import JUST_BEFORE_US, is_of_workload, rollouts
 from copilot.causes.wording import clock, one_line
+from copilot.domain import attributes
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
@@ -123,6 +124,7 @@ def _decisive(case: Case) -> Iterator[Evidence]:
     yield from (_of_pod(case, pod) for pod in pods)
     yield from (_of_change(change) for change in _telling_changes(case))
     yield from _of_memory(case, pods)
+    yield from _of_cpu(case, pods)
     yield from (_of_line(line) for line in _telling_lines(case))
     yield from (_of_event(event) for event in _telling_events(case, pods))
     yield from (_of_revision(owned) for owned in _telling_revisions(case))
@@ -284,6 +286,22 @@ def _of_run(run: Run) -> Evidence:
         f"{humanise_bytes(run.peak)}{under}",
         run.limit,
     )
+
+
+def _of_cpu(case: Case, pods: Iterable[Pod]) -> Iterator[Evidence]:
+    """How a container with a CPU limit fares under it; nothing of one that has none."""
+    limited = {
+        (pod.metadata.name, c.name)
+        for pod in pods
+        for c in pod.spec.containers or ()
+        if c.resources and "cpu" in (c.resources.limits or {})
+    }
+    mine = [s for s in case.cpu if (s.pod, s.container) in limited and s.points]
+    for series in mine[:MOST_SERIES]:
+        peak = max(p.high for p in series.points)
+        is_share = series.name == attributes.CPU_THROTTLED
+        said = f"CPU throttled {peak:.0%} at most" if is_share else f"CPU {peak:.3g} cores at most"
+        yield _of_series(series, f"{series.container} in {series.pod}: {said}", None)
 
 
 def _of_series(series: Series, title: str, limit: int | None) -> Evidence:

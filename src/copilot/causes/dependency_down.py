@@ -12,11 +12,11 @@ from copilot.causes.failures import (
     state_words,
 )
 from copilot.causes.questioned import first_of, stands_behind
+from copilot.causes.references import reference_to
 from copilot.causes.selecting import (
     selected_pods,
     selected_workloads,
     service_ref,
-    workload_ref,
 )
 from copilot.causes.wording import clock, one_line
 from copilot.domain.case import Case
@@ -181,7 +181,7 @@ def _outside(case: Case, trouble: Trouble) -> Hypothesis | None:
 
 
 def _subject(service: Service, workloads: tuple[Deployment, ...]) -> ObjectRef:
-    return workload_ref(workloads[0]) if workloads else service_ref(service)
+    return reference_to(workloads[0]) if workloads else service_ref(service)
 
 
 def _states(unready: tuple[Pod, ...]) -> str:

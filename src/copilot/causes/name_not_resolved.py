@@ -19,8 +19,9 @@ from copilot.causes.connecting import How, Trouble, troubles
 from copilot.causes.failures import began_us, failing_pods
 from copilot.causes.policies import dns_ruling, end_of
 from copilot.causes.questioned import first_of
+from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import Rollout, just_before, variable_of
-from copilot.causes.selecting import service_named, services_of, workload_ref
+from copilot.causes.selecting import service_named, services_of
 from copilot.causes.wording import clock, one_line
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
@@ -144,8 +145,7 @@ def _exists(case: Case, meant: ObjectRef) -> bool:
 
 
 def _dns_settings(case: Case, name: Name, why: str) -> Hypothesis | None:
-    workload = case.workload
-    subject = workload_ref(workload) if workload is not None else case.incident.workload
+    subject = workload_ref(case)
     return concluded(
         Cause.NAME_NOT_RESOLVED,
         title=f"{subject.name} cannot resolve Services: {why.partition(':')[0]}",
@@ -343,7 +343,7 @@ def _place(case: Case, name: Name) -> ObjectRef:
             return ObjectRef(
                 kind="ConfigMap", namespace=found.namespace, name=found.name, uid=found.uid
             )
-    return workload_ref(case.workload) if case.workload else case.incident.workload
+    return workload_ref(case)
 
 
 def _better_keys(case: Case, better: str) -> tuple[str, ...]:

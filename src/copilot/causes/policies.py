@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from copilot.causes.listening import named_port
-from copilot.causes.selecting import matches
+from copilot.causes.references import matches
 from copilot.domain.objects import LabelSelector, Pod, PodSpec
 from copilot.domain.surroundings import IpBlock, NetworkPeer, NetworkPolicy, NetworkPort
 

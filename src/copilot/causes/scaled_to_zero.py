@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copilot.causes.citing import change_key, concluded, object_key, said
 from copilot.causes.questioned import Question, first_of, questioned, shown
+from copilot.causes.references import reference_to
 from copilot.causes.selecting import (
     pods_behind,
     selected_pods,
     selected_workloads,
-    workload_ref,
 )
 from copilot.causes.wording import clock, one_line, plain
 from copilot.domain.case import Case
@@ -28,7 +28,7 @@ def scaled_to_zero(case: Case) -> Hypothesis | None:
 
 def scaling_of(case: Case, workload: Deployment) -> Change | None:
     """The last change that brought a workload to 0, however long ago it was seen."""
-    own = workload_ref(workload)
+    own = reference_to(workload)
     found = [
         c
         for c in case.changes
@@ -61,7 +61,7 @@ def _judged(case: Case, question: Question) -> Hypothesis | None:
             *_changed(case, workload),
             *shown(case, question),
         ),
-        subject=workload_ref(workload),
+        subject=reference_to(workload),
     )
 
 

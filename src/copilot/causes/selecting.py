@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from copilot.causes.addresses import is_near
 from copilot.causes.failures import is_gone
+from copilot.causes.references import matches
 from copilot.domain.case import Case
-from copilot.domain.objects import Deployment, LabelSelector, ObjectRef, Pod, Service
+from copilot.domain.objects import Deployment, ObjectRef, Pod, Service
 
 Labels = dict[str, str] | None
 _SUFFIXES = ("-service", "-svc", "-headless", "-lb", "-public", "-internal", "-http")
@@ -29,18 +30,6 @@ class Difference:
         return f"{self.key}={self.wanted}, while they carry {carried}"
 
 
-def matches(selector: LabelSelector | None, labels: Labels) -> bool:
-    """Whether a selector with its expressions picks these labels. None picks nothing, an empty one
-    everything; so does the API."""
-    if selector is None:
-        return False
-    carried = labels or {}
-    return picks(selector.match_labels, carried) and all(
-        _meets(r.operator, carried.get(r.key), r.values or [])
-        for r in selector.match_expressions or ()
-    )
-
-
 def picks(wanted: Labels, labels: Labels) -> bool:
     """Whether every entry of a plain selector is among the labels."""
     carried = labels or {}
@@ -54,20 +43,6 @@ def differences(wanted: Labels, labels: Labels) -> tuple[Difference, ...]:
         for key, value in (wanted or {}).items()
         if carried.get(key) != value
     )
-
-
-def _meets(operator: str, value: str | None, values: list[str]) -> bool:
-    match operator:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case _:
-            return False
 
 
 # ------------------------------------------------------------------ what is there
@@ -109,15 +84,6 @@ def service_ref(service: Service) -> ObjectRef:
         namespace=service.metadata.namespace,
         name=service.metadata.name,
         uid=service.metadata.uid,
-    )
-
-
-def workload_ref(workload: Deployment) -> ObjectRef:
-    return ObjectRef(
-        kind=workload.kind or "Deployment",
-        namespace=workload.metadata.namespace,
-        name=workload.metadata.name,
-        uid=workload.metadata.uid,
     )
 
 

@@ -12,6 +12,7 @@ from copilot.causes.questioned import (
     questioned,
     shown,
 )
+from copilot.causes.references import reference_to
 from copilot.causes.selecting import (
     Difference,
     differences,
@@ -20,7 +21,6 @@ from copilot.causes.selecting import (
     pods_behind,
     selected_pods,
     selected_workloads,
-    workload_ref,
     workloads_of,
 )
 from copilot.causes.wording import clock, one_line, time_before
@@ -122,7 +122,7 @@ def _wrong_pods(
     own, stranger = named[0], strangers[0]
     is_beside = own in picked
     other = one_line(stranger.metadata.name, 80)
-    changed = changes_of(case, question.ref, workload_ref(stranger))
+    changed = changes_of(case, question.ref, reference_to(stranger))
     return concluded(
         Cause.SERVICE_SELECTOR_MISMATCH,
         title=f"Service {question.name} {'also ' if is_beside else ''}selects the pods of {other}",
@@ -178,7 +178,7 @@ def _changed(
 ) -> tuple[Statement, ...]:
     """Who changed the selector, or the labels it no longer fits."""
     keys = {d.key for d in off}
-    for change in changes_of(case, question.ref, workload_ref(meant)):
+    for change in changes_of(case, question.ref, reference_to(meant)):
         about = [
             f
             for f in change.fields
