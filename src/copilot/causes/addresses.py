@@ -26,7 +26,7 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _HOST_PORT = re.compile(
-    r"(?<![\w.:/@+-])([a-z0-9_][a-z0-9_.-]{0,252}):(\d{1,5})(?![\w:-]|\.\d)", re.IGNORECASE
+    r"(?<![\w.:/@+-])([a-z0-9_][a-z0-9_.-]{0,252}):(\d{1,5})(?![\w-]|[.:]\d)", re.IGNORECASE
 )
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_.])?", re.IGNORECASE)
 _IS_HOST = re.compile(

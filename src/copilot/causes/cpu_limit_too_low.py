@@ -264,7 +264,7 @@ def _has_room(case: Case, held: _Held) -> Hypothesis | None:
         confidence=REFUTED,
         against=said(
             case,
-            f"{held.container} is stopped in {held.share:.0%} of its CPU periods only"
+            f"{held.container} is stopped in {held.share:.0%} of its CPU periods only."
             if held.throttled
             else f"{held.container} uses {cores(held.used_m)} of the {cores(held.limit_m)} it may.",
             series_key(series),

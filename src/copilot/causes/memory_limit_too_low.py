@@ -61,6 +61,8 @@ ENOUGH_FOR_OLD_CODE = 0.5
 NODE_UNDER_PRESSURE = 0.5
 
 
+_SEES_PROCESSES = frozenset({"kernel", "kubelet"})
+"""Sources that tell of processes; all others tell of containers."""
 _LOST_A_CHILD = re.compile(
     r"^Killed$|signal: killed|signal 9|SIGKILL|(?:code|status|ended with|exit(?:ed)?) \D{0,8}137\b"
     r"|exit code -9|WorkerLost|Worker .{0,40}was sent SIGKILL",
@@ -368,6 +370,8 @@ def _from_alerts(case: Case) -> Hypothesis | None:
 def _child_killed(case: Case, alert: Alert) -> Hypothesis | None:
     """The kernel took a process of the container, and its first process lives on: the container
     does not end, and no status says OOMKilled."""
+    if alert.source not in _SEES_PROCESSES:
+        return None
     for pod in case.pods:
         status = next((s for s in statuses_of(pod) if s.name == alert.container), None)
         limit = limit_of(pod.spec, alert.container)

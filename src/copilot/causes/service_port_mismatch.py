@@ -195,12 +195,13 @@ def _wrong_number(
     known: Listening | None,
     keys: tuple[str, ...],
 ) -> Hypothesis | None:
-    """By the program's own words for sure; by what its spec names, likely."""
+    """By the program's own words for sure; by what its spec names, likely. Endpoints do not show
+    it, so only a caller can."""
     heard = known.announced if known else ()
     certain = sorted(known.certain) if known else []
     named = sorted({p.container_port for p in declared(spec) if p.protocol == port.protocol})
-    is_open = question.call is not None and question.call.trouble.how not in _CONNECTS_NOT
-    if is_open or target in named or not (certain or named):
+    is_shut = question.call is not None and question.call.trouble.how in _CONNECTS_NOT
+    if not is_shut or target in named or not (certain or named):
         return None
     there = ", ".join(str(p) for p in (certain or named)[:5])
     how = "listen on" if certain else "name"
