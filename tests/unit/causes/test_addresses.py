@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 
 from copilot.causes.addresses import (
@@ -12,7 +13,7 @@ from copilot.causes.addresses import (
     settings,
     why_not_in_cluster,
 )
-from copilot.domain.objects import DnsConfig, PodSpec
+from copilot.domain.objects import ConfigMapVolume, DnsConfig, PodSpec, Volume
 from tests.builders_around import a_config_map
 from tests.builders_net import a_caller, a_caller_case
 
@@ -162,13 +163,17 @@ def test_variables_arguments_and_config_maps_tell_addresses() -> None:
         {"API_URL": "http://api/v1", "DB_HOST": "db", "DB_PORT": "5433", "MODE": "fast"},
         args=["--broker=queue:5672"],
     )
-    spec = caller.spec
-    from_map = a_config_map("settings", cache="redis://cache")
-    mounted = spec.__class__(**{f: getattr(spec, f) for f in spec.__struct_fields__})
+    mounts = Volume(name="conf", config_map=ConfigMapVolume(name="settings"))
+    spec = msgspec.structs.replace(caller.spec, volumes=[mounts])
+    own = msgspec.structs.replace(caller, spec=spec)
+    maps = [a_config_map("settings", cache="redis://cache"), a_config_map("other", x="y:1")]
 
-    found = settings(a_caller_case(caller=caller, config_maps=[from_map]))
+    found = settings(a_caller_case(caller=own, config_maps=maps))
 
-    assert [str(s.address) for s in found] == ["api:80", "db:5433", "queue:5672"]
-    assert [s.words for s in found] == ["variable API_URL", "variable DB_HOST", "an argument"]
+    assert [(str(s.address), s.words) for s in found] == [
+        ("api:80", "variable API_URL"),
+        ("db:5433", "variable DB_HOST"),
+        ("queue:5672", "an argument"),
+        ("cache:6379", "ConfigMap settings, key cache"),
+    ]
     assert found[1].port_variable == "DB_PORT"
-    assert mounted == spec
