@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from copilot.agents.evidence import with_evidence
-from copilot.causes.bad_probe import bad_probe, port_announced
+from copilot.causes.bad_probe import bad_probe
+from copilot.causes.listening import port_announced
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
