@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytes, clock, dateTime, duration, plural, relative, time } from './format'
+import { bytes, clock, dateTime, duration, objectName, plural, relative, time } from './format'
 
 const NOON = Date.UTC(2026, 2, 4, 12, 0, 0) * 1000
 const SECOND = 1_000_000
@@ -25,6 +25,11 @@ describe('duration', () => {
   ])('%d seconds took %s', (seconds, shown) => {
     expect(duration(seconds)).toBe(shown)
   })
+})
+
+test('an object is named with its namespace, where it has one', () => {
+  expect(objectName({ kind: 'Service', namespace: 'shop', name: 'web' })).toBe('Service shop/web')
+  expect(objectName({ kind: 'Node', namespace: '', name: 'worker-2' })).toBe('Node worker-2')
 })
 
 describe('bytes', () => {

@@ -6,6 +6,11 @@ export function incidentName(id: number): string {
   return `INC-${id}`
 }
 
+/** `Service shop/web`, `Node worker-2`: what lives in no namespace names none. */
+export function objectName(object: { kind: string; namespace: string; name: string }): string {
+  return `${object.kind} ${object.namespace && `${object.namespace}/`}${object.name}`
+}
+
 /** A running clock: `04:14`, `1:02:03`, `2d 03:00:00`. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))

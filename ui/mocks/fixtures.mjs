@@ -11,6 +11,13 @@ const MI = 1024 * 1024
 /** @type {api.ObjectRef} */
 export const WORKLOAD = { kind: 'Deployment', namespace: 'shop', name: 'checkout', uid: 'dep-1' }
 
+/** Incidents are also of what is no Deployment; a Node lives in no namespace. */
+export const OTHER_WORKLOADS = [
+  { kind: 'Service', namespace: 'shop', name: 'web', uid: 'svc-1' },
+  { kind: 'Job', namespace: 'shop', name: 'migrate', uid: 'job-1' },
+  { kind: 'Node', namespace: '', name: 'worker-2', uid: 'node-2' },
+]
+
 /** @param {number} now @returns {api.StatusView} */
 export function status(now) {
   return {

@@ -19,7 +19,7 @@ STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ (DNS subdomain)"""
-_SEGMENT = re.compile(r"(?!\.\.?$)[^/%\s]{1,253}")
+_SEGMENT = re.compile(r"(?!\.\.?$)[^/%\s\x00-\x1f]{1,253}")
 """Names of roles and bindings, as `system:node`: whatever may be a segment of a path."""
 
 

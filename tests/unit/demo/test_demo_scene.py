@@ -7,7 +7,15 @@ from pathlib import Path
 
 import yaml
 
-from copilot.demo.kinds import DEPLOYMENT, NAMESPACE, NODE, POD
+from copilot.demo.kinds import (
+    BUDGET,
+    DEPLOYMENT,
+    NAMESPACE,
+    NETWORK_POLICY,
+    NODE,
+    POD,
+    SERVICE_ACCOUNT,
+)
 from copilot.demo.scene import DEMO_LABEL, OOM_DEMO
 from tests.builders_demo import HandMoved
 
@@ -61,6 +69,40 @@ def test_the_demo_namespace_alone_carries_the_label() -> None:
     ]
 
     assert labelled == ["demo"]
+
+
+def test_budgets_of_the_scene_leave_one_pod_free_to_go() -> None:
+    budgets = HandMoved().cluster.world.objects(BUDGET)
+
+    assert len(budgets) == 3
+    assert {budget["status"]["disruptionsAllowed"] for budget in budgets} == {1}
+
+
+def test_network_policies_of_the_scene_select_pods_and_let_pods_in() -> None:
+    world = HandMoved().cluster.world
+    policies = world.objects(NETWORK_POLICY)
+
+    assert len(policies) == 2
+    for policy in policies:
+        apps = {
+            pod["metadata"]["labels"]["app"]
+            for pod in world.objects(POD, policy["metadata"]["namespace"])
+        }
+        (rule,) = policy["spec"]["ingress"]
+        selectors = [policy["spec"], *rule["from"]]
+        assert {one["podSelector"]["matchLabels"]["app"] for one in selectors} <= apps
+
+
+def test_every_pod_of_the_scene_runs_under_an_account_that_exists() -> None:
+    world = HandMoved().cluster.world
+
+    used = {
+        (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"])
+        for pod in world.objects(POD)
+    }
+
+    assert ("observability", "otel-collector") in used
+    assert all(world.find(SERVICE_ACCOUNT, namespace, name) for namespace, name in used)
 
 
 def test_the_manifest_of_oom_demo_is_what_runs() -> None:

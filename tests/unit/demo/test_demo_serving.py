@@ -13,7 +13,7 @@ import yaml
 
 from copilot.demo.cluster import kubeconfig, serve_demo
 from copilot.demo.failures import ApiFailure
-from copilot.demo.kinds import CONFIG_MAP
+from copilot.demo.kinds import CONFIG_MAP, REFUSED, Resource
 from copilot.demo.world import World
 from tests.builders_demo import HandMoved
 from tests.fakes import FixedClock
@@ -59,6 +59,26 @@ async def test_nothing_but_health_is_shown_without_the_token() -> None:
         assert (await client.get("/healthz", headers=stranger)).text == "ok"
         for path in ("/version", "/api/v1/pods", "/api", "/openapi/v3"):
             assert (await client.get(path, headers=stranger)).status_code == 401
+
+
+async def test_what_could_not_live_here_is_refused_with_the_reason() -> None:
+    async with served() as client:
+        for resource in REFUSED:
+            for query in ({}, {"dryRun": "All"}):
+                body = {"metadata": {"name": "idle"}}
+                answer = await client.post(collection(resource), json=body, params=query)
+                assert (answer.status_code, answer.json()["reason"]) == (403, "Forbidden")
+                assert answer.json()["message"] == (
+                    f'{resource.qualified_plural} "idle" is forbidden: '
+                    f"the demo cluster {resource.refusal}"
+                )
+            assert (await client.get(collection(resource))).json()["items"] == []
+
+
+def collection(resource: Resource) -> str:
+    root = f"/apis/{resource.api_version}" if resource.group else f"/api/{resource.version}"
+    place = "/namespaces/demo" if resource.is_namespaced else ""
+    return f"{root}{place}/{resource.plural}"
 
 
 @pytest.mark.parametrize(

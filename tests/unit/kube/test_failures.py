@@ -160,6 +160,12 @@ def test_a_name_that_could_lead_elsewhere_is_never_part_of_a_path(name: str) -> 
         reading(ObjectRef(kind="Pod", namespace=name, name="p"))
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../../secrets", "a/b", "a%2fb", "a b", "x" * 300])
+def test_a_name_of_a_role_could_lead_no_further(name: str) -> None:
+    with pytest.raises(Invalid):
+        reading(ObjectRef(kind="ClusterRole", namespace="", name=name))
+
+
 def test_secrets_are_not_even_read() -> None:
     with pytest.raises(Invalid):
         reading(ObjectRef(kind="Secret", namespace="demo", name="s"))
@@ -171,6 +177,10 @@ def test_secrets_are_not_even_read() -> None:
         (DEPLOYMENT, "/apis/apps/v1/namespaces/demo/deployments/oom-demo"),
         (ObjectRef(kind="Node", namespace="", name="n-1"), "/api/v1/nodes/n-1"),
         (ObjectRef(kind="Pod", namespace="a", name="p"), "/api/v1/namespaces/a/pods/p"),
+        (
+            ObjectRef(kind="ClusterRole", namespace="", name="system:node"),
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode",
+        ),
     ],
 )
 def test_an_object_has_its_place_in_the_api(ref: ObjectRef, path: str) -> None:

@@ -9,7 +9,7 @@ import { Clock } from '@/components/ui/Clock'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { incidentsQuery, OPEN } from '@/lib/api/queries'
 import type { IncidentRow } from '@/lib/api/types'
-import { incidentName } from '@/lib/format'
+import { incidentName, objectName } from '@/lib/format'
 
 export function ActiveIncidents() {
   const query = useQuery(incidentsQuery({ status: OPEN }))
@@ -52,7 +52,7 @@ function Row({ row: { incident, stage } }: { row: IncidentRow }) {
         </span>
         <span className="mt-1 block font-semibold break-words">{incident.title}</span>
         <span className="mt-0.5 block text-meta text-fg-3">
-          <span className="mono">{incident.namespace}</span> · <span className="text-info">{stage}</span>
+          <span className="mono">{incident.namespace || objectName(incident.workload)}</span> · <span className="text-info">{stage}</span>
         </span>
       </PageLink>
     </li>

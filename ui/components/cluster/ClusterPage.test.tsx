@@ -42,6 +42,15 @@ test('the map is one tab stop with arrows inside', async () => {
   expect(stops()).toEqual([second])
 })
 
+test('an incident of a node, which has no namespace, says which node', async () => {
+  const workload = make.OTHER_WORKLOADS.find((one) => one.kind === 'Node') ?? make.WORKLOAD
+  const [row] = make.incidentRows(NOW)
+  const incident = { ...make.incident(NOW), workload, namespace: '', app: '' }
+  open({ 'GET /api/incidents': { rows: [{ ...row, incident }], next_before_id: null, open: 1, resolved: 0 } })
+
+  expect((await screen.findAllByText('Node worker-2')).length).toBeGreaterThan(0)
+})
+
 test('a change before an incident says so', async () => {
   open()
 

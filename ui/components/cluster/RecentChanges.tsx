@@ -8,7 +8,7 @@ import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
 import { changesQuery } from '@/lib/api/queries'
 import type { ChangeView } from '@/lib/api/types'
-import { duration, incidentName } from '@/lib/format'
+import { duration, incidentName, objectName } from '@/lib/format'
 
 const MINUTES = 60
 const SHOWN = 12
@@ -38,7 +38,7 @@ function Row({ change }: { change: ChangeView }) {
   return (
     <li className="grid min-h-9 items-center gap-x-4 gap-y-0.5 px-3 py-2 sm:grid-cols-[4.5rem_minmax(6rem,11rem)_minmax(0,1fr)_auto]">
       <Time us={change.ts_us} className="mono text-meta text-fg-3" />
-      <span className="truncate mono text-meta" title={`${change.object.kind} ${change.object.namespace}/${change.object.name}`}>
+      <span className="truncate mono text-meta" title={objectName(change.object)}>
         {change.object.name}
       </span>
       <span className="min-w-0 break-words">

@@ -7,7 +7,7 @@ import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
 import { incidentsQuery, RESOLVED } from '@/lib/api/queries'
 import type { Incident } from '@/lib/api/types'
-import { duration, incidentName } from '@/lib/format'
+import { duration, incidentName, objectName } from '@/lib/format'
 
 const SHOWN = 6
 
@@ -42,7 +42,7 @@ function Row({ incident }: { incident: Incident }) {
         <span className="min-w-0 flex-1">
           <span className="block break-words">{incident.title}</span>
           <span className="block text-meta text-fg-3">
-            <span className="mono">{incidentName(incident.id)}</span> · {incident.namespace}
+            <span className="mono">{incidentName(incident.id)}</span> · {incident.namespace || objectName(incident.workload)}
             {incident.resolved_us !== null && (
               <>
                 {' · '}

@@ -5,7 +5,7 @@ import { SeverityBadge } from '@/components/ui/Badge'
 import { Clock } from '@/components/ui/Clock'
 import { Time } from '@/components/ui/Time'
 import type { IncidentRow } from '@/lib/api/types'
-import { duration, incidentName, plural } from '@/lib/format'
+import { duration, incidentName, objectName, plural } from '@/lib/format'
 
 interface IncidentItemProps {
   row: IncidentRow
@@ -31,8 +31,8 @@ export function IncidentItem({ row: { incident, stage, alerts }, isChosen }: Inc
           <span className={clsx('block break-words', isOpen && 'font-semibold')}>{incident.title}</span>
           <span className="block text-meta text-fg-3">
             <span className="mono">
-              {incident.namespace}
-              {incident.app && ` / ${incident.app}`}
+              {incident.namespace || objectName(incident.workload)}
+              {incident.namespace && incident.app && ` / ${incident.app}`}
             </span>
             {' · '}
             <span className={isOpen ? 'text-info' : ''}>{stage}</span>

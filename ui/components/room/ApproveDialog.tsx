@@ -6,6 +6,7 @@ import { ConfirmDialog } from '@/components/ui/ConfirmDialog'
 import { meQuery } from '@/lib/api/queries'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import { changedLines, type DiffRow } from '@/lib/diff'
+import { objectName } from '@/lib/format'
 import { RISK } from '@/lib/labels'
 
 interface ApproveDialogProps {
@@ -36,7 +37,7 @@ export function ApproveDialog(props: ApproveDialogProps) {
       <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 gap-y-1.5">
         <Row name="Cluster">{room.incident.cluster}</Row>
         <Row name="Object">
-          {target.kind} {target.namespace}/{target.name}
+          {objectName(target)}
         </Row>
         <Row name="Changes">
           {changes.length === 0 ? proposal.title : changes.map((change, index) => <span key={index} className="block">{change}</span>)}

@@ -10,7 +10,7 @@ import { useActions } from '@/lib/actions'
 import { readPostmortem, useAcknowledge } from '@/lib/api/mutations'
 import type { Incident, RoomView } from '@/lib/api/types'
 import { copy } from '@/lib/clipboard'
-import { duration, incidentName } from '@/lib/format'
+import { duration, incidentName, objectName } from '@/lib/format'
 import { canMove } from '@/lib/moves'
 import { toast } from '@/lib/toasts'
 import { ResolveDialog } from './ResolveDialog'
@@ -28,7 +28,7 @@ export function RoomHeader({ room }: { room: RoomView }) {
             <SeverityBadge severity={incident.severity} isOpen={isOpen} />
             <span className="mono text-fg-3">{incidentName(incident.id)}</span>
             <span className="min-w-0 break-all">
-              {incident.namespace} / {incident.workload.name} · {incident.cluster}
+              {objectName(incident.workload)} · {incident.cluster}
             </span>
             <Badge tone={isOpen ? 'info' : 'ok'}>
               <span role="status" data-testid="stage">

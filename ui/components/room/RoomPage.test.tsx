@@ -63,6 +63,15 @@ test('the full room shows stage, hypotheses with the refuted one, and gaps', asy
   expect(screen.getByText('Logs of the container’s first life')).toBeTruthy()
 })
 
+test.each(make.OTHER_WORKLOADS)('the room of a $kind stands and names it', async (workload) => {
+  const incident = { ...room.incident, workload, namespace: workload.namespace, app: workload.name }
+  openRoom({ 'GET /api/incidents/3': { ...room, incident } })
+
+  const place = workload.namespace ? `${workload.namespace}/${workload.name}` : workload.name
+  expect(await screen.findByText(`${workload.kind} ${place} · demo`)).toBeTruthy()
+  expect(await screen.findByText('No memory figures')).toBeTruthy()
+})
+
 test('every chip leads to evidence that is on the page', async () => {
   openRoom()
   await screen.findByTestId('stage')

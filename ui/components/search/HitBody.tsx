@@ -10,7 +10,7 @@ import { Time } from '@/components/ui/Time'
 import { eventQuery, runbookQuery } from '@/lib/api/queries'
 import type { Hit } from '@/lib/api/types'
 import { pretty } from '@/lib/evidence'
-import { incidentName } from '@/lib/format'
+import { incidentName, objectName } from '@/lib/format'
 
 const Markdown = dynamic(() => import('@/components/ui/Markdown').then((it) => it.Markdown))
 
@@ -58,7 +58,7 @@ function EventBody({ id }: { id: number }) {
             {event.reason && <span>{event.reason}</span>}
             {event.object && (
               <span className="mono break-all">
-                {event.object.kind} {event.object.namespace}/{event.object.name}
+                {objectName(event.object)}
               </span>
             )}
             {event.count > 1 && <span>{event.count} times</span>}
