@@ -78,7 +78,10 @@ def unschedulable(case: Case) -> Hypothesis | None:
 
 
 _SIGNS = (
-    ("volume", re.compile(r"PersistentVolumeClaim|persistent volume|volume node affinity", re.IGNORECASE)),
+    (
+        "volume",
+        re.compile(r"PersistentVolumeClaim|persistent volume|volume node affinity", re.IGNORECASE),
+    ),
     ("cordon", re.compile(r"were unschedulable")),
     ("taint", re.compile(r"untolerated taint")),
     ("host_port", re.compile(r"free ports for the requested pod ports")),
