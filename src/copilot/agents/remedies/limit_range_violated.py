@@ -18,7 +18,7 @@ from copilot.domain.hypothesis import Hypothesis
 from copilot.domain.objects import Container, ObjectRef, PodSpec
 from copilot.domain.proposal import Draft
 
-MOST_FACTOR = 2
+MOST_FACTOR = 4
 """A bound is moved by at most this factor: it was set on purpose."""
 
 

@@ -19,7 +19,7 @@ from copilot.domain.proposal import Draft
 from copilot.domain.quantity import format_bytes
 from copilot.domain.surroundings import ResourceQuota
 
-MOST_FACTOR = 2
+MOST_FACTOR = 4
 """A quota is raised to at most this many times what it is: it was set on purpose."""
 FIRST_CPU, FIRST_MEMORY = "50m", "64Mi"
 """Figures for a container that names none, to be measured and mended."""
@@ -38,8 +38,41 @@ def quota_exceeded(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     if quota is None:
         yield f"quota {breach.quota} has not been seen, so it is not changed"
         return
+    yield from _smaller(case, hypothesis, breach, quota)
     yield from _raised(case, hypothesis, breach, quota)
     yield from _fewer(case, hypothesis, quota)
+
+
+def _smaller(
+    case: Case, hypothesis: Hypothesis, breach: Breach, quota: ResourceQuota
+) -> Iterator[Draft]:
+    """A request within what is left, where one pod asks for more than the whole quota."""
+    spec = template_of(case)
+    excess = breach.over[0]
+    kind = excess.resource.removeprefix("requests.")
+    if spec is None or len(breach.over) > 1 or kind not in ("cpu", "memory"):
+        return
+    hard = (quota.status.hard or quota.spec.hard or {}).get(excess.resource, "0")
+    used = (quota.status.used or {}).get(excess.resource, excess.used)
+    left = amount_of(excess.resource, hard) - amount_of(excess.resource, used)
+    each = left // _missing(case)
+    own = spec.containers or []
+    if amount_of(excess.resource, excess.requested) <= amount_of(excess.resource, hard):
+        return
+    if each <= 0 or len(own) != 1:
+        return
+    after = _quantity(excess.resource, each)
+    yield drafted(
+        case,
+        SetResources(target=workload_ref(case), container=own[0].name, requests=((kind, after),)),
+        title=f"Ask for {after} of {kind} for {own[0].name}, which the quota has left",
+        why=(
+            f"One pod asks for {excess.requested}, more than the whole quota of {hard}, so it can "
+            "never be let in. Whether it gets by with less, its verification will tell."
+        ),
+        hypothesis=hypothesis,
+        keys=(object_key(quota.metadata),),
+    )
 
 
 def _raised(
