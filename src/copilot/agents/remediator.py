@@ -17,8 +17,6 @@ from copilot.causes.failures import (
     began_us,
     failing_containers,
     failing_pods,
-    is_failing,
-    is_gone,
     limit_of,
     oom_kills,
     revision_of,
@@ -27,7 +25,7 @@ from copilot.causes.memory_series import time_to_failure_us
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import lasting, one_line
-from copilot.domain.action import Action, RollBack, Scale, SetImage, SetMemory
+from copilot.domain.action import Action, RollBack, SetImage, SetMemory
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Container, Deployment, ReplicaSet
@@ -139,9 +137,6 @@ class _Desk:
                 yield from self.roll_back(hypothesis, about="].image", beside="].image")
             case Cause.BAD_PROBE:
                 yield from self.roll_back(hypothesis, about="Probe")
-            case Cause.UNSCHEDULABLE:
-                yield from self.roll_back(hypothesis)
-                yield from self.scale(hypothesis)
             case _:  # a cause without a remedy of ours
                 yield from ()
 
@@ -234,26 +229,6 @@ class _Desk:
             )
             return
         yield no_way_back(self.case, "].image")
-
-    def scale(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
-        """As many replicas as have found a place: the rest then stops waiting for one."""
-        wanted = 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
-        placed = [
-            p
-            for p in self.case.pods
-            if p.spec.node_name and not is_gone(p) and not is_failing(self.case, p)
-        ]
-        if not 0 < len(placed) < wanted:
-            return
-        yield drafted(
-            self.case,
-            Scale(target=workload_ref(self.case), replicas=len(placed)),
-            title=f"Scale {workload_ref(self.case).name} to the {len(placed)} that fit",
-            why=f"{len(placed)} of {wanted} pods have found a node; this ends the waiting only.",
-            hypothesis=hypothesis,
-            keys=tuple(object_key(p.metadata) for p in placed[:3]),
-            is_stopgap=True,
-        )
 
     def _container(self) -> str:
         """The one that ran out of memory, as far as pods or alerts tell."""

@@ -79,9 +79,9 @@ def _path(body: str) -> str:
 
 
 def _is_its_command(container: Container, path: str) -> bool:
-    """What may not be run is no volume's matter."""
-    words = " ".join((*(container.command or ()), *(container.args or ())))
-    return re.search(rf"(^|[\s;&|]){re.escape(path)}($|[\s;&|])", words) is not None
+    """What may not be run is no volume's matter; what a shell only writes to may be."""
+    runs = re.compile(rf"(?:^|[;&|]\s*|\bexec\s+){re.escape(path)}(?:$|[\s;&|])")
+    return any(runs.search(word) for word in (*(container.command or ()), *(container.args or ())))
 
 
 def _shown(found: _Found) -> tuple[str, str]:

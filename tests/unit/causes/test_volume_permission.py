@@ -89,6 +89,17 @@ def test_a_command_that_may_not_be_run_is_no_matter_of_volumes() -> None:
     assert looked_at("sh: /c/run.sh: Permission denied", container) is None
 
 
+def test_a_shell_that_may_not_write_where_it_is_told_to_has_no_invalid_command() -> None:
+    container = msgspec.structs.replace(
+        a_writer(user=1000), command=["sh", "-c", "date; echo hi > /c/x"]
+    )
+
+    found = looked_at("sh: can't create /c/x: Permission denied", container)
+
+    assert found is not None
+    assert found.detail == "not_owner"
+
+
 def test_without_a_reason_in_the_spec_it_is_less_sure() -> None:
     found = looked_at("mkdir: can't create directory '/srv/x': Permission denied", a_writer())
 
