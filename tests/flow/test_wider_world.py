@@ -9,12 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from copilot.domain.attributes import MEMORY_KILLS
+from copilot.domain.attributes import MEMORY_KILLS, MEMORY_PEAK, MEMORY_REFUSALS
 from copilot.domain.event import Batch, Point, Stream
 from copilot.domain.evidence import Gap
 from copilot.domain.incident import Status
 from copilot.domain.objects import Deployment, EnvVar, KubeStruct, ReplicaSet
 from copilot.flow import Flow
+from copilot.ingest.sources import pod_logs
 from copilot.ports import Delta, Kind
 from copilot.settings import Settings
 from copilot.wiring import Parts, wired
@@ -34,6 +35,7 @@ from tests.builders_objects import (
     condition,
     ref_of,
     running,
+    waiting,
 )
 from tests.fakes import FixedClock
 from tests.unit.detect.test_inventory import version_of
@@ -235,6 +237,29 @@ async def test_a_pod_is_not_placed_before_what_owns_it_can_be_known(watched: Wat
     assert [key for key, *_ in await watched.incidents()] == ["Deployment/demo/web"]
 
 
+async def test_a_new_pod_waits_for_its_new_owner_to_be_seen(watched: Watched) -> None:
+    await watched.see_all(DEPLOYMENT=[a_deployment("web")])
+    pull = a_status(state=waiting("ErrImagePull"), ready=False)
+    await watched.see(Kind.POD, a_pod("web", statuses=[pull], created=ago(5)), is_synced=False)
+    await watched.tick_after(1)
+    assert await watched.incidents() == []
+
+    await watched.see(Kind.REPLICA_SET, a_replica_set("web"), is_synced=False)
+    await watched.flow.tick()
+
+    assert [key for key, *_ in await watched.incidents()] == ["Deployment/demo/web"]
+
+
+async def test_a_pod_whose_owner_never_shows_is_placed_by_what_it_says(watched: Watched) -> None:
+    await watched.see_all()
+    pull = a_status(state=waiting("ErrImagePull"), ready=False)
+    await watched.see(Kind.POD, a_pod("web", statuses=[pull], created=ago(40)), is_synced=False)
+
+    await watched.flow.tick()
+
+    assert [key for key, *_ in await watched.incidents()] == ["ReplicaSet/demo/web-5f44895955"]
+
+
 async def test_a_killed_child_is_found_by_the_nodes_count(watched: Watched) -> None:
     pod = a_pod("web", statuses=[a_status(state=running(ago(300)))])
     await watched.see_all(
@@ -247,6 +272,36 @@ async def test_a_killed_child_is_found_by_the_nodes_count(watched: Watched) -> N
     )
 
     await watched.tick_after(1)
+
+    ((_, title, _),) = await watched.incidents()
+    assert title == "web/app had a process OOM-killed and lives on (limit 32Mi)"
+
+
+async def test_a_full_pod_that_logs_a_kill_is_found_without_the_nodes_count(
+    watched: Watched,
+) -> None:
+    pod = a_pod("web", statuses=[a_status(state=running(ago(300)))])
+    await watched.see_all(
+        DEPLOYMENT=[a_deployment("web")], REPLICA_SET=[a_replica_set("web")], POD=[pod]
+    )
+    whole = Stream(cluster="c", namespace="demo", pod=pod.metadata.name)
+    points = [
+        Point(name=MEMORY_REFUSALS, stream=whole, ts_us=NOW_US, value=222),
+        Point(name=MEMORY_PEAK, stream=whole, ts_us=NOW_US, value=32 * 2**20),
+    ]
+    full = Batch(key=b"f" * 16, source="kubelet", cluster="c", received_us=NOW_US, points=points)
+    said = pod_logs.decode(
+        ["2026-11-23T07:59:58Z Killed"],
+        stream=msgspec.structs.replace(whole, container="app", app="web"),
+        cluster="c",
+        received_us=NOW_US,
+    )
+    await watched.flow.receive(full)
+    await watched.tick_after(1)
+    assert await watched.incidents() == []
+
+    await watched.flow.receive(said)
+    await watched.flow.tick()
 
     ((_, title, _),) = await watched.incidents()
     assert title == "web/app had a process OOM-killed and lives on (limit 32Mi)"
