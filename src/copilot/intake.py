@@ -22,6 +22,7 @@ from copilot.domain.objects import (
     ObjectRef,
     Pod,
     controller_of,
+    epoch_us,
 )
 from copilot.ingest.changes import change_between
 from copilot.ingest.objects import without_secrets
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 _BETWEEN = frozenset({Kind.REPLICA_SET, Kind.JOB})
 """Owners of pods that are mostly owned themselves."""
+OWNER_COMES_US = 30_000_000
 MOST_CALLED = 500
 """Services without pods whose callers are remembered."""
 
@@ -106,7 +108,8 @@ class Intake:
 
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
-        if delta.gap is not None:
+        is_empty = not (delta.versions or delta.is_synced)
+        if delta.gap is not None or is_empty:  # nothing at all: the server has no such kind
             self._blind.add(delta.kind)
         else:
             self._blind.discard(delta.kind)
@@ -129,7 +132,9 @@ class Intake:
         logging, activity = await self._pods_logging(view, await self._activity(view))
         strained = await self._pods_named(view, {(s.namespace, s.pod) for s in look.strains})
         pods = self._placeable((logging | strained | self._inventory.pods).values())
-        waiting = await self._activity_of(view, hanging_inits(pods, look.now_us))
+        refused = {(s.namespace, s.pod) for s in look.strains if s.refusals}
+        listened = [p for p in pods if (p.metadata.namespace, p.metadata.name) in refused]
+        waiting = await self._activity_of(view, [*listened, *hanging_inits(pods, look.now_us)])
         seen = await self.seen(view, pods)
         owned = [*(c.metadata for c in look.controllers), *(j.metadata for j in look.jobs)]
         owners = {meta.uid: top for meta in owned if (top := self._top_of(meta))}
@@ -204,10 +209,18 @@ class Intake:
         return top
 
     def _placeable(self, pods: Iterable[Pod]) -> tuple[Pod, ...]:
-        """Those whose workload can be told. At a start pods may be known before what owns them; the
-        next look finds them again."""
-        unseen = _BETWEEN - self._synced - self._blind
-        return tuple(p for p in pods if not ((o := controller_of(p.metadata)) and o.kind in unseen))
+        """Those whose workload can be told. Each kind has a watch of its own, so a pod may be known
+        before what owns it; the next look finds it again."""
+        return tuple(pod for pod in pods if not self._is_ahead_of_its_owner(pod))
+
+    def _is_ahead_of_its_owner(self, pod: Pod) -> bool:
+        owner = controller_of(pod.metadata)
+        if owner is None or owner.kind not in _BETWEEN or self._inventory.knows(owner.uid):
+            return False
+        if owner.kind not in self._synced | self._blind:
+            return True
+        born_us = epoch_us(pod.metadata.creation_timestamp)
+        return owner.kind in self._in_sight and self._clock.now_us() - born_us < OWNER_COMES_US
 
     def _top_of(self, metadata: Metadata) -> ObjectRef | None:
         """None where nothing owns it. What is not known is named by who it owns."""

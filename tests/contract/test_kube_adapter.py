@@ -16,7 +16,7 @@ from copilot.domain.event import Point
 from copilot.domain.objects import ContainerState, ContainerStatus, Deployment, ObjectRef, Pod
 from copilot.kube import KubeCluster, connect
 from copilot.ports import Kind
-from copilot.roles.watcher import failed_runs
+from copilot.roles.runs import failed_runs
 from tests.a_cluster import Place, RealClock, Relay, a_place
 from tests.builders_kube import Follower, following
 

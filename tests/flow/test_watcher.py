@@ -16,7 +16,8 @@ from copilot.domain.errors import CopilotError, Invalid, NotFound, Refused, Unav
 from copilot.domain.event import Batch, Point, Stream
 from copilot.domain.objects import ObjectRef, Pod, epoch_us
 from copilot.ports import ClusterInfo, Delta, Kind
-from copilot.roles.watcher import LOGS_AT_ONCE, MAX_LIVE_LOGS, Watcher, failed_runs
+from copilot.roles.runs import failed_runs
+from copilot.roles.watcher import LOGS_AT_ONCE, MAX_LIVE_LOGS, Watcher
 from tests.builders_kube import watch_fixture
 from tests.builders_objects import (
     a_container,

@@ -307,6 +307,10 @@ class Inventory:
             top, owner = known
         return top, None
 
+    def knows(self, uid: str) -> bool:
+        """Whether this controller or Job was seen."""
+        return uid in self._owned
+
     def backings(self) -> Iterator[Backing]:
         """Services behind which nothing is ready, or a port is missing."""
         for uid in sorted(self._troubled):

@@ -22,27 +22,49 @@ Difference = tuple[tuple[str, ...], object, object]
 MAX_VALUE_CHARS = 2000
 MAX_FIELDS = 100
 
+_SPEC = ("spec", "metadata")
 _ROOTS: dict[str, tuple[str, ...]] = {
-    "Deployment": ("spec", "metadata"),
-    "StatefulSet": ("spec", "metadata"),
-    "DaemonSet": ("spec", "metadata"),
+    "Deployment": _SPEC,
+    "StatefulSet": _SPEC,
+    "DaemonSet": _SPEC,
+    "Job": _SPEC,
+    "CronJob": _SPEC,
     "ConfigMap": ("data", "binaryData", "immutable", "metadata"),
-    "Service": ("spec", "metadata"),
+    "Service": _SPEC,
+    "Ingress": _SPEC,
+    "NetworkPolicy": _SPEC,
+    "PersistentVolumeClaim": _SPEC,
+    "PersistentVolume": _SPEC,
+    "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode", "metadata"),
+    "ResourceQuota": _SPEC,
+    "LimitRange": _SPEC,
+    "HorizontalPodAutoscaler": _SPEC,
+    "PodDisruptionBudget": _SPEC,
+    "ServiceAccount": ("imagePullSecrets", "secrets", "metadata"),
+    "Role": ("rules", "metadata"),
+    "ClusterRole": ("rules", "aggregationRule", "metadata"),
+    "RoleBinding": ("roleRef", "subjects", "metadata"),
+    "ClusterRoleBinding": ("roleRef", "subjects", "metadata"),
+    "ValidatingWebhookConfiguration": ("webhooks", "metadata"),
+    "MutatingWebhookConfiguration": ("webhooks", "metadata"),
     "Namespace": ("metadata",),
-    "Node": ("spec", "metadata"),
+    "Node": _SPEC,
     "Pod": ("spec",),
 }
 """The parts that are compared, by kind; other kinds have no changes of their own."""
-_CREATED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ConfigMap", "Service"})
+_CREATED = _ROOTS.keys() - {"Namespace", "Node", "Pod"}
+"""Kinds whose making is a change, unless a controller made them: a CronJob makes Jobs all day."""
 _DELETED = _CREATED | {"Namespace", "Node"}
 
 _IGNORED_ANNOTATIONS = re.compile(
-    r"(?:deployment\.kubernetes\.io|incident-copilot\.io|control-plane\.alpha\.kubernetes\.io)/"
+    r"(?:deployment\.kubernetes\.io|incident-copilot\.io|control-plane\.alpha\.kubernetes\.io"
+    r"|batch\.kubernetes\.io|pv\.kubernetes\.io|volume(?:\.beta)?\.kubernetes\.io)/"
     r"|kubectl\.kubernetes\.io/last-applied-configuration\Z"
     r"|kubernetes\.io/change-cause\Z"
 )
 _IGNORED_PATHS = re.compile(
-    r"spec\.(?:nodeName|finalizers|podCIDRs?|providerID|clusterIPs?|healthCheckNodePort)\b"
+    r"spec\.(?:nodeName|finalizers|podCIDRs?|providerID|clusterIPs?|healthCheckNodePort"
+    r"|volumeName|claimRef)\b"
     r"|spec\.taints\[node\.kubernetes\.io/"
 )
 _NAMED_ITEM = re.compile(r"\[([^\]]+)\](?:\.value)?\Z")
@@ -63,11 +85,12 @@ def change_between(
         return None
     if after.is_deleted:
         was_deleted = before is not None and before.is_deleted
-        if kind not in _DELETED or was_deleted:
+        if kind not in _DELETED or was_deleted or after.owner_uid:
             return None
         return _change(after, (), f"{kind} {name} deleted")
     if before is None:
-        return _change(after, (), f"{kind} {name} created") if is_new and kind in _CREATED else None
+        is_made = is_new and kind in _CREATED and not after.owner_uid
+        return _change(after, (), f"{kind} {name} created") if is_made else None
     return _updated(before, after)
 
 
@@ -256,6 +279,8 @@ def _phrase(path: tuple[str, ...], field: FieldChange, after: ObjectVersion) -> 
         return 2, f"replicas {values}"
     if path[-1] == "unschedulable":
         return 2, f"{owner} {'cordoned' if field.after == 'true' else 'uncordoned'}"
+    if path == ("spec", "suspend"):
+        return 2, f"{owner} {'suspended' if field.after == 'true' else 'resumed'}"
     if path[-1] == "kubectl.kubernetes.io/restartedAt":
         return 3, f"restart of {after.object.name}"
     weight = 9 if path[0] == "metadata" else 4
@@ -266,7 +291,8 @@ def _short_name(path: tuple[str, ...], after: ObjectVersion) -> str:
     """The path from the container or the spec on, and whose it is."""
     container = _container(path)
     own = path[path.index(f"[{container}]") + 1 :] if container else path
-    short = _written(own).removeprefix("spec.template.spec.").removeprefix("spec.")
+    short = _written(own).removeprefix("spec.").removeprefix("jobTemplate.spec.")
+    short = short.removeprefix("template.spec.")
     short = short.replace("metadata.labels.", "label ")
     short = short.replace("metadata.annotations.", "annotation ")
     short = _NAMED_ITEM.sub(r" \1", short)

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from copilot.domain.change import ObjectVersion
-from copilot.domain.errors import Busy, CopilotError, NotFound, Unavailable
+from copilot.domain.errors import Busy, CopilotError, Unavailable
 from copilot.domain.evidence import Gap
 from copilot.kube.failures import Expired, failure_in_stream, retry_after_s
 from copilot.kube.objects import pages, version_of
@@ -250,9 +250,6 @@ class Reflector:
             # An expired version is what a quiet kind comes to; nothing is wrong then.
             say = _log.debug if isinstance(failed, Expired) else _log.warning
             say("kube.watch_broken", kind=self._resource.kind, error=failed.message)
-        if isinstance(failed, NotFound):
-            # The server has no such kind: nothing is hidden, and nothing can be said to be absent.
-            return None
         is_outage = isinstance(failed, Unavailable | Busy)
         if is_outage and now_us - self._failing_since_us < OUTAGE_AFTER_US:
             return None

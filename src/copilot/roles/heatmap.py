@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from copilot.domain import attributes
 from copilot.domain.change import Change, ObjectVersion
 from copilot.domain.errors import NotFound
 from copilot.domain.incident import Incident, Status
-from copilot.domain.objects import ContainerStatus, Deployment, Metadata, Pod, controller_of
+from copilot.domain.objects import (
+    ContainerStatus,
+    Deployment,
+    Metadata,
+    OwnerReference,
+    Pod,
+    controller_of,
+)
 from copilot.domain.quantity import format_bytes, parse_bytes
 from copilot.ports import Kind, Session
 from copilot.roles.views import (
@@ -38,6 +47,8 @@ _FAILING_WAITS = (
     "CreateContainerError",
     "RunContainerError",
 )
+_OF_SCHEDULE = re.compile(r"-\d{8,}\Z")
+"""What a CronJob adds to its name for the Job of one time."""
 _ORDER = list(Health)
 
 
@@ -80,7 +91,7 @@ def pod_view(pod: Pod, opened: tuple[Incident, ...], memory_bytes: int | None) -
     """One cell of the heat map."""
     health, reason = health_of(pod)
     owner = controller_of(pod.metadata)
-    workload = _workload_name(pod, owner.name if owner else pod.metadata.name)
+    workload = _workload_name(pod, owner)
     limits = [
         parse_bytes(c.resources.limits["memory"])
         for c in pod.spec.containers or ()
@@ -113,7 +124,7 @@ def health_of(pod: Pod) -> tuple[Health, str]:
     if pod.status.phase == "Failed":
         return Health.FAILING, pod.status.reason or "Failed"
     statuses = pod.status.container_statuses or []
-    for status in statuses:
+    for status in (*(pod.status.init_container_statuses or ()), *statuses):
         trouble = _trouble(status)
         if trouble:
             return Health.FAILING, trouble
@@ -152,10 +163,15 @@ def _unscheduled(pod: Pod) -> str:
     )
 
 
-def _workload_name(pod: Pod, owner: str) -> str:
-    """The Deployment's name where a ReplicaSet owns the pod, the owner's else."""
+def _workload_name(pod: Pod, owner: OwnerReference | None) -> str:
+    """The top owner's name, as far as the pod tells: the Deployment's where a ReplicaSet owns it,
+    the CronJob's where one of its Jobs does."""
+    if owner is None:
+        return pod.metadata.name
+    if owner.kind == "Job":
+        return _OF_SCHEDULE.sub("", owner.name)
     template_hash = (pod.metadata.labels or {}).get("pod-template-hash", "")
-    return owner.removesuffix(f"-{template_hash}") if template_hash else owner
+    return owner.name.removesuffix(f"-{template_hash}") if template_hash else owner.name
 
 
 def _namespace(name: str, pods: list[PodView], is_demo: bool) -> NamespaceView:

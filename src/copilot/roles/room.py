@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from copilot.domain import attributes
+from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import NotFound
 from copilot.domain.evidence import Evidence
 from copilot.domain.hypothesis import Cause, Findings
@@ -19,10 +20,11 @@ from copilot.domain.incident import (
     Status,
     TimelineEntry,
 )
-from copilot.domain.objects import Deployment
+from copilot.domain.objects import Container, Deployment, Pod
 from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus, Verification
 from copilot.domain.quantity import parse_bytes
 from copilot.domain.runbook import Runbook
+from copilot.domain.surroundings import CronJob
 from copilot.ports import Kind, Session
 from copilot.roles.views import (
     ChartLine,
@@ -308,13 +310,27 @@ async def _present_limit(view: Session, incident: Incident, since_us: int) -> li
     )
     if version is None:
         return []
-    for container in (
-        msgspec.json.decode(version.json, type=Deployment).spec.template.spec.containers or ()
-    ):
+    for container in _containers(version):
         limits = (container.resources.limits if container.resources else None) or {}
         if "memory" in limits:
             return [ChartPoint(ts_us=since_us, value=parse_bytes(limits["memory"]))]
     return []
+
+
+def _containers(version: ObjectVersion) -> Sequence[Container]:
+    """Of a workload as it stands; a Service, a claim or a node has none."""
+    match version.object.kind:
+        case "Pod":
+            pods = msgspec.json.decode(version.json, type=Pod).spec
+        case "CronJob":
+            pods = msgspec.json.decode(
+                version.json, type=CronJob
+            ).spec.job_template.spec.template.spec
+        case "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job":
+            pods = msgspec.json.decode(version.json, type=Deployment).spec.template.spec
+        case _:
+            return ()
+    return pods.containers or ()
 
 
 def _bytes(text: str) -> int:

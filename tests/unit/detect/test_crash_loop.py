@@ -1,5 +1,6 @@
 """Crash loops: what keeps dying, and what only ended."""
 
+import msgspec
 import pytest
 
 from copilot.detect.rules.crash_loop import check
@@ -28,6 +29,17 @@ def test_a_command_that_cannot_be_run_again_is_a_loop_before_the_kubelet_says_so
     status = a_status(state=cannot, last_state=never, ready=False, restart_count=1)
 
     assert len(list(check(seen(a_pod(statuses=[status]))))) == 1
+
+
+def test_a_command_that_is_not_there_is_told_at_its_first_try() -> None:
+    why = 'runc create failed: unable to start container process: exec: "srv": not found: unknown'
+    never = terminated(started=NEVER, finished=ago(1), reason="StartError", exit_code=128)
+    failed = msgspec.structs.replace(never.terminated, message=why)
+    state = msgspec.structs.replace(never, terminated=failed)
+
+    (alert,) = check(seen(a_pod("web", statuses=[a_status(state=state, ready=False)])))
+
+    assert alert.title == 'web/app cannot be started: exec: "srv": not found'
 
 
 def test_one_restart_reads_as_one() -> None:

@@ -1,5 +1,7 @@
 """Which incident an alert belongs to, and why."""
 
+from dataclasses import replace
+
 import pytest
 
 from copilot.detect.grouping import (
@@ -186,3 +188,92 @@ def test_an_alert_that_ended_gives_the_title_only_where_none_fires() -> None:
 @pytest.mark.parametrize(("given", "expected"), [(0, 1), (1, 1), (3, 3), (9, 4)])
 def test_severity_stays_within_one_to_four(given: int, expected: int) -> None:
     assert severity_of(an_alert(severity=given)) == expected
+
+
+# ------------------------------------------------------------------ nodes, and what refuses
+
+
+EVICTED = an_alert(Rule.EVICTED, starts_us=ago_us(10))
+SICK = an_alert(Rule.NODE_UNHEALTHY, workload=NODE, pod="", container="", node="dev")
+SICK_OPEN = (an_incident_about(SICK, number=7), (SICK,))
+
+
+@pytest.mark.parametrize("rule", [Rule.EVICTED, Rule.NOT_READY])
+def test_what_a_sick_node_breaks_belongs_to_the_node(rule: Rule) -> None:
+    broken = an_alert(rule, workload=a_ref("Deployment", "web"), pod="web-1")
+
+    assert place(broken, [SICK_OPEN], None) == Placement(
+        incident_id=IncidentId(7), reason=Grouping.SAME_NODE
+    )
+
+
+def test_a_node_that_turns_out_sick_joins_what_it_broke() -> None:
+    opened = (an_incident_about(EVICTED), (EVICTED,))
+
+    assert place(SICK, [opened], None) == Placement(
+        incident_id=IncidentId(1), reason=Grouping.SAME_NODE
+    )
+
+
+def test_a_sick_node_does_not_hide_under_a_crash_of_its_own_making() -> None:
+    crash = an_alert(Rule.CRASH_LOOP)
+
+    found = place(SICK, [(an_incident_about(crash), (crash,))], None)
+
+    assert found == Placement(incident_id=None, reason=Grouping.FIRST_ALERT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(an_alert(Rule.CRASH_LOOP, workload=a_ref(name="web"), pod="w"), id="a crash"),
+        pytest.param(
+            an_alert(Rule.EVICTED, workload=a_ref(name="web"), pod="w", node="n2"),
+            id="on another node",
+        ),
+    ],
+)
+def test_what_the_node_did_not_do_is_not_its_incident(other: Alert) -> None:
+    assert place(other, [SICK_OPEN], None) == Placement(
+        incident_id=None, reason=Grouping.FIRST_ALERT
+    )
+
+
+def a_refusal(name: str, message: str, namespace: str = "demo") -> Alert:
+    alert = an_alert(
+        Rule.NOT_CREATED,
+        workload=a_ref("Deployment", name, namespace),
+        pod="",
+        container="",
+        node="",
+    )
+    return replace(alert, message=message)
+
+
+QUOTA = "exceeded quota: team, requested: pods=1, used: pods=2"
+HOOK = 'failed calling webhook "policy.example.org": no route to host'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        (a_refusal("a", QUOTA), a_refusal("b", QUOTA), True),
+        (a_refusal("a", QUOTA), a_refusal("b", QUOTA, "other"), False),
+        (a_refusal("a", QUOTA), a_refusal("b", QUOTA.replace("team", "mine")), False),
+        (a_refusal("a", HOOK), a_refusal("b", HOOK, "other"), True),
+        (a_refusal("a", "no service account"), a_refusal("b", "no service account"), False),
+    ],
+    ids=["one quota", "quotas named alike", "two quotas", "one webhook", "nothing is named"],
+)
+def test_what_one_object_refuses_to_many_is_one_incident(
+    first: Alert, second: Alert, is_one: bool
+) -> None:
+    found = place(second, [(an_incident_about(first), (first,))], None)
+
+    assert isinstance(found, Placement)
+    assert (found.reason is Grouping.SAME_OBJECT) is is_one
+    assert (found.incident_id is not None) is is_one
+
+
+def test_every_rule_has_its_place_among_the_titles() -> None:
+    assert [title_of([an_alert(rule)]) for rule in Rule] == [f"oom-demo {rule}" for rule in Rule]

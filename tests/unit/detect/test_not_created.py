@@ -135,14 +135,16 @@ def test_what_has_its_pods_or_may_get_them_is_quiet(look: Seen) -> None:
 @pytest.mark.parametrize(
     ("message", "blocker"),
     [
-        (QUOTA, "quota: team"),
-        ('pods "a" is forbidden: failed quota: compute: must specify limits.cpu', "quota: compute"),
+        (QUOTA, "quota: team (pods)"),
+        (QUOTA.replace("pods=1,", "pods=1,limits.cpu=200m,"), "quota: team (limits.cpu, pods)"),
+        ('pods "a" is forbidden: failed quota: compute: must specify limits.cpu', ""),
         (
             'Internal error occurred: failed calling webhook "policy.example.org": no route',
             'webhook "policy.example.org"',
         ),
+        ('admission webhook "policy.example.org" denied the request: no latest', ""),
         (NO_ACCOUNT, ""),
     ],
 )
-def test_what_refuses_is_read_where_it_is_named(message: str, blocker: str) -> None:
+def test_what_refuses_everybody_alike_is_read_where_it_is_named(message: str, blocker: str) -> None:
     assert blocker_of(message) == blocker

@@ -1,20 +1,28 @@
 """Containers that run and do not become, or stay, ready."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 import pytest
 
-from copilot.detect.rules.not_ready import check
-from copilot.domain.objects import HttpGet, Pod, Probe
-from tests.builders_detect import FAULTS_US, recorded_faults, seen
+from copilot.detect.rules.not_ready import check, hanging_inits
+from copilot.domain.alert import Backing
+from copilot.domain.event import TemplateActivity
+from copilot.domain.objects import HttpGet, KubeEvent, Pod, Probe
+from tests.builders_detect import FAULTS_US, an_activity, recorded_faults, seen
 from tests.builders_objects import (
+    NOW_US,
     a_container,
     a_pod,
+    a_service,
     a_status,
     ago,
     ago_us,
+    an_event,
     condition,
+    ref_of,
     running,
     terminated,
     waiting,
@@ -175,3 +183,169 @@ def test_only_the_container_that_is_not_ready_is_named() -> None:
     )
 
     assert [alert.container for alert in check(seen(pod))] == ["bad"]
+
+
+# ------------------------------------------------------------------ a missing mount, an answer
+
+
+def a_failed_mount(message: str, *, uid: str = "", first_s: float = 5) -> KubeEvent:
+    about = ref_of("Pod", a_pod_without_its_volume(for_s=8).metadata)
+    return an_event(replace(about, uid=uid or about.uid), "FailedMount", message, first_s=first_s)
+
+
+NO_MAP = 'MountVolume.SetUp failed for volume "v" : configmap "settings" not found'
+
+
+def test_a_volume_of_a_config_map_that_is_not_there_is_told_at_once() -> None:
+    (alert,) = check(seen(a_pod_without_its_volume(for_s=8), events=[a_failed_mount(NO_MAP)]))
+
+    assert alert.title == f"web cannot start: {NO_MAP}"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(a_failed_mount(NO_MAP, first_s=3), id="it may come yet"),
+        pytest.param(a_failed_mount("mount failed: exit status 32"), id="another trouble"),
+        pytest.param(a_failed_mount(NO_MAP, uid="an-earlier-pod"), id="another pod of that name"),
+    ],
+)
+def test_other_mounts_have_their_minute(event: KubeEvent) -> None:
+    assert list(check(seen(a_pod_without_its_volume(for_s=8), events=[event]))) == []
+
+
+def an_answer(pod: Pod, message: str, *, last_s: float = 1, container: str = "app") -> KubeEvent:
+    return an_event(
+        ref_of("Pod", pod.metadata), "Unhealthy", message, last_s=last_s, container=container
+    )
+
+
+NOT_FOUND = "Readiness probe failed: HTTP probe failed with statuscode: 404"
+
+
+def test_a_path_that_is_not_there_will_not_be_there_later() -> None:
+    pod = an_unready_pod(up_s=11)
+
+    (alert,) = check(seen(pod, events=[an_answer(pod, NOT_FOUND)]))
+
+    assert "statuscode: 404" in alert.message
+
+
+@pytest.mark.parametrize(
+    ("up_s", "message", "last_s"),
+    [
+        (10, NOT_FOUND, 1),
+        (30, "Readiness probe failed: HTTP probe failed with statuscode: 503", 1),
+        (30, "Readiness probe failed: HTTP probe failed with statuscode: 429", 1),
+        (30, "Readiness probe failed: dial tcp 10.0.0.1:8080: connect: connection refused", 1),
+        (30, NOT_FOUND.replace("Readiness", "Liveness"), 1),
+        (20, NOT_FOUND, 25),
+    ],
+    ids=[
+        "just up",
+        "not yet ready",
+        "too busy",
+        "not yet there",
+        "another probe",
+        "the run before",
+    ],
+)
+def test_an_answer_that_may_change_has_the_usual_time(
+    up_s: float, message: str, last_s: float
+) -> None:
+    pod = an_unready_pod(up_s=up_s)
+
+    assert list(check(seen(pod, events=[an_answer(pod, message, last_s=last_s)]))) == []
+
+
+# ------------------------------------------------------------------ init containers
+
+
+def a_starting_pod(
+    *, for_s: float, restart_policy: str = "", command: Sequence[str] = ("wait-for", "db")
+) -> Pod:
+    pod = a_pod(
+        "web",
+        phase="Pending",
+        statuses=[a_status(state=waiting("PodInitializing"), ready=False)],
+        init_statuses=[a_status("wait", state=running(ago(for_s)), ready=False)],
+    )
+    init = msgspec.structs.replace(
+        a_container("wait"), restart_policy=restart_policy, command=list(command)
+    )
+    spec = msgspec.structs.replace(pod.spec, init_containers=[init])
+    return msgspec.structs.replace(pod, spec=spec)
+
+
+def said(pod: Pod, times: int) -> TemplateActivity:
+    activity = an_activity("waiting for db", severity=9, pod=pod.metadata.name, recent=times)
+    stream = msgspec.structs.replace(activity.stream, namespace="demo", container="wait")
+    return replace(activity, stream=stream)
+
+
+def test_an_init_container_that_says_the_same_over_and_over_hangs() -> None:
+    pod = a_starting_pod(for_s=61)
+
+    (alert,) = check(seen(pod, activity=[said(pod, 5)]))
+
+    assert alert.title == "web/wait does not finish, so its pod does not start"
+    assert "over and over: waiting for db" in alert.message
+    assert hanging_inits([pod], NOW_US) == [pod]
+
+
+def test_a_silent_init_container_has_a_quarter_of_an_hour() -> None:
+    assert list(check(seen(a_starting_pod(for_s=900)))) == []
+    assert len(list(check(seen(a_starting_pod(for_s=901))))) == 1
+
+
+def a_starting_service(*, empty_s: float) -> Backing:
+    return Backing(service=a_service("db"), n_pods=1, n_ready=0, empty_since_us=ago_us(empty_s))
+
+
+@pytest.mark.parametrize(
+    ("pod", "times", "empty_s"),
+    [
+        pytest.param(a_starting_pod(for_s=60), 30, None, id="for a minute"),
+        pytest.param(a_starting_pod(for_s=300), 4, None, id="it says other things"),
+        pytest.param(a_starting_pod(for_s=990, restart_policy="Always"), 99, None, id="a sidecar"),
+        pytest.param(a_starting_pod(for_s=80), 30, 50, id="what it waits for is starting"),
+    ],
+)
+def test_an_init_container_that_may_be_done_soon_is_quiet(
+    pod: Pod, times: int, empty_s: float | None
+) -> None:
+    starting = [] if empty_s is None else [a_starting_service(empty_s=empty_s)]
+
+    assert list(check(seen(pod, activity=[said(pod, times)], backings=starting))) == []
+
+
+def test_a_service_that_does_not_start_is_not_waited_for() -> None:
+    pod = a_starting_pod(for_s=80)
+    empty = a_starting_service(empty_s=61)
+
+    assert len(list(check(seen(pod, activity=[said(pod, 30)], backings=[empty])))) == 1
+
+
+# ------------------------------------------------------------------ pods that do not go
+
+
+def test_a_pod_that_was_to_be_gone_is_stuck() -> None:
+    (alert,) = check(seen(a_pod("web", deleted=ago(31))))
+
+    assert alert.title.endswith("does not go: its node has not said that it is gone")
+
+
+def test_a_finalizer_that_holds_a_pod_is_named() -> None:
+    pod = a_pod("web", deleted=ago(31))
+    held = msgspec.structs.replace(pod.metadata, finalizers=["example.org/audit"])
+
+    (alert,) = check(seen(msgspec.structs.replace(pod, metadata=held)))
+
+    assert alert.title.endswith("held by example.org/audit")
+
+
+def test_a_pod_that_failed_for_good_is_not_waited_for() -> None:
+    pod = a_pod_without_its_volume(for_s=300)
+    status = msgspec.structs.replace(pod.status, phase="Failed", reason="Evicted")
+
+    assert list(check(seen(msgspec.structs.replace(pod, status=status)))) == []

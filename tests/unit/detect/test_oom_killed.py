@@ -1,16 +1,18 @@
 """Out-of-memory kills: seen wherever the cluster shows them, quiet once they are over."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
 
 from copilot.detect.rules.oom_killed import check
-from copilot.domain.alert import Rule, Seen
-from copilot.domain.event import KernelKill
+from copilot.domain.alert import Rule, Seen, Strain
+from copilot.domain.event import KernelKill, TemplateActivity
 from copilot.domain.objects import Pod, epoch_us
-from tests.builders_detect import a_recorded_pod, seen, watched_pods
+from tests.builders_detect import a_recorded_pod, an_activity, seen, watched_pods
 from tests.builders_objects import (
+    NEVER,
     NOW,
     NOW_US,
     a_container,
@@ -287,3 +289,84 @@ def test_a_time_ahead_of_our_clock_is_taken_as_now() -> None:
     (alert,) = check(seen(pod))
 
     assert alert.starts_us == NOW_US
+
+
+# ------------------------------------------------------------------ children that the node counts
+
+
+PARENT = a_pod("web", statuses=[a_status(state=running(ago(300)))])
+
+
+def a_strain(
+    *,
+    kills: float = 0,
+    killed_s: float = 20,
+    refusals: float = 0,
+    peak: float = 0,
+    whole: bool = False,
+) -> Strain:
+    return Strain(
+        namespace="demo",
+        pod=PARENT.metadata.name,
+        container="" if whole else "app",
+        kills=kills,
+        killed_us=ago_us(killed_s),
+        refusals=refusals,
+        peak_bytes=peak,
+    )
+
+
+def a_line(pattern: str) -> TemplateActivity:
+    activity = an_activity(pattern, severity=9, pod=PARENT.metadata.name)
+    return replace(activity, stream=msgspec.structs.replace(activity.stream, namespace="demo"))
+
+
+FULL = a_strain(refusals=222, peak=32 * 2**20, whole=True)
+
+
+def test_a_child_that_the_node_counts_as_killed_is_told() -> None:
+    (alert,) = check(seen(PARENT, strains=[a_strain(kills=2)]))
+
+    assert alert.title == "web/app had a process OOM-killed and lives on (limit 32Mi)"
+    assert (alert.count, alert.starts_us, alert.source) == (2, ago_us(20), "kubelet")
+
+
+def test_a_full_pod_whose_log_says_killed_is_told() -> None:
+    assert len(list(check(seen(PARENT, strains=[FULL], activity=[a_line("Killed")])))) == 1
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(seen(PARENT, strains=[FULL]), id="full, and nothing was killed"),
+        pytest.param(
+            seen(PARENT, strains=[FULL], activity=[a_line("done")]), id="says other things"
+        ),
+        pytest.param(
+            seen(
+                PARENT,
+                strains=[a_strain(refusals=222, peak=16 * 2**20, whole=True)],
+                activity=[a_line("Killed")],
+            ),
+            id="was never full",
+        ),
+        pytest.param(
+            seen(
+                a_pod("web", statuses=[a_status(state=running(ago(10)))]),
+                strains=[a_strain(kills=1)],
+            ),
+            id="the run before",
+        ),
+    ],
+)
+def test_a_full_container_without_a_kill_is_quiet(look: Seen) -> None:
+    assert list(check(look)) == []
+
+
+def test_a_limit_too_small_to_start_with_is_a_kill() -> None:
+    never = terminated(started=NEVER, finished=ago(1), reason="StartError", exit_code=128)
+    why = "container init was OOM-killed (memory limit too low?)"
+    failed = msgspec.structs.replace(never.terminated, message=why)
+    state = msgspec.structs.replace(never, terminated=failed)
+
+    assert len(list(check(seen(a_pod(statuses=[a_status(state=state, ready=False)]))))) == 1

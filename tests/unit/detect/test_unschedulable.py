@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from copilot.detect.rules.unschedulable import check
@@ -9,18 +10,28 @@ from copilot.domain.objects import Pod
 from tests.builders_detect import FAULTS_US, recorded_faults, seen
 from tests.builders_objects import a_pod, ago, condition
 
+TOO_LARGE = "0/3 nodes are available: 3 Insufficient cpu. preemption: none helps."
+UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+
 
 def a_pending_pod(
-    *, reason: str = "Unschedulable", for_s: float = 30, deleted: datetime | None = None
+    *,
+    reason: str = "Unschedulable",
+    for_s: float = 30,
+    deleted: datetime | None = None,
+    message: str = TOO_LARGE,
+    nominated: str = "",
 ) -> Pod:
     refusal = condition(
         "PodScheduled",
         False,
         reason=reason,
-        message="0/3 nodes are available: 3 Insufficient cpu. preemption: none helps.",
+        message=message,
         since=ago(for_s),
     )
-    return a_pod(phase="Pending", node="", statuses=[], conditions=[refusal], deleted=deleted)
+    pod = a_pod(phase="Pending", node="", statuses=[], conditions=[refusal], deleted=deleted)
+    status = msgspec.structs.replace(pod.status, nominated_node_name=nominated)
+    return msgspec.structs.replace(pod, status=status)
 
 
 def test_the_pod_that_is_too_large_for_a_real_cluster_says_why() -> None:
@@ -38,11 +49,26 @@ def test_it_begins_when_the_scheduler_first_refused() -> None:
     assert alert.title == "oom-demo finds no node: not enough cpu"
 
 
+def test_a_reason_of_which_we_know_no_words_is_quoted() -> None:
+    (alert,) = check(seen(a_pending_pod(message='persistentvolumeclaim "data" not found')))
+
+    assert alert.title == 'oom-demo finds no node: persistentvolumeclaim "data" not found'
+
+
+@pytest.mark.parametrize(
+    "pod", [a_pending_pod(for_s=61, nominated="n1"), a_pending_pod(for_s=61, message=UNBOUND)]
+)
+def test_what_is_under_way_for_too_long_is_told(pod: Pod) -> None:
+    assert len(list(check(seen(pod)))) == 1
+
+
 @pytest.mark.parametrize(
     "pod",
     [
         pytest.param(a_pod(), id="healthy"),
         pytest.param(a_pending_pod(for_s=3), id="for three seconds only"),
+        pytest.param(a_pending_pod(for_s=60, nominated="n1"), id="room is being made for it"),
+        pytest.param(a_pending_pod(for_s=60, message=UNBOUND), id="its volume is being made"),
         pytest.param(a_pending_pod(reason="SchedulingGated"), id="held back on purpose"),
         pytest.param(a_pending_pod(deleted=ago(1)), id="being deleted"),
         pytest.param(a_pod(phase="Pending", statuses=[], conditions=[]), id="not looked at yet"),

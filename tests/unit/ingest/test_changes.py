@@ -48,7 +48,13 @@ def a_namespace() -> Json:
     return {"kind": "Namespace", "metadata": {"name": "demo", "labels": {}}, "spec": {}}
 
 
-def version(document: Json, *, actor: str = "", is_deleted: bool = False) -> ObjectVersion:
+def an_object(kind: str, **parts: Any) -> Json:
+    return {"kind": kind, "metadata": {"name": "team", "namespace": "demo"}} | parts
+
+
+def version(
+    document: Json, *, actor: str = "", is_deleted: bool = False, owner: str = ""
+) -> ObjectVersion:
     metadata = document["metadata"]
     return ObjectVersion(
         cluster="dev",
@@ -57,7 +63,7 @@ def version(document: Json, *, actor: str = "", is_deleted: bool = False) -> Obj
         ),
         resource_version="2",
         generation=metadata.get("generation", 0),
-        owner_uid="",
+        owner_uid=owner,
         actor=actor,
         seen_us=RECEIVED_US,
         is_deleted=is_deleted,
@@ -360,3 +366,150 @@ def test_a_deletion_that_is_known_and_that_of_a_pod_are_no_change() -> None:
 
     assert change_between(gone, gone) is None
     assert change_between(version(a_pod()), version(a_pod(), is_deleted=True)) is None
+
+
+# ------------------------------------------------------------------ the kinds around workloads
+
+CRON = {"schedule": "0 3 * * *", "suspend": False, "jobTemplate": {"spec": {"template": {"spec": {
+    "containers": [{"name": "app", "image": "web:1"}]}}}}}  # fmt: skip
+WEBHOOK = {"name": "pods.example.org", "failurePolicy": "Ignore"}
+
+
+@pytest.mark.parametrize(
+    ("document", "edit", "title"),
+    [
+        (
+            an_object("HorizontalPodAutoscaler", spec={"minReplicas": 2, "maxReplicas": 9}),
+            lambda d: d["spec"].update(maxReplicas=2),
+            "maxReplicas of team 9 → 2",
+        ),
+        (
+            an_object("ResourceQuota", spec={"hard": {"pods": "10"}}),
+            lambda d: d["spec"]["hard"].update(pods="2"),
+            "hard.pods of team 10 → 2",
+        ),
+        (
+            an_object(
+                "LimitRange", spec={"limits": [{"type": "Container", "max": {"memory": "1Gi"}}]}
+            ),
+            lambda d: d["spec"]["limits"][0]["max"].update(memory="64Mi"),
+            "limits[Container].max.memory of team 1Gi → 64Mi",
+        ),
+        (
+            an_object("NetworkPolicy", spec={"podSelector": {}, "policyTypes": ["Ingress"]}),
+            lambda d: d["spec"].update(policyTypes=["Ingress", "Egress"]),
+            'policyTypes of team ["Ingress"] → ["Ingress","Egress"]',
+        ),
+        (
+            an_object("RoleBinding", subjects=[{"kind": "ServiceAccount", "name": "bot"}]),
+            lambda d: d.update(subjects=[]),
+            'subjects bot of team removed (was {"kind":"ServiceAccount","name":"bot"})',
+        ),
+        (
+            an_object("Role", rules=[{"verbs": ["get", "list"], "resources": ["pods"]}]),
+            lambda d: d["rules"][0].update(verbs=["get"]),
+            (
+                'rules of team [{"verbs":["get","list"],"resources":["pods"]}] → '
+                '[{"verbs":["get"],"resources":["pods"]}]'
+            ),
+        ),
+        (
+            an_object("CronJob", spec=CRON),
+            lambda d: d["spec"].update(suspend=True),
+            "team suspended",
+        ),
+        (
+            an_object("CronJob", spec=CRON | {"suspend": True}),
+            lambda d: d["spec"].update(suspend=False),
+            "team resumed",
+        ),
+        (
+            an_object("CronJob", spec=CRON),
+            lambda d: d["spec"].update(schedule="0 4 * * *"),
+            "schedule of team 0 3 * * * → 0 4 * * *",
+        ),
+        (
+            an_object("CronJob", spec=CRON),
+            lambda d: d["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0].update(
+                image="web:2"
+            ),
+            "image of app web:1 → web:2",
+        ),
+        (
+            an_object("ValidatingWebhookConfiguration", webhooks=[WEBHOOK]),
+            lambda d: d["webhooks"][0].update(failurePolicy="Fail"),
+            "webhooks[pods.example.org].failurePolicy of team Ignore → Fail",
+        ),
+        (
+            an_object("StorageClass", provisioner="example.org/disk"),
+            lambda d: d.update(provisioner="example.org/none"),
+            "provisioner of team example.org/disk → example.org/none",
+        ),
+        (
+            an_object("ServiceAccount", imagePullSecrets=[{"name": "regcred"}]),
+            lambda d: d.update(imagePullSecrets=[]),
+            'imagePullSecrets regcred of team removed (was {"name":"regcred"})',
+        ),
+        (
+            an_object("Ingress", spec={"rules": [{"host": "a.example.org"}]}),
+            lambda d: d["spec"].update(rules=[{"host": "b.example.org"}]),
+            'rules of team [{"host":"a.example.org"}] → [{"host":"b.example.org"}]',
+        ),
+    ],
+)
+def test_what_is_set_around_workloads_is_a_change_in_words(
+    document: Json, edit: Callable[[Json], object], title: str
+) -> None:
+    change = change_by(document, edit)
+
+    assert change is not None
+    assert change.title == title
+    assert change.actor == "kubectl-edit"
+
+
+@pytest.mark.parametrize(
+    ("document", "edit"),
+    [
+        (an_object("PersistentVolumeClaim", spec={}), lambda d: d["spec"].update(volumeName="pv1")),
+        (
+            an_object("PersistentVolumeClaim", spec={}),
+            lambda d: d["metadata"].update(
+                annotations={
+                    "pv.kubernetes.io/bind-completed": "yes",
+                    "volume.kubernetes.io/selected-node": "n1",
+                }
+            ),
+        ),
+        (
+            an_object("PersistentVolume", spec={}),
+            lambda d: d["spec"].update(claimRef={"name": "c"}),
+        ),
+        (an_object("ResourceQuota", spec={}), lambda d: d.update(status={"used": {"pods": "1"}})),
+        (an_object("HorizontalPodAutoscaler", spec={}), lambda d: d.update(status={"x": 1})),
+        (
+            an_object("Job", spec={}),
+            lambda d: d["metadata"].update(annotations={"batch.kubernetes.io/job-tracking": ""}),
+        ),
+    ],
+)
+def test_what_controllers_write_around_workloads_is_no_change(
+    document: Json, edit: Callable[[Json], object]
+) -> None:
+    assert change_by(document, edit) is None
+
+
+@pytest.mark.parametrize("kind", ["Job", "ResourceQuota", "NetworkPolicy", "RoleBinding"])
+def test_they_are_made_and_deleted(kind: str) -> None:
+    made = version(an_object(kind))
+    gone = version(an_object(kind), is_deleted=True)
+
+    assert told(change_between(None, made, is_new=True))[0] == f"{kind} team created"
+    assert told(change_between(made, gone))[0] == f"{kind} team deleted"
+
+
+def test_a_job_that_a_cron_job_makes_and_clears_away_is_no_change() -> None:
+    made = version(an_object("Job", spec={}), owner="uid-nightly")
+    gone = version(an_object("Job", spec={}), owner="uid-nightly", is_deleted=True)
+
+    assert change_between(None, made, is_new=True) is None
+    assert change_between(made, gone) is None

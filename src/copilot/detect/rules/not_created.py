@@ -39,10 +39,8 @@ _PREAMBLE = re.compile(
     r"(?:\(combined from similar events\): )?(?:Error creating: |create Pod \S+ in StatefulSet \S+ failed error: )?"
     r'(?:(?:pods|jobs\.batch|replicasets\.apps) "[^"]*" is forbidden: )?'
 )
-_BLOCKERS = (
-    re.compile(r"(?<=ed )quota: [\w.-]+"),
-    re.compile(r'webhook "[\w.-]+"'),
-)
+_QUOTA = re.compile(r"exceeded (quota: [\w.-]+), requested: ((?:[\w./-]+=\w+,?)+)")
+_WEBHOOK = re.compile(r'failed calling (webhook "[\w.-]+")')
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -74,9 +72,13 @@ _BY_EVENT = frozenset({"StatefulSet", "DaemonSet"})
 
 
 def blocker_of(message: str) -> str:
-    """What refuses, where the message names it: `quota: q` and the like, else empty. Many
-    workloads that one object refuses are one trouble."""
-    return next((m[0] for b in _BLOCKERS if (m := b.search(message))), "")
+    """What refuses, where it refuses everybody alike: a quota that is used up (of this resource), a
+    webhook that does not answer. Empty where it is about this workload alone, or not named."""
+    if quota := _QUOTA.search(message):
+        resources = sorted(part.partition("=")[0] for part in quota[2].split(",") if part)
+        return f"{quota[1]} ({', '.join(resources)})"
+    webhook = _WEBHOOK.search(message)
+    return webhook[1] if webhook else ""
 
 
 def _condition(controller: Deployment) -> tuple[int, str] | None:
