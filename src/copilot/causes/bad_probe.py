@@ -137,6 +137,14 @@ def failed_probe(case: Case) -> tuple[Pod, Container, str, Probe] | None:
     return (failed.pod, failed.container, failed.kind, failed.probe) if failed else None
 
 
+def listens_after_us(case: Case) -> int:
+    """How long after its start the program was seen to listen, where that is longer than the probe
+    is patient; 0 where it was not seen."""
+    failed = _failed(case)
+    late = _listens_late(case, failed) if failed else None
+    return late[1] if late else 0
+
+
 def _subject(case: Case, failed: _Failed) -> ObjectRef:
     """The workload, or the pod itself where nothing made it."""
     owned = workload_ref(case)
