@@ -41,6 +41,8 @@ _SILENT = frozenset(
 )
 """Trouble that has nothing to do with whom a program talks to."""
 
+_WITHOUT_SETTINGS = _SILENT - {Rule.VOLUME_PENDING}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
@@ -112,7 +114,7 @@ def _configuration(case: Case) -> Iterator[Thing]:
 
 def _is_of_interest(case: Case, one: ConfigMap) -> bool:
     """Not where memory ran out or an image is missing: no configuration is cited then."""
-    return not case.alerts or any(a.rule not in _SILENT for a in case.alerts)
+    return not case.alerts or any(a.rule not in _WITHOUT_SETTINGS for a in case.alerts)
 
 
 def _storage(case: Case) -> Iterator[Thing]:

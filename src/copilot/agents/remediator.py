@@ -15,8 +15,6 @@ from copilot.agents.sizing import NoSize, memory_size, tried_limits
 from copilot.causes.citing import cited, object_key
 from copilot.causes.failures import (
     began_us,
-    is_failing,
-    is_gone,
     limit_of,
     oom_kills,
 )
@@ -24,7 +22,7 @@ from copilot.causes.memory_series import time_to_failure_us
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import lasting, one_line
-from copilot.domain.action import Action, RollBack, Scale, SetMemory
+from copilot.domain.action import Action, RollBack, SetMemory
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Container, Deployment, ReplicaSet
@@ -128,9 +126,6 @@ class _Desk:
                 yield from self.memory(hypothesis)
             case Cause.BAD_ROLLOUT:
                 yield from self.undo(hypothesis)
-            case Cause.UNSCHEDULABLE:
-                yield from self.roll_back(hypothesis)
-                yield from self.scale(hypothesis)
             case _:  # a cause without a remedy of ours
                 yield from ()
 
@@ -200,26 +195,6 @@ class _Desk:
             about=about,
             beside=beside,
             wanted=self._has_more_memory if is_memory else lambda _: True,
-        )
-
-    def scale(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
-        """As many replicas as have found a place: the rest then stops waiting for one."""
-        wanted = 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
-        placed = [
-            p
-            for p in self.case.pods
-            if p.spec.node_name and not is_gone(p) and not is_failing(self.case, p)
-        ]
-        if not 0 < len(placed) < wanted:
-            return
-        yield drafted(
-            self.case,
-            Scale(target=workload_ref(self.case), replicas=len(placed)),
-            title=f"Scale {workload_ref(self.case).name} to the {len(placed)} that fit",
-            why=f"{len(placed)} of {wanted} pods have found a node; this ends the waiting only.",
-            hypothesis=hypothesis,
-            keys=tuple(object_key(p.metadata) for p in placed[:3]),
-            is_stopgap=True,
         )
 
     def _container(self) -> str:

@@ -7,6 +7,30 @@ from dataclasses import replace
 
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 
+_SIGNS_OF_A_POD = frozenset(
+    {
+        Cause.BAD_ROLLOUT,
+        Cause.BAD_PROBE,
+        Cause.BAD_SETTING,
+        Cause.INIT_CONTAINER_FAILS,
+        Cause.JOB_FAILS,
+        Cause.CRON_JOB_STOPPED,
+    }
+)
+"""What any trouble of one pod looks like from further away."""
+_OF_A_POD = (
+    Cause.IMAGE_MISSING,
+    Cause.CONFIG_MISSING,
+    Cause.SECRET_MISSING,
+    Cause.COMMAND_INVALID,
+    Cause.PORT_CONFLICT,
+    Cause.VOLUME_PERMISSION,
+    Cause.QUOTA_EXCEEDED,
+    Cause.LIMIT_RANGE_VIOLATED,
+    Cause.ADMISSION_DENIED,
+    Cause.ADMISSION_WEBHOOK_DOWN,
+    Cause.SERVICE_ACCOUNT_MISSING,
+)
 _OUT_OF_REACH = frozenset(
     {
         Cause.DEPENDENCY_DOWN,
@@ -19,10 +43,22 @@ _OUT_OF_REACH = frozenset(
 """What it looks like at the caller when another cannot be reached."""
 
 EXPLAINS: dict[Cause, frozenset[Cause]] = {
-    Cause.MEMORY_LEAK: frozenset({Cause.MEMORY_LIMIT_TOO_LOW, Cause.BAD_PROBE}),
-    Cause.MEMORY_LIMIT_TOO_LOW: frozenset({Cause.BAD_PROBE}),
-    Cause.IMAGE_MISSING: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE}),
-    Cause.UNSCHEDULABLE: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE}),
+    **dict.fromkeys(_OF_A_POD, _SIGNS_OF_A_POD),
+    Cause.MEMORY_LEAK: frozenset(
+        {Cause.MEMORY_LIMIT_TOO_LOW, Cause.BAD_PROBE, Cause.JOB_FAILS, Cause.CRON_JOB_STOPPED}
+    ),
+    Cause.MEMORY_LIMIT_TOO_LOW: frozenset(
+        {Cause.BAD_PROBE, Cause.JOB_FAILS, Cause.CRON_JOB_STOPPED}
+    ),
+    Cause.UNSCHEDULABLE: _SIGNS_OF_A_POD,
+    Cause.VOLUME_UNAVAILABLE: _SIGNS_OF_A_POD | {Cause.UNSCHEDULABLE},
+    Cause.NODE_UNHEALTHY: _SIGNS_OF_A_POD | {Cause.EVICTED, Cause.UNSCHEDULABLE},
+    Cause.EVICTED: _SIGNS_OF_A_POD,
+    Cause.BAD_SETTING: frozenset(
+        {Cause.BAD_ROLLOUT, Cause.BAD_PROBE, Cause.INIT_CONTAINER_FAILS, Cause.JOB_FAILS}
+    ),
+    Cause.INIT_CONTAINER_FAILS: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE, Cause.JOB_FAILS}),
+    Cause.JOB_FAILS: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE}),
     Cause.BAD_PROBE: frozenset({Cause.BAD_ROLLOUT}),
     Cause.MEMORY_VOLUME: frozenset(
         {Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK, Cause.BAD_PROBE}

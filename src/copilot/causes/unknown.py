@@ -20,6 +20,14 @@ _CHECKS = {
     Rule.NOT_READY: "Ask the readiness endpoint from inside the pod.",
     Rule.ERROR_BURST: "Follow one of the errors to the service it names.",
     Rule.EXTERNAL: "Follow the alert's own runbook.",
+    Rule.NOT_CREATED: "Read why its controller may not create pods: kubectl describe.",
+    Rule.VOLUME_PENDING: "Compare the claim with the classes and volumes there are.",
+    Rule.NO_ENDPOINTS: "Compare the Service's selector with the labels of the pods.",
+    Rule.JOB_FAILED: "Read what the Job's last pod logged.",
+    Rule.CRON_JOB_LATE: "Look at its schedule, and whether an earlier Job still runs.",
+    Rule.NODE_UNHEALTHY: "Look at the kubelet's own log on the node.",
+    Rule.EVICTED: "Read in the pod's status which resource ran short.",
+    Rule.CPU_THROTTLED: "Compare its use of CPU with its limit.",
 }
 
 

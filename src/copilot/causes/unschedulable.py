@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 
+from copilot.causes.changed import changed
 from copilot.causes.citing import backed, concluded, event_key, object_key, said
 from copilot.causes.failures import (
     alerts_of,
@@ -13,8 +15,16 @@ from copilot.causes.failures import (
     is_gone,
     quantity_of,
 )
+from copilot.causes.placement import (
+    host_ports,
+    is_repelled_by,
+    is_wanted,
+    meets_affinity,
+    repelling,
+)
+from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import Part, just_before
-from copilot.causes.wording import clock, time_before
+from copilot.causes.wording import clock, one_line, time_before
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid
@@ -23,10 +33,9 @@ from copilot.domain.objects import (
     Condition,
     KubeEvent,
     Node,
+    ObjectRef,
     Pod,
     PodSpec,
-    Taint,
-    Toleration,
     epoch_us,
 )
 from copilot.domain.quantity import humanise_bytes, parse_millicores
@@ -49,7 +58,8 @@ def unschedulable(case: Case) -> Hypothesis | None:
     event = _last_failure(case, pending)
     message = event.message if event else _condition(pending).message or ""
     obstacles = obstacles_in(message)
-    shown = _shown(case, pending)
+    found = obstacles_shown(case, pending)
+    shown = tuple(s for _, statements in found for s in statements)
     keys = (*((event_key(event),) if event else ()), object_key(pending.metadata))
     return concluded(
         Cause.UNSCHEDULABLE,
@@ -62,7 +72,53 @@ def unschedulable(case: Case) -> Hypothesis | None:
             *_changed(case),
         ),
         next_check="" if shown else "Compare the pod's requests with what is free on each node.",
+        subject=_subject(case, detail := _detail(found, obstacles)),
+        detail=detail,
     )
+
+
+_SIGNS = (
+    (
+        "volume",
+        re.compile(r"PersistentVolumeClaim|persistent volume|volume node affinity", re.IGNORECASE),
+    ),
+    ("cordon", re.compile(r"were unschedulable")),
+    ("taint", re.compile(r"untolerated taint")),
+    ("host_port", re.compile(r"free ports for the requested pod ports")),
+    ("pod_anti_affinity", re.compile(r"anti-affinity rules")),
+    ("pod_affinity", re.compile(r"pod affinity rules")),
+    ("topology_spread", re.compile(r"topology spread constraints")),
+    ("node_affinity", re.compile(r"node affinity/selector")),
+    ("memory_capacity", re.compile(r"Insufficient memory")),
+    ("cpu_capacity", re.compile(r"Insufficient cpu")),
+    ("pods_capacity", re.compile(r"Too many pods")),
+)
+"""What the scheduler says about one node, and what it is about."""
+_CORDON = "node.kubernetes.io/unschedulable"
+
+
+def way_of(reason: str) -> str:
+    """`Insufficient memory` is about `memory_capacity`; empty for what we do not know."""
+    if _CORDON in reason:
+        return "cordon"
+    return next((way for way, sign in _SIGNS if sign.search(reason)), "")
+
+
+def _detail(found: Sequence[_Shown], obstacles: tuple[Obstacle, ...]) -> str:
+    """What specs show first, then what the scheduler says of most nodes."""
+    if found:
+        return found[0][0]
+    most = max(obstacles, key=lambda o: o.nodes, default=None)
+    return way_of(most.reason) if most else ""
+
+
+def _subject(case: Case, detail: str) -> ObjectRef:
+    """The workload that asks; the node where one is cordoned."""
+    cordoned = [n for n in case.nodes if n.spec.unschedulable]
+    if detail == "cordon" and len(cordoned) == 1:
+        meta = cordoned[0].metadata
+        return ObjectRef(kind="Node", namespace="", name=meta.name, uid=meta.uid)
+    return workload_ref(case)
 
 
 def _title(pod: Pod, obstacles: tuple[Obstacle, ...]) -> str:
@@ -90,17 +146,27 @@ def _last_failure(case: Case, pod: Pod) -> KubeEvent | None:
     return next((e for e in failures if e.involved_object.uid == pod.metadata.uid), None)
 
 
-def _shown(case: Case, pod: Pod) -> tuple[Statement, ...]:
-    """What the specs say when they are held against the nodes."""
+_Shown = tuple[str, tuple[Statement, ...]]
+
+
+def obstacles_shown(case: Case, pod: Pod) -> tuple[_Shown, ...]:
+    """What the specs say when they are held against the nodes and the pods on them: each way with
+    its sentences, the surest first."""
     if not case.nodes:
         return ()
-    return (
-        *_too_large(case, pod, "memory"),
-        *_too_large(case, pod, "cpu"),
-        *_no_such_label(case, pod),
-        *_tainted(case, pod),
-        *_cordoned(case),
+    wanted = [n for n in case.nodes if is_wanted(n, pod.spec)]
+    each = (
+        ("memory_capacity", _too_large(case, pod, "memory")),
+        ("cpu_capacity", _too_large(case, pod, "cpu")),
+        ("node_selector", _no_such_label(case, pod)),
+        ("node_affinity", _no_such_node(case, pod)),
+        ("cordon", _cordoned(case, wanted)),
+        ("taint", _tainted(case, pod, wanted)),
+        ("pod_anti_affinity", _kept_apart(case, pod, wanted)),
+        ("host_port", _port_taken(case, pod, wanted)),
+        ("topology_spread", _not_spread(case, pod)),
     )
+    return tuple((way, statements) for way, statements in each if statements)
 
 
 def _too_large(case: Case, pod: Pod, resource: str) -> tuple[Statement, ...]:
@@ -168,41 +234,122 @@ def _no_such_label(case: Case, pod: Pod) -> tuple[Statement, ...]:
     return found
 
 
-def _tainted(case: Case, pod: Pod) -> tuple[Statement, ...]:
-    """Only where every node repels it: otherwise another one would do."""
-    repelled = {
-        n.metadata.name: taint
-        for n in case.nodes
-        for taint in (n.spec.taints or ())
-        if taint.effect in ("NoSchedule", "NoExecute") and not _tolerates(pod, taint)
-    }
-    if len(repelled) < len(case.nodes):
+def _no_such_node(case: Case, pod: Pod) -> tuple[Statement, ...]:
+    """Required node affinity that no node meets."""
+    if any(meets_affinity(n, pod.spec) for n in case.nodes):
         return ()
-    taints = sorted({f"{t.key}={t.value}" if t.value else t.key for t in repelled.values()})
+    affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
+    terms = (
+        affinity.required.node_selector_terms if affinity and affinity.required else None
+    ) or ()
+    asked = [r for term in terms for r in term.match_expressions or ()]
+    words = "; or ".join(
+        f"{r.key} {r.operator} {', '.join(r.values or ())}".strip() for r in asked[:3]
+    )
+    keys = {r.key for r in asked}
+    there = sorted(
+        {f"{k}={v}" for n in case.nodes for k, v in (n.metadata.labels or {}).items() if k in keys}
+    )
+    others = f"; there is {', '.join(there[:5])}" if there else ""
     return said(
         case,
-        f"Every node has a taint that it does not tolerate: {', '.join(taints[:5])}.",
+        f"Its affinity requires a node with {one_line(words)}; no node is one{others}.",
         object_key(pod.metadata),
         *_nodes(case.nodes),
     )
 
 
-def _tolerates(pod: Pod, taint: Taint) -> bool:
-    return any(_matches(t, taint) for t in pod.spec.tolerations or ())
-
-
-def _matches(toleration: Toleration, taint: Taint) -> bool:
-    if toleration.effect not in ("", taint.effect):
-        return False
-    if toleration.operator == "Exists":
-        return toleration.key in ("", taint.key)
-    return toleration.key == taint.key and toleration.value == taint.value
-
-
-def _cordoned(case: Case) -> tuple[Statement, ...]:
-    if not all(n.spec.unschedulable for n in case.nodes):
+def _tainted(case: Case, pod: Pod, wanted: Sequence[Node]) -> tuple[Statement, ...]:
+    """Only where every node that it may go to repels it: otherwise another one would do."""
+    repelled = {n.metadata.name: t for n in wanted for t in repelling(n, pod.spec)[:1]}
+    if not wanted or len(repelled) < len(wanted):
         return ()
-    return said(case, "Every node is cordoned (kubectl cordon or drain).", *_nodes(case.nodes))
+    taints = sorted({f"{t.key}={t.value}" if t.value else t.key for t in repelled.values()})
+    which = "Every node" if len(wanted) == len(case.nodes) else "Every node it may go to"
+    return said(
+        case,
+        f"{which} has a taint that it does not tolerate: {', '.join(taints[:5])}.",
+        object_key(pod.metadata),
+        *_nodes(wanted),
+    )
+
+
+def _cordoned(case: Case, wanted: Sequence[Node]) -> tuple[Statement, ...]:
+    if not wanted or not all(n.spec.unschedulable for n in wanted):
+        return ()
+    if len(wanted) == len(case.nodes):
+        text = "Every node is cordoned (kubectl cordon or drain)."
+    else:
+        names = ", ".join(n.metadata.name for n in wanted[:3])
+        text = f"It may go to {names} only, and that is cordoned (kubectl cordon or drain)."
+    return (
+        *said(case, text, *_nodes(wanted)),
+        *(s for n in wanted[:3] for s in changed(case, "Node", n.metadata.name)),
+    )
+
+
+def _kept_apart(case: Case, pod: Pod, wanted: Sequence[Node]) -> tuple[Statement, ...]:
+    """Its own anti-affinity, and a pod of that kind on every node it may go to."""
+    return _occupied(
+        case,
+        pod,
+        wanted,
+        is_repelled_by,
+        "Its anti-affinity requires a node without {}, and every node it may go to has one",
+    )
+
+
+def _port_taken(case: Case, pod: Pod, wanted: Sequence[Node]) -> tuple[Statement, ...]:
+    ports = ", ".join(str(port) for port, _ in sorted(host_ports(pod.spec)))
+    return _occupied(
+        case,
+        pod,
+        wanted,
+        lambda homeless, placed: bool(host_ports(homeless.spec) & host_ports(placed.spec)),
+        f"It takes port {ports} of its node, and {{}} has that on every node it may go to",
+    )
+
+
+def _occupied(
+    case: Case,
+    pod: Pod,
+    wanted: Sequence[Node],
+    is_against: Callable[[Pod, Pod], bool],
+    words: str,
+) -> tuple[Statement, ...]:
+    there = [
+        p
+        for p in (*case.pods, *case.surroundings.pods)
+        if p.spec.node_name and not is_gone(p) and is_against(pod, p)
+    ]
+    taken = {p.spec.node_name for p in there}
+    free = [n for n in wanted if n.metadata.name not in taken]
+    if not there or not wanted or free:
+        return ()
+    return said(
+        case,
+        words.format(there[0].metadata.name) + ".",
+        object_key(pod.metadata),
+        *(object_key(p.metadata) for p in there[:3]),
+    )
+
+
+def _not_spread(case: Case, pod: Pod) -> tuple[Statement, ...]:
+    """A spread that counts by a label that no node has: then no node counts."""
+    labels = {key for n in case.nodes for key in n.metadata.labels or ()}
+    missing = [
+        c.topology_key
+        for c in pod.spec.topology_spread_constraints or ()
+        if c.when_unsatisfiable == "DoNotSchedule" and c.topology_key not in labels
+    ]
+    if not missing:
+        return ()
+    return said(
+        case,
+        f"It must be spread over nodes by the label {missing[0]}, which no node has.",
+        object_key(pod.metadata),
+        *_nodes(case.nodes),
+    )
 
 
 def _nodes(nodes: Iterable[Node]) -> list[str]:

@@ -7,7 +7,23 @@ from copilot.causes.unschedulable import unschedulable
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis, Verdict
-from copilot.domain.objects import Node, Pod, Taint, Toleration
+from copilot.domain.objects import (
+    Affinity,
+    Container,
+    ContainerPort,
+    LabelSelector,
+    Node,
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorTerm,
+    Pod,
+    PodAffinity,
+    PodAffinityTerm,
+    SelectorRequirement,
+    Taint,
+    Toleration,
+    TopologySpread,
+)
 from copilot.domain.scheduling import Obstacle, obstacles_in
 from tests.builders_case import a_case, a_change, an_event
 from tests.builders_objects import a_container, a_node, a_pod, ago, condition
@@ -145,3 +161,165 @@ def test_a_pod_that_found_its_node_since_refutes_it() -> None:
 
 def test_a_pod_that_never_waited_says_nothing() -> None:
     assert unschedulable(a_case(pods=[a_pod("etl")])) is None
+
+
+# ------------------------------------------------------------------ ways of it
+
+AFFINITY = "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
+ANTI = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules."
+PORTS = "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports."
+SPREAD = (
+    "0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints (missing "
+    "required label)."
+)
+CPU = "0/2 nodes are available: 2 Insufficient cpu."
+CORDON = "0/2 nodes are available: 2 node(s) were unschedulable."
+BY_APP = LabelSelector(match_labels={"app": "etl"})
+NOWHERE = Affinity(
+    node_affinity=NodeAffinity(
+        required=NodeSelector(
+            node_selector_terms=[
+                NodeSelectorTerm(
+                    match_expressions=[
+                        SelectorRequirement(key="zone", operator="In", values=["eu-9"])
+                    ]
+                )
+            ]
+        )
+    )
+)
+APART = Affinity(
+    pod_anti_affinity=PodAffinity(
+        required=[PodAffinityTerm(label_selector=BY_APP, topology_key="kubernetes.io/hostname")]
+    )
+)
+OVER_ZONES = TopologySpread(topology_key="zone", label_selector=BY_APP)
+TAKES_PORT = Container(name="app", ports=[ContainerPort(container_port=80, host_port=18080)])
+
+
+def with_fields(pod: Pod, **fields: object) -> Pod:
+    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, **fields))
+
+
+def two_nodes(**fields: object) -> list[Node]:
+    return [
+        msgspec.structs.replace(n, spec=msgspec.structs.replace(n.spec, **fields))
+        for n in (a_node("dev"), a_node("other"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pod", "nodes", "message", "detail", "words"),
+    [
+        pytest.param(
+            a_homeless_pod(request="64Gi"),
+            two_nodes(),
+            MEMORY,
+            "memory_capacity",
+            "the largest node",
+            id="memory",
+        ),
+        pytest.param(a_homeless_pod(), two_nodes(), CPU, "cpu_capacity", "", id="cpu, only said"),
+        pytest.param(
+            a_homeless_pod(selector={"disk": "ssd"}),
+            two_nodes(),
+            SELECTOR,
+            "node_selector",
+            "labelled disk=ssd",
+            id="selector",
+        ),
+        pytest.param(
+            with_fields(a_homeless_pod(), affinity=NOWHERE),
+            two_nodes(),
+            AFFINITY,
+            "node_affinity",
+            "requires a node with zone In eu-9; no node is one",
+            id="affinity",
+        ),
+        pytest.param(
+            a_homeless_pod(),
+            two_nodes(unschedulable=True),
+            CORDON,
+            "cordon",
+            "Every node is cordoned",
+            id="cordon",
+        ),
+        pytest.param(
+            a_homeless_pod(),
+            two_nodes(taints=[Taint(key="gpu", effect="NoSchedule", value="true")]),
+            TAINT,
+            "taint",
+            "gpu=true",
+            id="taint",
+        ),
+        pytest.param(
+            with_fields(a_homeless_pod(), topology_spread_constraints=[OVER_ZONES]),
+            two_nodes(),
+            SPREAD,
+            "topology_spread",
+            "by the label zone, which no node has",
+            id="spread",
+        ),
+    ],
+)
+def test_the_way_of_it_is_told_apart(
+    pod: Pod, nodes: list[Node], message: str, detail: str, words: str
+) -> None:
+    found = looked_at(case_with(pod, message, nodes))
+
+    assert found.detail == detail
+    assert words in " ".join(s.text for s in found.supporting)
+    assert found.subject is not None
+    assert found.subject.name == "etl" if detail != "cordon" else True
+
+
+@pytest.mark.parametrize(
+    ("fields", "message", "detail"),
+    [
+        pytest.param({"affinity": APART}, ANTI, "pod_anti_affinity", id="anti-affinity"),
+        pytest.param({"containers": [TAKES_PORT]}, PORTS, "host_port", id="host port"),
+    ],
+)
+def test_the_pod_that_is_in_the_way_is_named(
+    fields: dict[str, object], message: str, detail: str
+) -> None:
+    homeless = with_fields(a_homeless_pod(), **fields)
+    placed = with_fields(a_pod("etl", suffix="placed"), **fields)
+    case = a_case(
+        app="etl",
+        pods=[homeless, placed],
+        nodes=[a_node("dev")],
+        events=[an_event("FailedScheduling", message, homeless, at=ago(10))],
+        rule=Rule.UNSCHEDULABLE,
+    )
+    found = looked_at(case)
+
+    assert found.detail == detail
+    assert placed.metadata.name in found.supporting[1].text
+
+
+def test_a_pod_on_another_node_is_in_nobody_s_way() -> None:
+    homeless = with_fields(a_homeless_pod(), affinity=APART)
+    placed = a_pod("etl", suffix="placed", node="dev")
+    case = a_case(
+        app="etl",
+        pods=[homeless, placed],
+        nodes=two_nodes(),
+        events=[an_event("FailedScheduling", CPU, homeless, at=ago(10))],
+        rule=Rule.UNSCHEDULABLE,
+    )
+
+    assert looked_at(case).detail == "cpu_capacity"
+
+
+def test_one_cordoned_node_of_those_wanted_is_named_itself() -> None:
+    nodes = two_nodes()
+    ssd = msgspec.structs.replace(
+        nodes[0],
+        metadata=msgspec.structs.replace(nodes[0].metadata, labels={"disk": "ssd"}),
+        spec=msgspec.structs.replace(nodes[0].spec, unschedulable=True),
+    )
+    found = looked_at(case_with(a_homeless_pod(selector={"disk": "ssd"}), CORDON, [ssd, nodes[1]]))
+
+    assert found.detail == "cordon"
+    assert str(found.subject) == "Node dev"

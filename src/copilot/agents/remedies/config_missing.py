@@ -1,0 +1,121 @@
+"""A missing ConfigMap or Secret: back to before it was asked for, or over to the one that is
+there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from copilot.agents.drafting import drafted
+from copilot.agents.remedies.templates import not_changeable, spec_of, template_of, undone
+from copilot.causes.citing import object_key
+from copilot.causes.config_missing import Absence, absence
+from copilot.causes.references import Reference, near_miss, references_of, workload_ref
+from copilot.causes.wording import one_line
+from copilot.domain.action import SetEnvSource, SetVolumeSource, SourceKind
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Hypothesis
+from copilot.domain.proposal import Draft
+from copilot.domain.surroundings import ConfigMap
+
+
+def config_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    """Going back where a rollout brought the reference in, else the ConfigMap or key of nearly that
+    name."""
+    found = absence(case, "ConfigMap")
+    if found is None:
+        return
+    yield from without(case, hypothesis, found)
+    if template_of(case) is None:
+        yield not_changeable(case)
+        return
+    maps = {m.metadata.name: m for m in case.surroundings.config_maps}
+    reference = found.reference
+    if found.is_key:
+        yield from _other_key(case, hypothesis, reference, maps.get(reference.name))
+        return
+    near = near_miss(reference.name, maps)
+    if not near or (reference.key and reference.key not in maps[near].keys):
+        yield (
+            f"no ConfigMap is there that {one_line(reference.name, 60)} may be meant for; "
+            "what it should hold is for people to say"
+        )
+        return
+    yield _moved(case, hypothesis, reference, near, object_key(maps[near].metadata))
+
+
+def without(case: Case, hypothesis: Hypothesis, found: Absence) -> Iterator[Draft]:
+    """Back to the newest revision that does not ask for it."""
+    missing = found.reference
+    yield from undone(
+        case,
+        hypothesis,
+        lambda revision: (
+            not any(
+                r.kind == missing.kind and r.name == missing.name and r.key in ("", missing.key)
+                for r in references_of(spec_of(revision))
+            )
+        ),
+    )
+
+
+def _other_key(
+    case: Case, hypothesis: Hypothesis, reference: Reference, there: ConfigMap | None
+) -> Iterator[Draft | str]:
+    near = near_miss(reference.key, there.keys) if there else ""
+    if there is None or not near or not reference.variable:
+        yield (
+            f"no key is there that {one_line(reference.key, 60)} may be meant for; "
+            "its value is for people to say"
+        )
+        return
+    yield drafted(
+        case,
+        SetEnvSource(
+            target=workload_ref(case),
+            container=reference.container,
+            source=SourceKind.CONFIG_MAP,
+            variable=reference.variable,
+            before=reference.name,
+            name=reference.name,
+            key=near,
+        ),
+        title=f"Take {reference.variable} from the key {near} of {reference.name}",
+        why=(
+            f"ConfigMap {reference.name} has no key {one_line(reference.key, 60)}; of those it has, "
+            f"{near} is the only one that is nearly called so."
+        ),
+        hypothesis=hypothesis,
+        keys=(object_key(there.metadata),),
+    )
+
+
+def _moved(case: Case, hypothesis: Hypothesis, reference: Reference, near: str, key: str) -> Draft:
+    """The reference over to the ConfigMap that is nearly called so."""
+    target = workload_ref(case)
+    action = (
+        SetVolumeSource(
+            target=target, volume=reference.volume, source=SourceKind.CONFIG_MAP, name=near
+        )
+        if reference.volume
+        else SetEnvSource(
+            target=target,
+            container=reference.container,
+            source=SourceKind.CONFIG_MAP,
+            variable=reference.variable,
+            before=reference.name,
+            name=near,
+            key=reference.key,
+        )
+    )
+    with_key = f" and has the key {reference.key}" if reference.key else ""
+    return drafted(
+        case,
+        action,
+        title=f"Take {reference.where} from ConfigMap {near}",
+        why=(
+            f"There is no ConfigMap {one_line(reference.name, 60)}; {near} is the only one that is "
+            f"nearly called so{with_key}."
+        ),
+        hypothesis=hypothesis,
+        keys=(key,),
+    )

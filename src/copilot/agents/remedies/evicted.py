@@ -1,0 +1,110 @@
+"""Pods that were evicted, and nodes that do not work. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from copilot.agents.drafting import drafted
+from copilot.agents.remedies.templates import not_changeable, template_of, undone
+from copilot.causes.citing import object_key
+from copilot.causes.evicted import eviction_of
+from copilot.causes.failures import containers_of, quantity_of
+from copilot.causes.references import workload_ref
+from copilot.domain.action import SetResources
+from copilot.domain.case import Case
+from copilot.domain.errors import Invalid
+from copilot.domain.hypothesis import Hypothesis
+from copilot.domain.proposal import Draft
+from copilot.domain.quantity import format_bytes, humanise_bytes, parse_bytes
+
+STEP = 2
+HEADROOM = 1.1
+MI = 2**20
+_USED = re.compile(r"Container (\S+) was using (\S+?), request is (\S+?)(?:,|\.\s|$)")
+
+
+def evicted(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    """More disk where its own limit was too small; a request that says what it really takes where
+    the node ran short."""
+    found = eviction_of(case)
+    if found is None:
+        return
+    yield from undone(case, hypothesis)
+    if template_of(case) is None:
+        yield not_changeable(case)
+    elif hypothesis.detail == "ephemeral_storage":
+        yield from _more_disk(case, hypothesis)
+    elif hypothesis.detail == "node_memory":
+        yield from _true_request(case, hypothesis, found.message)
+    elif hypothesis.detail == "empty_dir":
+        yield "how much a volume in the pod may hold, or what writes it full, is for people"
+    else:
+        yield "what fills the node is for people to find and to clear"
+
+
+def _more_disk(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    spec, found = template_of(case), eviction_of(case)
+    for container in containers_of(spec) if spec else ():
+        limits = container.resources.limits if container.resources else None
+        now = quantity_of(limits, "ephemeral-storage")
+        if not now or found is None:
+            continue
+        after = format_bytes(STEP * now)
+        yield drafted(
+            case,
+            SetResources(
+                target=workload_ref(case),
+                container=container.name,
+                limits=(("ephemeral-storage", after),),
+            ),
+            title=f"Let {container.name} use {after} of disk instead of {humanise_bytes(now)}",
+            why=(
+                "How much it needs is not known: it was stopped at its limit. If it writes without "
+                "end, this only buys time."
+            ),
+            hypothesis=hypothesis,
+            keys=(object_key(found.pod.metadata),),
+            is_stopgap=True,
+        )
+
+
+def _true_request(case: Case, hypothesis: Hypothesis, message: str) -> Iterator[Draft | str]:
+    used = _USED.search(message)
+    try:
+        bytes_used = parse_bytes(used[2]) if used else 0
+    except Invalid:
+        bytes_used = 0
+    if used is None or not bytes_used:
+        yield "what uses the node's memory is not told by the eviction"
+        return
+    spec = template_of(case)
+    limit = next(
+        (
+            quantity_of(c.resources.limits, "memory")
+            for c in (containers_of(spec) if spec else ())
+            if c.name == used[1] and c.resources
+        ),
+        None,
+    )
+    wanted = -(-round(bytes_used * HEADROOM) // MI) * MI
+    after = format_bytes(min(wanted, limit) if limit else wanted)
+    yield drafted(
+        case,
+        SetResources(target=workload_ref(case), container=used[1], requests=(("memory", after),)),
+        title=f"Ask for {after} of memory for {used[1]}, which used {used[2]}",
+        why=(
+            f"It asked for {used[3]} and used {used[2]}: what uses more than it asks for is put "
+            "where there is no room, and goes first. Asking for what it uses finds it a node that "
+            "has it."
+        ),
+        hypothesis=hypothesis,
+    )
+
+
+def node_unhealthy(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    """Kubernetes itself keeps new pods off such a node and moves the others after five minutes."""
+    yield (
+        "a node is mended outside the cluster; its pods are moved by themselves once it has been "
+        "away for five minutes"
+    )

@@ -1,0 +1,178 @@
+"""A volume that is not to be had: over to the claim that is there, or the claim made anew so that
+something can serve it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from copilot.agents.drafting import drafted
+from copilot.agents.remedies.templates import not_changeable, spec_of, template_of, undone
+from copilot.causes.citing import object_key
+from copilot.causes.references import claims_of, near_miss, workload_ref
+from copilot.causes.volume_unavailable import NO_PROVISIONER, obstacles_between
+from copilot.domain.action import ReplaceClaim, SetVolumeSource, SourceKind
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Hypothesis
+from copilot.domain.objects import ObjectRef, PodSpec
+from copilot.domain.proposal import Draft
+from copilot.domain.surroundings import PersistentVolume, PersistentVolumeClaim, StorageClass
+
+IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+
+
+def volume_unavailable(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    """By the way of it; what people must make (a volume, a path on a node) is said."""
+    match hypothesis.detail:
+        case "claim_missing":
+            yield from _other_claim(case, hypothesis)
+        case "host_path":
+            yield from undone(case, hypothesis)
+            yield "a path on a node is for people to make, or a volume of another kind to choose"
+        case "class_missing" | "access_mode" | "capacity":
+            yield from _claim_anew(case, hypothesis)
+        case "selector" | "occupied":
+            yield "a volume for this claim is for people to make or to set free"
+        case _:
+            yield "why no volume comes is in the provisioner's own log"
+
+
+# ------------------------------------------------------------------ another claim
+
+
+def _other_claim(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    claims = {c.metadata.name: c for c in case.surroundings.claims}
+    spec = template_of(case)
+    missing = [n for n in claims_of(spec) if n not in claims] if spec else []
+    yield from undone(case, hypothesis, lambda r: not set(missing) & set(claims_of(spec_of(r))))
+    if spec is None or not missing:
+        yield not_changeable(case)
+        return
+    near = near_miss(missing[0], claims)
+    if not near or claims[near].status.phase == "Lost":
+        yield f"claim {missing[0]} is for people to make: its size and class are not known"
+        return
+    yield drafted(
+        case,
+        SetVolumeSource(
+            target=workload_ref(case),
+            volume=_volume(spec, missing[0]),
+            source=SourceKind.CLAIM,
+            name=near,
+        ),
+        title=f"Mount claim {near} in place of {missing[0]}",
+        why=f"There is no claim {missing[0]}; {near} is the only one that is nearly called so.",
+        hypothesis=hypothesis,
+        keys=(object_key(claims[near].metadata),),
+    )
+
+
+def _volume(spec: PodSpec, claim: str) -> str:
+    return next(
+        v.name
+        for v in spec.volumes or ()
+        if v.persistent_volume_claim and v.persistent_volume_claim.claim_name == claim
+    )
+
+
+# ------------------------------------------------------------------ the claim made anew
+
+
+def _claim_anew(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    """With what something that is there can serve; only while nothing is bound to it."""
+    subject = hypothesis.subject
+    claim = next(
+        (
+            c
+            for c in case.surroundings.claims
+            if subject and c.metadata.name == subject.name and c.status.phase != "Bound"
+        ),
+        None,
+    )
+    if claim is None or subject is None:
+        return
+    if hypothesis.detail == "class_missing":
+        yield _other_class(case, hypothesis, claim, subject) or (
+            "no class is there that is sure to serve this claim"
+        )
+        return
+    volume = _nearly_fits(case, claim, hypothesis.detail)
+    if volume is None:
+        yield "no volume is there that would serve the claim if it asked for less"
+        return
+    modes = tuple(volume.spec.access_modes or ())
+    size = (volume.spec.capacity or {}).get("storage", "")
+    is_mode = hypothesis.detail == "access_mode"
+    wish = ", ".join(modes) if is_mode else size
+    yield drafted(
+        case,
+        ReplaceClaim(target=subject, access_modes=modes)
+        if is_mode
+        else ReplaceClaim(target=subject, storage=size),
+        title=f"Make claim {subject.name} anew, asking for {wish}",
+        why=(
+            f"Volume {volume.metadata.name} is free and offers {wish}. Nothing is bound to the "
+            "claim, so nothing is lost; whether that is enough for the program is for you to judge."
+        ),
+        hypothesis=hypothesis,
+        keys=(object_key(volume.metadata), object_key(claim.metadata)),
+    )
+
+
+def _nearly_fits(case: Case, claim: PersistentVolumeClaim, detail: str) -> PersistentVolume | None:
+    """The volume of its class that only this one wish keeps away."""
+    return next(
+        (
+            v
+            for v in case.surroundings.volumes
+            if v.spec.storage_class_name == (claim.spec.storage_class_name or "")
+            and obstacles_between(claim, v) == (detail,)
+        ),
+        None,
+    )
+
+
+def _other_class(
+    case: Case, hypothesis: Hypothesis, claim: PersistentVolumeClaim, subject: ObjectRef
+) -> Draft | None:
+    """The class of nearly that name, else the default, else the only one, as far as it can
+    deliver."""
+    classes = {c.metadata.name: c for c in case.surroundings.storage_classes}
+    near = near_miss(claim.spec.storage_class_name or "", classes)
+    chosen = [c for c in classes.values() if c.metadata.name == near]
+    chosen += [
+        c for c in classes.values() if (c.metadata.annotations or {}).get(IS_DEFAULT) == "true"
+    ]
+    chosen += list(classes.values()) if len(classes) == 1 else []
+    for found in chosen:
+        if not _can_serve(case, claim, found):
+            continue
+        name = found.metadata.name
+        which = "nearly called so" if name == near else "the one to take here"
+        return drafted(
+            case,
+            ReplaceClaim(target=subject, storage_class=name),
+            title=f"Make claim {subject.name} anew with class {name}",
+            why=(
+                f"Its class does not exist; {name} does and is {which}. Nothing is bound to the "
+                "claim, so nothing is lost."
+            ),
+            hypothesis=hypothesis,
+            keys=(object_key(found.metadata), object_key(claim.metadata)),
+        )
+    return None
+
+
+def _can_serve(case: Case, claim: PersistentVolumeClaim, found: StorageClass) -> bool:
+    """One that makes volumes, or has a free one that fits."""
+    if found.provisioner != NO_PROVISIONER:
+        return True
+    name = found.metadata.name
+    moved = msgspec.structs.replace(
+        claim, spec=msgspec.structs.replace(claim.spec, storage_class_name=name)
+    )
+    return any(
+        v.spec.storage_class_name == name and not obstacles_between(moved, v)
+        for v in case.surroundings.volumes
+    )

@@ -1,0 +1,176 @@
+"""Pods that were taken off their node, and nodes that do not work."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from copilot.causes import explain
+from copilot.causes.evicted import evicted
+from copilot.causes.node_unhealthy import node_unhealthy
+from copilot.domain.alert import Rule
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Cause, Verdict
+from copilot.domain.objects import (
+    Container,
+    Node,
+    NodeStatus,
+    ObjectRef,
+    Pod,
+    ResourceRequirements,
+    VolumeMount,
+)
+from tests.builders_around import with_spec
+from tests.builders_case import a_case, an_alert
+from tests.builders_objects import a_node, a_pod, a_status, ago, condition, terminated
+
+EMPTY_DIR = 'Usage of EmptyDir volume "c" exceeds the limit "10Mi". '
+DISK = "Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. "
+NODE_MEMORY = (
+    "The node was low on resource: memory. Threshold quantity: 100Mi, available: 88Mi. Container "
+    "app was using 300Mi, request is 10Mi, has larger consumption of memory. "
+)
+FILLS = Container(
+    name="app",
+    volume_mounts=[VolumeMount(name="c", mount_path="/c")],
+    resources=ResourceRequirements(limits={"ephemeral-storage": "10Mi"}),
+)
+
+
+def an_evicted_pod(message: str, reason: str = "Evicted") -> Pod:
+    ended = terminated(exit_code=137, reason="Error", started=ago(60), finished=ago(30))
+    pod = a_pod(
+        "billing", statuses=[a_status(state=ended, ready=False)], phase="Failed", reason=reason
+    )
+    status = msgspec.structs.replace(pod.status, message=message)
+    return with_spec(msgspec.structs.replace(pod, status=status), container=FILLS)
+
+
+@pytest.mark.parametrize(
+    ("message", "detail", "title", "shown"),
+    [
+        pytest.param(
+            EMPTY_DIR, "empty_dir", "filled its volume c beyond 10Mi", "mounted by app", id="volume"
+        ),
+        pytest.param(
+            DISK,
+            "ephemeral_storage",
+            "used more disk than its limit of 10Mi",
+            "app may use 10Mi",
+            id="disk",
+        ),
+        pytest.param(
+            NODE_MEMORY, "node_memory", "ran short of memory", "was using 300Mi", id="node"
+        ),
+    ],
+)
+def test_what_ran_short_is_read_from_the_kubelets_words(
+    message: str, detail: str, title: str, shown: str
+) -> None:
+    found = evicted(a_case(pods=[an_evicted_pod(message)], rule=Rule.EVICTED))
+
+    assert found is not None
+    assert found.detail == detail
+    assert title in found.title
+    assert shown in " ".join(s.text for s in found.supporting)
+    assert found.subject is not None
+    assert found.subject.name == "billing"
+
+
+def test_an_eviction_that_names_no_container_is_the_nodes_matter() -> None:
+    pod = an_evicted_pod("The node was low on resource: ephemeral-storage. ")
+    found = evicted(a_case(pods=[pod], rule=Rule.EVICTED))
+
+    assert found is not None
+    assert found.detail == "node_disk"
+    assert found.subject is not None
+    assert found.subject.kind == "Node"
+
+
+def test_a_pod_that_failed_otherwise_was_not_evicted() -> None:
+    pod = an_evicted_pod("", reason="")
+
+    assert evicted(a_case(pods=[pod], rule=Rule.CRASH_LOOP)) is None
+
+
+# ------------------------------------------------------------------ nodes
+
+
+def a_bad_node(
+    kind: str = "Ready", *, status: bool = False, reason: str = "NodeStatusUnknown"
+) -> Node:
+    node = a_node("dev")
+    bad = condition(kind, status, reason=reason, message="kubelet stopped", since=ago(120))
+    others = [c for c in node.status.conditions or () if c.type != kind]
+    return msgspec.structs.replace(
+        node,
+        status=NodeStatus(
+            allocatable=node.status.allocatable,
+            capacity=node.status.capacity,
+            conditions=[*others, bad],
+        ),
+    )
+
+
+def an_unready_pod(node: str = "dev", suffix: str = "a") -> Pod:
+    return a_pod("billing", node=node, statuses=[a_status(ready=False)], suffix=suffix)
+
+
+def of_node(case: Case) -> Case:
+    own = ObjectRef(kind="Node", namespace="", name="dev", uid="uid-dev")
+    return msgspec.structs.replace(case, incident=replace(case.incident, workload=own))
+
+
+@pytest.mark.parametrize(
+    ("node", "detail"),
+    [
+        (a_bad_node(), "not_ready"),
+        (a_bad_node("MemoryPressure", status=True), "memory_pressure"),
+        (a_bad_node("DiskPressure", status=True), "disk_pressure"),
+    ],
+)
+def test_a_node_that_does_not_work_is_named_with_its_pods(node: Node, detail: str) -> None:
+    bare = a_case(pods=[an_unready_pod()], nodes=[node], rule=Rule.NODE_UNHEALTHY)
+    found = node_unhealthy(of_node(bare))
+
+    assert found is not None
+    assert found.verdict is Verdict.SUPPORTED
+    assert found.detail == detail
+    assert found.subject is not None
+    assert str(found.subject) == "Node dev"
+    assert "Of 1 pods on it 1 are not ready." in " ".join(s.text for s in found.supporting)
+
+
+def test_pods_that_fail_on_other_nodes_as_well_leave_it_undecided() -> None:
+    pods = [an_unready_pod(), an_unready_pod("other", "b")]
+    case = a_case(pods=pods, nodes=[a_bad_node(), a_node("other")], rule=Rule.NOT_READY)
+    found = node_unhealthy(case)
+
+    assert found is not None
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_node_that_is_well_again_is_refuted_and_a_well_one_is_not_mentioned() -> None:
+    with_evidence = of_node(a_case(pods=[], nodes=[a_bad_node()], rule=Rule.NODE_UNHEALTHY))
+    well = msgspec.structs.replace(with_evidence, nodes=(a_node("dev"),))
+    case = a_case(pods=[an_unready_pod()], nodes=[a_node("dev")], rule=Rule.NOT_READY)
+
+    found = node_unhealthy(
+        msgspec.structs.replace(
+            well, cited_as={**well.cited_as, f"object:{a_node('dev').metadata.uid}": "E1"}
+        )
+    )
+
+    assert found is not None
+    assert found.verdict is Verdict.REFUTED
+    assert node_unhealthy(case) is None
+
+
+def test_the_node_comes_before_the_pods_that_went_down_with_it() -> None:
+    case = a_case(
+        pods=[an_unready_pod()],
+        nodes=[a_bad_node()],
+        alerts=[an_alert(Rule.NODE_UNHEALTHY), an_alert(Rule.NOT_READY)],
+    )
+
+    assert explain(case)[0].cause is Cause.NODE_UNHEALTHY
