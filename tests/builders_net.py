@@ -11,10 +11,13 @@ from datetime import datetime
 
 import msgspec
 
+from copilot.agents.remedies import Remedy
+from copilot.domain.action import Action
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change, FieldChange
 from copilot.domain.event import Series, SeriesPoint
+from copilot.domain.hypothesis import Hypothesis, Verdict
 from copilot.domain.objects import (
     Container,
     ContainerPort,
@@ -34,6 +37,7 @@ from copilot.domain.objects import (
     ServiceSpec,
     epoch_us,
 )
+from copilot.domain.proposal import Draft
 from copilot.domain.surroundings import (
     ConfigMap,
     EgressRule,
@@ -359,3 +363,23 @@ def a_cpu_series(pod: Pod, name: str, values: Sequence[float], *, container: str
             for n, v in enumerate(values)
         ),
     )
+
+
+# ------------------------------------------------------------------ what may be done
+
+
+def drafts_and_notes(
+    case: Case, hypothesis: Hypothesis | None, remedy: Remedy
+) -> tuple[list[Draft], list[str]]:
+    """What a remedy gives for a cause that holds."""
+    assert hypothesis is not None
+    assert hypothesis.verdict is Verdict.SUPPORTED
+    found = list(remedy(case, replace(hypothesis, id="H1")))
+    return [f for f in found if isinstance(f, Draft)], [f for f in found if isinstance(f, str)]
+
+
+def the_action(case: Case, hypothesis: Hypothesis | None, remedy: Remedy) -> Action:
+    """The only draft's action; it rests on evidence."""
+    (draft,), _ = drafts_and_notes(case, hypothesis, remedy)
+    assert draft.evidence
+    return draft.action

@@ -143,11 +143,13 @@ def _decisive(case: Case) -> Iterator[Evidence]:
 
 def telling_pods(case: Case) -> tuple[Pod, ...]:
     """One failing pod for each way to fail, newest first; after a rollout also one that was fine
-    before it."""
+    before it. Where none fails, the one that an alert names: what ails it shows in no status."""
     ways: dict[tuple[object, ...], Pod] = {}
     for pod in failures.failing_pods(case):
         ways.setdefault(_way(pod), pod)
-    return (*list(ways.values())[:MOST_PODS], *_fine_before(case))
+    named = {a.pod for a in case.alerts}
+    quiet = [] if ways else [p for p in case.pods if p.metadata.name in named][:1]
+    return (*list(ways.values())[:MOST_PODS], *quiet, *_fine_before(case))
 
 
 def _way(pod: Pod) -> tuple[object, ...]:

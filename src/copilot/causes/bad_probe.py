@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from copilot.causes.citing import backed, concluded, event_key, line_key, object_key, said
 from copilot.causes.connecting import how_of
+from copilot.causes.cpu_limit_too_low import has_cpu_to_spare
 from copilot.causes.failures import (
     Ending,
     began_us,
@@ -135,6 +136,14 @@ def failed_probe(case: Case) -> tuple[Pod, Container, str, Probe] | None:
     cause is about."""
     failed = _failed(case)
     return (failed.pod, failed.container, failed.kind, failed.probe) if failed else None
+
+
+def listens_after_us(case: Case) -> int:
+    """How long after its start the program was seen to listen, where that is longer than the probe
+    is patient; 0 where it was not seen."""
+    failed = _failed(case)
+    late = _listens_late(case, failed) if failed else None
+    return late[1] if late else 0
 
 
 def _subject(case: Case, failed: _Failed) -> ObjectRef:
@@ -448,16 +457,16 @@ def _too_early(case: Case, failed: _Failed) -> _Mismatch | None:
             keys=(line_key(line), *failed.keys),
             detail="too_early",
         )
-    restarts = max((s.restart_count for s in statuses_of(failed.pod)), default=0)
-    is_again_and_again = restarts >= TIME_AND_AGAIN and _number(failed) in {
+    is_again_and_again = _restarts(failed) >= TIME_AND_AGAIN and _number(failed) in {
         p.container_port for p in failed.container.ports or ()
     }
-    waits_for_others = any(how_of(line.body) for line in _own_lines(case, failed))
     return _Mismatch(
         brief=brief,
         text=f"{gives_up} and had the program stopped after {lasting(max(lives))}; it never got to "
         "listen.",
-        confidence=LIKELY if is_again_and_again and not waits_for_others else UNDECIDED + 0.1,
+        confidence=LIKELY
+        if is_again_and_again and not _waits_for_others(case, failed)
+        else UNDECIDED + 0.1,
         keys=failed.keys,
         detail="too_early",
     )
@@ -481,27 +490,46 @@ def _listens_late(case: Case, failed: _Failed) -> tuple[LogLine, int] | None:
 
 
 def _too_strict(case: Case, failed: _Failed) -> _Mismatch | None:
-    """Not answered in time: a slow program or a hasty probe. Where the program has CPU to spare and
-    another, more patient probe of it passes, the probe is hasty."""
+    """Not answered in time: a slow program or a hasty probe. Hasty where another, more patient
+    probe of it passes, and most likely where it has the program stopped again and again though
+    that has CPU to spare and complains of nothing."""
     if not _TIMEOUT.search(failed.message):
         return None
     waits = failed.probe.timeout_seconds or 1
     patient = failed.container.readiness_probe
+    is_liveness = failed.kind != "readiness"
     passes = (
-        failed.kind != "readiness"
+        is_liveness
         and patient is not None
         and (patient.timeout_seconds or 1) > waits
         and is_ready(failed.pod)
     )
-    passing = " The readiness probe, which waits longer, passes." if passes else ""
+    stops = (
+        is_liveness
+        and _restarts(failed) >= TIME_AND_AGAIN
+        and has_cpu_to_spare(case, failed.container.name)
+        and not _waits_for_others(case, failed)
+    )
+    more = " The readiness probe, which waits longer, passes." if passes else ""
+    if stops and not passes:
+        more = " It never ended by itself, has CPU to spare and complains of nothing."
     return _Mismatch(
         brief=f"is not answered within its {waits} s",
         text=f"The program does not answer within the {waits} s that the probe waits; it may "
-        f"be slow, or the probe hasty.{passing}",
-        confidence=LIKELY + 0.1 if passes else UNDECIDED + 0.1,
+        f"be slow, or the probe hasty.{more}",
+        confidence=LIKELY + 0.1 if passes else LIKELY if stops else UNDECIDED + 0.1,
         keys=failed.keys,
         detail="too_strict",
     )
+
+
+def _restarts(failed: _Failed) -> int:
+    name = failed.container.name
+    return max((s.restart_count for s in statuses_of(failed.pod) if s.name == name), default=0)
+
+
+def _waits_for_others(case: Case, failed: _Failed) -> bool:
+    return any(how_of(line.body) for line in _own_lines(case, failed))
 
 
 def _patience_us(probe: Probe) -> int:

@@ -48,7 +48,7 @@ _TIMEOUT = re.compile(r"deadline exceeded|Client\.Timeout|timed? ?out", re.IGNOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
+class Held:
     """A container with a CPU limit, and how it fared under it."""
 
     pod: Pod
@@ -68,15 +68,10 @@ def cpu_limit_too_low(case: Case) -> Hypothesis | None:
 
     Refuted where it does not answer in time, but has CPU to spare.
     """
-    slow = _slow(case)
-    alerts = alerts_of(case, Rule.CPU_THROTTLED)
-    named = {c for _, c, _ in slow} | {a.container for a in alerts if a.container}
-    if not named:
+    slow, alerts = _slow(case), alerts_of(case, Rule.CPU_THROTTLED)
+    worst = held_back(case)
+    if worst is None:
         return None
-    held = [h for h in _held(case) if h.container in named]
-    if not held:
-        return None
-    worst = max(held, key=lambda h: (h.share, h.used_m / h.limit_m))
     is_throttled = worst.share >= THROTTLED or any(a.container == worst.container for a in alerts)
     is_full = worst.used_m >= AT_THE_LIMIT * worst.limit_m
     if not is_throttled and not is_full:
@@ -98,6 +93,15 @@ def cpu_limit_too_low(case: Case) -> Hypothesis | None:
         subject=workload_ref(case),
         detail="throttled" if is_throttled else "at_the_limit",
     )
+
+
+def held_back(case: Case) -> Held | None:
+    """The container that suffers most under its CPU limit, of those that answer late or that an
+    alert names."""
+    named = {c for _, c, _ in _slow(case)}
+    named |= {a.container for a in alerts_of(case, Rule.CPU_THROTTLED) if a.container}
+    suffering = [h for h in _held(case) if h.container in named]
+    return max(suffering, key=lambda h: (h.share, h.used_m / h.limit_m), default=None)
 
 
 def cpu_limit_of(spec: PodSpec, name: str) -> int | None:
@@ -129,13 +133,13 @@ def has_cpu_to_spare(case: Case, container: str) -> bool:
     return any(h.throttled or h.usage for h in mine) and all(_is_easy(h) for h in mine)
 
 
-def _is_easy(held: _Held) -> bool:
+def _is_easy(held: Held) -> bool:
     if held.throttled is not None and held.share > EASY:
         return False
     return held.used_m < FAR_FROM_IT * held.limit_m
 
 
-def _held(case: Case) -> list[_Held]:
+def _held(case: Case) -> list[Held]:
     found = []
     for pod in case.pods:
         for container in pod.spec.containers or ():
@@ -147,7 +151,7 @@ def _held(case: Case) -> list[_Held]:
             shares = _recent(case, throttled)
             used = _recent(case, usage)
             found.append(
-                _Held(
+                Held(
                     pod=pod,
                     container=container.name,
                     limit_m=limit,
@@ -188,7 +192,7 @@ def _slow(case: Case) -> list[tuple[str, str, KubeEvent]]:
     return found
 
 
-def _throttling(case: Case, held: _Held) -> tuple[Statement, ...]:
+def _throttling(case: Case, held: Held) -> tuple[Statement, ...]:
     if held.throttled is None or held.share < THROTTLED:
         return ()
     return said(
@@ -200,7 +204,7 @@ def _throttling(case: Case, held: _Held) -> tuple[Statement, ...]:
     )
 
 
-def _using(case: Case, held: _Held) -> tuple[Statement, ...]:
+def _using(case: Case, held: Held) -> tuple[Statement, ...]:
     if held.usage is None or held.used_m < AT_THE_LIMIT * held.limit_m:
         return ()
     return said(
@@ -211,7 +215,7 @@ def _using(case: Case, held: _Held) -> tuple[Statement, ...]:
     )
 
 
-def _alerted(case: Case, held: _Held) -> tuple[Statement, ...]:
+def _alerted(case: Case, held: Held) -> tuple[Statement, ...]:
     for alert in alerts_of(case, Rule.CPU_THROTTLED):
         if alert.container in ("", held.container):
             return said(
@@ -223,7 +227,7 @@ def _alerted(case: Case, held: _Held) -> tuple[Statement, ...]:
     return ()
 
 
-def _lowered(case: Case, held: _Held) -> tuple[Statement, ...]:
+def _lowered(case: Case, held: Held) -> tuple[Statement, ...]:
     """The limit was lowered, or set, just before."""
     rollout = just_before(case, began_us(case))
     for field in rollout.fields if rollout else ():
@@ -241,7 +245,7 @@ def _lowered(case: Case, held: _Held) -> tuple[Statement, ...]:
 
 
 def _too_late(
-    case: Case, held: _Held, slow: list[tuple[str, str, KubeEvent]]
+    case: Case, held: Held, slow: list[tuple[str, str, KubeEvent]]
 ) -> tuple[Statement, ...]:
     for _, container, event in slow:
         if container == held.container:
@@ -253,7 +257,7 @@ def _too_late(
     return ()
 
 
-def _has_room(case: Case, held: _Held) -> Hypothesis | None:
+def _has_room(case: Case, held: Held) -> Hypothesis | None:
     series = held.throttled or held.usage
     if series is None or not _is_easy(held):
         return None

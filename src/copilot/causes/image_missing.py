@@ -164,6 +164,12 @@ def image_missing(case: Case) -> Hypothesis | None:
     )
 
 
+def waiting_for(case: Case) -> tuple[Pod, str] | None:
+    """The pod that waits for an image, and which container of it."""
+    waiting = _waiting(case)
+    return (waiting.pod, waiting.container) if waiting else None
+
+
 def missing_pull_secrets(case: Case, pod: Pod) -> tuple[str, ...]:
     """Names of pull secrets that the kubelet says it could not read."""
     names: dict[str, None] = {}

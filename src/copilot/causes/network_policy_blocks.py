@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from copilot.causes.addresses import is_ip
 from copilot.causes.citing import change_key, concluded, line_key, object_key, said
 from copilot.causes.connecting import Call, How, Trouble, calls, meant_by, troubles
-from copilot.causes.failures import failing_pods, is_gone
+from copilot.causes.failures import failing_pods, is_gone, is_ready
 from copilot.causes.listening import named_port
 from copilot.causes.policies import OUTSIDE, End, Ruling, Way, dns_ruling, end_of, ruling
 from copilot.causes.questioned import changes_of, first_of
@@ -24,7 +24,8 @@ from copilot.domain.surroundings import NetworkPolicy
 
 SURE = 0.87
 REFUSED = 0.6
-"""Most networks drop what a policy does not allow; some refuse it."""
+"""Most networks drop what a policy does not allow; some refuse it. But so does a Service without a
+ready pod: then it tells nothing."""
 CHANGED = 0.06
 UNDECIDED = 0.4
 REFUTED = 0.05
@@ -45,6 +46,8 @@ class _Flow:
     trouble: Trouble
     words: str
     ruling: Ruling
+    is_telling: bool = True
+    """False where it would fail like this without any policy, too."""
 
 
 def network_policy_blocks(case: Case) -> Hypothesis | None:
@@ -69,6 +72,7 @@ def _flows(case: Case, asking: Pod) -> tuple[_Flow, ...]:
             trouble=c.trouble,
             words=f"to {one_line(c.meant.name, 80)}{f':{c.port}' if c.port else ''}",
             ruling=ruling(policies, source, *_target(case, c)),
+            is_telling=c.trouble.how not in (How.REFUSED, How.RESET) or _is_served(case, c),
         )
         for c in calls(case)
         if c.trouble.how in _BLOCKED and c.trouble.how is not How.UNRESOLVED
@@ -86,6 +90,10 @@ def _flows(case: Case, asking: Pod) -> tuple[_Flow, ...]:
                 words = f"to {one_line(str(trouble.address), 80)}"
                 found.append(_Flow(trouble=trouble, words=words, ruling=answer))
     return tuple(f for f in found if f.ruling.by or f.ruling.is_allowed is not True)
+
+
+def _is_served(case: Case, call: Call) -> bool:
+    return call.service is None or any(is_ready(p) for p in selected_pods(case, call.service))
 
 
 def _target(case: Case, call: Call) -> tuple[End, int | None]:
@@ -126,8 +134,9 @@ def _judged(case: Case, flow: _Flow) -> Hypothesis | None:
     name = one_line(policy.metadata.name, 80)
     isolates = "what these pods may call" if way is Way.EGRESS else "who may call its pods"
     changed = _changed(case, answer.by)
-    is_sure = answer.is_allowed is False
-    verb = "does not let" if is_sure else "may not let"
+    is_denied = answer.is_allowed is False
+    is_sure = is_denied and flow.is_telling
+    verb = "does not let" if is_denied else "may not let"
     return concluded(
         Cause.NETWORK_POLICY_BLOCKS,
         title=f"NetworkPolicy {name} {verb} the connection {flow.words} through",
@@ -142,7 +151,7 @@ def _judged(case: Case, flow: _Flow) -> Hypothesis | None:
                 f"NetworkPolicy {name} restricts {isolates}, and "
                 + (
                     f"none of its rules lets the connection {flow.words} through ({JUDGED})."
-                    if is_sure
+                    if is_denied
                     else f"whether its rules let the connection {flow.words} through depends on "
                     "labels or addresses that are not known here."
                 ),
@@ -161,6 +170,14 @@ def _judged(case: Case, flow: _Flow) -> Hypothesis | None:
         ),
         detail="dns" if flow.trouble.how is How.UNRESOLVED else str(way or ""),
     )
+
+
+def _next_check(is_denied: bool, is_sure: bool) -> str:
+    if is_sure:
+        return ""
+    if is_denied:
+        return "See whether it still fails once a pod behind the Service is ready."
+    return "Compare the policy's selectors with the labels it speaks of."
 
 
 def _lets_through(case: Case, flow: _Flow) -> Hypothesis | None:

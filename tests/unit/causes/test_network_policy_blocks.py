@@ -18,6 +18,7 @@ from tests.builders_net import (
     a_port,
     a_service,
     late,
+    refused,
 )
 
 
@@ -96,9 +97,10 @@ def test_an_address_outside_is_judged_by_the_callers_egress() -> None:
 
 def test_a_refusal_is_a_weaker_sign_than_silence() -> None:
     deny = a_policy(pods={"app": "api"})
-    refusal = 'Get "http://api/": dial tcp 10.96.0.87:80: connect: connection refused'
 
-    assert looked_at(called(deny, line=refusal)).confidence < looked_at(called(deny)).confidence
+    assert (
+        looked_at(called(deny, line=refused("api"))).confidence < looked_at(called(deny)).confidence
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,3 +134,17 @@ def test_who_changed_the_policy_makes_it_surer_and_it_explains_the_rest() -> Non
 
     assert found.confidence > looked_at(called(a_policy("deny"))).confidence
     assert explain(case)[0].cause is Cause.NETWORK_POLICY_BLOCKS
+
+
+def test_a_refusal_by_a_service_without_a_ready_pod_tells_nothing_of_policies() -> None:
+    api = a_peer()
+    case = a_caller_case(
+        refused("api"),
+        services=[a_service()],
+        workloads=[api],
+        pods=[a_peer_pod(api, ready=False)],
+        policies=[a_policy(pods={"app": "api"})],
+    )
+
+    assert looked_at(case).verdict is Verdict.INCONCLUSIVE
+    assert explain(case)[0].cause is Cause.DEPENDENCY_DOWN
