@@ -645,7 +645,7 @@ export interface components {
          * @description Every cause there is; `causes/` holds one module for each.
          * @enum {string}
          */
-        Cause: "memory_limit_too_low" | "memory_leak" | "bad_rollout" | "image_missing" | "bad_probe" | "unschedulable" | "unknown";
+        Cause: "memory_limit_too_low" | "memory_leak" | "bad_rollout" | "image_missing" | "bad_probe" | "unschedulable" | "memory_volume" | "cpu_limit_too_low" | "config_missing" | "secret_missing" | "bad_setting" | "command_invalid" | "port_conflict" | "volume_unavailable" | "volume_permission" | "quota_exceeded" | "limit_range_violated" | "admission_denied" | "admission_webhook_down" | "service_account_missing" | "permission_missing" | "service_selector_mismatch" | "service_port_mismatch" | "scaled_to_zero" | "name_not_resolved" | "network_policy_blocks" | "dependency_down" | "certificate_invalid" | "init_container_fails" | "job_fails" | "cron_job_stopped" | "evicted" | "node_unhealthy" | "unknown";
         /** ChangeView */
         ChangeView: {
             /** Actor */
@@ -911,10 +911,13 @@ export interface components {
             cause: components["schemas"]["Cause"];
             /** Confidence */
             confidence: number;
+            /** Detail */
+            detail: string;
             /** Id */
             id: string;
             /** Next Check */
             next_check: string;
+            subject: components["schemas"]["ObjectRef"] | null;
             /** Supporting */
             supporting: components["schemas"]["Statement"][];
             /** Title */
@@ -1094,6 +1097,17 @@ export interface components {
              */
             uid: string;
         };
+        /**
+         * OperationView
+         * @description What is done beside the patch, or instead of it.
+         */
+        OperationView: {
+            /** Body */
+            body: string;
+            target: components["schemas"]["ObjectRef"];
+            /** Text */
+            text: string;
+        };
         /** PodView */
         PodView: {
             health: components["schemas"]["Health"];
@@ -1145,6 +1159,8 @@ export interface components {
         ProposalView: {
             /** Approvals */
             approvals: components["schemas"]["Approval"][];
+            /** Approvals Needed */
+            approvals_needed: number;
             /** Command */
             command: string;
             /** Created Us */
@@ -1173,6 +1189,8 @@ export interface components {
             kind: string;
             /** No Rollback Reason */
             no_rollback_reason: string;
+            /** Operations */
+            operations: components["schemas"]["OperationView"][];
             /** Patch */
             patch: string;
             /** Refusal */
@@ -1187,6 +1205,8 @@ export interface components {
             /** Title */
             title: string;
             verification: components["schemas"]["VerificationView"] | null;
+            watched: components["schemas"]["ObjectRef"];
+            way: components["schemas"]["Way"];
             /** Why */
             why: string;
             /** Window S */
@@ -1250,7 +1270,7 @@ export interface components {
          * @description Every rule there is; `detect/rules/` holds one module for each.
          * @enum {string}
          */
-        Rule: "oom_killed" | "crash_loop" | "image_pull" | "unschedulable" | "not_ready" | "error_burst" | "external";
+        Rule: "oom_killed" | "crash_loop" | "image_pull" | "unschedulable" | "not_ready" | "error_burst" | "external" | "not_created" | "volume_pending" | "no_endpoints" | "job_failed" | "cron_job_late" | "node_unhealthy" | "evicted" | "cpu_throttled";
         /**
          * RunbookMatch
          * @description A runbook that fits a case, with why. Guidance is not evidence.
@@ -1425,6 +1445,12 @@ export interface components {
             /** Reverted */
             reverted: boolean;
         };
+        /**
+         * Way
+         * @description How a change gets into the cluster.
+         * @enum {string}
+         */
+        Way: "cluster" | "pull_request";
     };
     responses: never;
     parameters: never;
