@@ -113,7 +113,10 @@ def a_failed_job(name: str = "load", **metadata: Any) -> Json:
             "spec": {"containers": [{"name": "app", "image": "shop/load:1"}]},
         },
     }
-    status = {"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "Backoff"}]}
+    status = {
+        "failed": 1,
+        "conditions": [{"type": "Failed", "status": "True", "reason": "Backoff"}],
+    }
     job = an_object("Job", name, labels={"app": name, **own}, spec=spec, status=status, **metadata)
     return {**job, "apiVersion": "batch/v1"}
 

@@ -50,6 +50,8 @@ class Trouble:
     method: str
     error: CopilotError
     after_all: bool = False
+    skip: int = 0
+    """So many calls of it go well before."""
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ class FakeCluster:
         live = self.objects.get(ref.key)
         if live is None:
             raise NotFound(f"{ref} does not exist")
-        asked = body["metadata"].get("resourceVersion")
+        asked = body.get("metadata", {}).get("resourceVersion")
         if asked not in (None, live["metadata"]["resourceVersion"]):
             raise Conflict(f"{ref} has changed since it was read")
         after = merged(live, body)
@@ -194,9 +196,13 @@ class FakeCluster:
 
     def _fail(self, method: str, *, after_all: bool = False) -> None:
         for trouble in self.troubles:
-            if trouble.method == method and trouble.after_all is after_all:
-                self.troubles.remove(trouble)
-                raise trouble.error
+            if trouble.method != method or trouble.after_all is not after_all:
+                continue
+            if trouble.skip:
+                trouble.skip -= 1
+                continue
+            self.troubles.remove(trouble)
+            raise trouble.error
 
     def _write(self, ref: ObjectRef, patch: Json, manager: str) -> None:
         before = self.objects[ref.key]

@@ -39,7 +39,9 @@ CONTAINERS = {
             {"ports": replaced([{"port": 53, "targetPort": 9}])},
             id="a-list-replaced",
         ),
-        pytest.param({"template": {"a": 1, "b": {"c": 2}}}, {"template": whole({"d": 4})}, id="whole"),
+        pytest.param(
+            {"template": {"a": 1, "b": {"c": 2}}}, {"template": whole({"d": 4})}, id="whole"
+        ),
         pytest.param({"tolerations": [{"key": "a"}]}, {"tolerations": []}, id="atomic-list"),
         pytest.param({}, {"tolerations": [{"key": "a"}]}, id="a-list-that-was-not-there"),
         pytest.param({}, {"affinity": {"nodeAffinity": {"x": 1}}}, id="a-field-that-was-not-there"),
@@ -100,7 +102,8 @@ def test_a_patch_holds_also_where_more_was_filled_in() -> None:
 names = st.sampled_from("abc")
 values = st.sampled_from(["1", "2"])
 variables = st.lists(
-    st.fixed_dictionaries({"name": names}, optional={"value": values}), unique_by=lambda v: v["name"]
+    st.fixed_dictionaries({"name": names}, optional={"value": values}),
+    unique_by=lambda v: v["name"],
 )
 edits = st.lists(
     st.one_of(

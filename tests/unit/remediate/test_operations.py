@@ -187,7 +187,9 @@ def test_an_ordered_stateful_set_is_freed_of_its_broken_pods() -> None:
 
     assert [type(o) for o in found.operations] == [ReplaceUnready]
     assert found.disruption.endswith("those that are not ready are deleted first")
-    assert planned(action, a_workload("StatefulSet", podManagementPolicy="Parallel")).operations == ()
+    assert (
+        planned(action, a_workload("StatefulSet", podManagementPolicy="Parallel")).operations == ()
+    )
 
 
 def test_a_changed_cron_job_runs_once_at_once() -> None:
