@@ -67,7 +67,8 @@ class FakeCluster:
     before_patch: list[Callable[[], None]] = field(default_factory=list)
     """Each runs once, before the next real patch: what somebody else does meanwhile."""
     after_write: list[Callable[[Json], None]] = field(default_factory=list)
-    """Each runs after every patch that went in: what a controller does about it."""
+    """Each runs after every patch that went in and every object that was made: what a controller
+    does about it."""
     patches: list[Json] = field(default_factory=list)
     """Real patches that went in, with their manager."""
     created: list[str] = field(default_factory=list)
@@ -163,6 +164,8 @@ class FakeCluster:
         if not dry_run:
             self.objects[key] = tree
             self.created.append(key)
+            for happening in self.after_write:
+                happening(tree)
             self._fail("create", after_all=True)
         return json.dumps(self._shown(tree)).encode()
 
