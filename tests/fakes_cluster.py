@@ -170,6 +170,8 @@ class FakeCluster:
         return json.dumps(self._shown(tree)).encode()
 
     async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
+        if not ref.uid:
+            raise Invalid(f"{ref} is not deleted by its name alone")
         self._fail("delete")
         live = self.objects.get(ref.key)
         if live is None:
