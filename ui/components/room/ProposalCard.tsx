@@ -17,6 +17,7 @@ import { Chips } from './Chip'
 import { Command } from './Command'
 import { Decision } from './Decision'
 import { Diff } from './Diff'
+import { Operations } from './Operations'
 import { ProposalFacts } from './ProposalFacts'
 import { ProposalOutcome } from './ProposalOutcome'
 
@@ -69,6 +70,7 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
           <Diff rows={rows} />
         </div>
       )}
+      {proposal.operations.length > 0 && <Operations operations={proposal.operations} />}
       <ProposalFacts proposal={proposal} />
       <Command command={proposal.command} />
       {proposal.status === 'proposed' && (

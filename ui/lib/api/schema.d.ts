@@ -1097,6 +1097,17 @@ export interface components {
              */
             uid: string;
         };
+        /**
+         * OperationView
+         * @description What is done beside the patch, or instead of it.
+         */
+        OperationView: {
+            /** Body */
+            body: string;
+            target: components["schemas"]["ObjectRef"];
+            /** Text */
+            text: string;
+        };
         /** PodView */
         PodView: {
             health: components["schemas"]["Health"];
@@ -1148,6 +1159,8 @@ export interface components {
         ProposalView: {
             /** Approvals */
             approvals: components["schemas"]["Approval"][];
+            /** Approvals Needed */
+            approvals_needed: number;
             /** Command */
             command: string;
             /** Created Us */
@@ -1176,6 +1189,8 @@ export interface components {
             kind: string;
             /** No Rollback Reason */
             no_rollback_reason: string;
+            /** Operations */
+            operations: components["schemas"]["OperationView"][];
             /** Patch */
             patch: string;
             /** Refusal */
@@ -1190,6 +1205,8 @@ export interface components {
             /** Title */
             title: string;
             verification: components["schemas"]["VerificationView"] | null;
+            watched: components["schemas"]["ObjectRef"];
+            way: components["schemas"]["Way"];
             /** Why */
             why: string;
             /** Window S */
@@ -1428,6 +1445,12 @@ export interface components {
             /** Reverted */
             reverted: boolean;
         };
+        /**
+         * Way
+         * @description How a change gets into the cluster.
+         * @enum {string}
+         */
+        Way: "cluster" | "pull_request";
     };
     responses: never;
     parameters: never;
