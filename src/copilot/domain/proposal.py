@@ -10,6 +10,7 @@ import msgspec
 
 from copilot.domain.action import Action
 from copilot.domain.incident import IncidentId
+from copilot.domain.pull_request import PullDraft
 
 ProposalId = NewType("ProposalId", int)
 
@@ -28,6 +29,8 @@ class ProposalStatus(StrEnum):
     SUPERSEDED = "superseded"
     REJECTED = "rejected"
     APPROVED = "approved"
+    OPENED = "opened"
+    """As a pull request; people merge it or close it."""
     APPLIED = "applied"
     VERIFIED = "verified"
     REVERTED = "reverted"
@@ -44,7 +47,12 @@ PROPOSAL_MOVES: dict[ProposalStatus, frozenset[ProposalStatus]] = {
             ProposalStatus.EXPIRED,
         }
     ),
-    ProposalStatus.APPROVED: frozenset({ProposalStatus.APPLIED, ProposalStatus.FAILED}),
+    ProposalStatus.APPROVED: frozenset(
+        {ProposalStatus.APPLIED, ProposalStatus.OPENED, ProposalStatus.FAILED}
+    ),
+    ProposalStatus.OPENED: frozenset(
+        {ProposalStatus.APPLIED, ProposalStatus.REJECTED, ProposalStatus.FAILED}
+    ),
     ProposalStatus.APPLIED: frozenset(
         {ProposalStatus.VERIFIED, ProposalStatus.REVERTED, ProposalStatus.FAILED}
     ),
@@ -124,6 +132,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     created_us: int
     expires_us: int
+    pull: PullDraft | None = None
+    """The same change as a pull request, where it is to be delivered so; None for a patch."""
 
 
 class Decision(StrEnum):
@@ -145,6 +155,8 @@ class Approval:
 
 class ActionState(StrEnum):
     CLAIMED = "claimed"
+    OPENED = "opened"
+    """Its pull request is open, or merged and not yet in the cluster; nobody holds the claim."""
     APPLIED = "applied"
     VERIFIED = "verified"
     REVERTING = "reverting"

@@ -6,17 +6,27 @@ import hashlib
 
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Base
-from copilot.remediate.tree import encode
+from copilot.domain.pull_request import PullDraft
+from copilot.remediate.tree import Fields, Tree, encode
 
 
-def digest(*, target: ObjectRef, base: Base, patch: str, rollback: str | None) -> str:
-    """64 hex characters over target, base, patch and rollback: any other of these is another."""
-    whole = encode(
-        {
-            "target": [target.kind, target.namespace, target.name, target.uid],
-            "base": [base.uid, base.generation, base.fields_hash],
-            "patch": patch,
-            "rollback": rollback,
-        }
-    )
-    return hashlib.sha256(whole.encode()).hexdigest()
+def digest(
+    *,
+    target: ObjectRef,
+    base: Base,
+    patch: str,
+    rollback: str | None,
+    pull: PullDraft | None = None,
+) -> str:
+    """64 hex characters over target, base, patch and rollback, and the files where it is to be a
+    pull request: any other of these is another."""
+    whole: Fields = {
+        "target": [target.kind, target.namespace, target.name, target.uid],
+        "base": [base.uid, base.generation, base.fields_hash],
+        "patch": patch,
+        "rollback": rollback,
+    }
+    if pull is not None:
+        files: Tree = [[edit.path, edit.before, edit.after] for edit in pull.edits]
+        whole["pull"] = [pull.repository, pull.base, files]
+    return hashlib.sha256(encode(whole).encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""A proposal as a pull request: read from the Git host, edited, opened, and taken back."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+import msgspec
+
+from copilot.domain.errors import BadInput, Invalid, NotFound, Refused, TooLarge
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Proposal, ProposalStatus
+from copilot.domain.pull_request import FileEdit, PullDraft, PullRequest
+from copilot.ports import GitHost
+from copilot.remediate.digest import digest
+from copilot.remediate.gitops.manifest import Tracked, changed, wanted
+
+MAX_FILES = 500
+"""Files that are read for one proposal."""
+MAX_ROUNDS = 16
+"""How deep bases may build on bases."""
+MAX_TITLE = 120
+
+
+async def with_pull(proposal: Proposal, host: GitHost, *, base: str, root: str) -> Proposal:
+    """The proposal, to be delivered as a pull request: what is approved is then the files too. A
+    manifest that is not there, or not so that it can be edited, refuses it, with why.
+
+    Raises:
+        Unavailable, Busy: the host does not answer; nothing is known then.
+    """
+    if proposal.status is not ProposalStatus.PROPOSED:
+        return proposal
+    try:
+        pull = await _draft(proposal, host, base=base, root=root)
+    except (BadInput, NotFound, Refused) as error:
+        return msgspec.structs.replace(
+            proposal,
+            status=ProposalStatus.REFUSED,
+            refusal=f"no pull request can be made: {error.message}",
+        )
+    whole = digest(
+        target=proposal.action.target,
+        base=proposal.base,
+        patch=proposal.patch,
+        rollback=proposal.rollback,
+        pull=pull,
+    )
+    return msgspec.structs.replace(
+        proposal,
+        pull=pull,
+        digest=whole,
+        risk_reasons=(*proposal.risk_reasons, *pull.notes),
+    )
+
+
+async def _draft(proposal: Proposal, host: GitHost, *, base: str, root: str) -> PullDraft:
+    branch = base or await host.default_branch()
+    repository = await tracked(host, await host.head(branch), root)
+    change = changed(
+        repository, proposal.action.target, patch=proposal.patch, rollback=proposal.rollback
+    )
+    edits = tuple(
+        FileEdit(path=path, before=repository.files[path], after=text)
+        for path, text in sorted(change.files.items())
+    )
+    return PullDraft(
+        repository=host.repository,
+        base=branch,
+        edits=edits,
+        diff=diff_of(edits),
+        notes=change.notes,
+    )
+
+
+async def tracked(host: GitHost, commit: str, root: str) -> Tracked:
+    """The repository at a commit, with every file read that this cluster is made of."""
+    paths = frozenset(await host.paths(commit))
+    repository = Tracked(paths=paths, files={}, root=root.strip("/"))
+    for _ in range(MAX_ROUNDS):
+        missing = wanted(repository)
+        if not missing:
+            return repository
+        if len(repository.files) + len(missing) > MAX_FILES:
+            raise TooLarge(f"more than {MAX_FILES} manifests; name the folder of this cluster")
+        files = {path: await host.read(path, commit) for path in sorted(missing)}
+        repository = Tracked(paths=paths, files={**repository.files, **files}, root=repository.root)
+    raise Invalid("kustomizations build on each other without end")
+
+
+async def open_pull(proposal: Proposal, host: GitHost) -> PullRequest:
+    """The proposal's pull request; called again it finds the one that is there.
+
+    Raises:
+        Conflict: a file is not any more what was approved; nothing was opened.
+    """
+    pull = _pull_of(proposal)
+    return await host.open_change(
+        branch=branch_of(proposal),
+        base=pull.base,
+        edits=pull.edits,
+        title=title_of(proposal),
+        body=_body(proposal, pull),
+    )
+
+
+async def open_revert(proposal: Proposal, host: GitHost, *, reason: str) -> PullRequest:
+    """A pull request that takes the change back; called again it finds the one that is there.
+
+    Raises:
+        Conflict: the files were changed since; nothing was opened.
+    """
+    pull = _pull_of(proposal)
+    back = tuple(FileEdit(path=e.path, before=e.after, after=e.before) for e in pull.edits)
+    return await host.open_change(
+        branch=f"{branch_of(proposal)}-revert",
+        base=pull.base,
+        edits=back,
+        title=f"Revert: {title_of(proposal)}"[:MAX_TITLE],
+        body=f"The change was merged and did not hold:\n\n{quoted(reason)}\n",
+    )
+
+
+def _pull_of(proposal: Proposal) -> PullDraft:
+    if proposal.pull is None:
+        raise Invalid(f"proposal {proposal.id} is no pull request")
+    return proposal.pull
+
+
+def branch_of(proposal: Proposal) -> str:
+    """The branch's name: the same each time, and another for any other change."""
+    target = proposal.action.target
+    return f"incident-copilot/{_slug(target)}-{proposal.id}-{proposal.digest[:12]}"
+
+
+def _slug(target: ObjectRef) -> str:
+    return re.sub(r"[^a-z0-9-]+", "-", target.name.lower()).strip("-")[:40] or "object"
+
+
+def title_of(proposal: Proposal) -> str:
+    """One line without what a host may act upon."""
+    return " ".join(inert(proposal.title).split())[:MAX_TITLE]
+
+
+def inert(text: str) -> str:
+    """Text of a cluster in which a host finds no mention, no reference and no markup."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"[@#!<>`\[\]]", lambda found: f"{found.group()}\u200b", printable)
+
+
+def quoted(text: str) -> str:
+    """Text of a cluster as a block that nothing in it can leave."""
+    lines = "".join(c if c.isprintable() or c == "\n" else " " for c in text).split("\n")
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def _body(proposal: Proposal, pull: PullDraft) -> str:
+    target = proposal.action.target
+    notes = "".join(f"- {inert(note)}\n" for note in (*proposal.risk_reasons, *pull.notes))
+    return (
+        f"Proposed by Incident Co-Pilot for INC-{proposal.incident_id}, "
+        f"about {inert(str(target))}; approved as digest `{proposal.digest[:12]}`.\n\n"
+        f"Why:\n\n{quoted(proposal.why)}\n\n"
+        f"Risk: {proposal.risk}\n{notes}\n"
+        "It is merged by people. Once the cluster carries it, it is verified, and where it does "
+        "not hold a pull request that takes it back is opened.\n"
+    )
+
+
+def diff_of(edits: tuple[FileEdit, ...]) -> str:
+    """Unified, of all files."""
+    lines: list[str] = []
+    for edit in edits:
+        lines += difflib.unified_diff(
+            edit.before.splitlines(),
+            edit.after.splitlines(),
+            f"a/{edit.path}",
+            f"b/{edit.path}",
+            lineterm="",
+        )
+    return "\n".join(lines)
