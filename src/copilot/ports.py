@@ -183,6 +183,11 @@ class GitHost(Protocol):
         ...
 
     @property
+    def is_simulation(self) -> bool:
+        """Whether it is a repository of ours on disk, which `merge` is for."""
+        ...
+
+    @property
     def poll_s(self) -> float:
         """How long to leave it alone between two looks at a pull request."""
         ...

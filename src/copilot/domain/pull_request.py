@@ -25,6 +25,8 @@ class PullDraft(msgspec.Struct, frozen=True, kw_only=True):
     edits: tuple[FileEdit, ...]
     diff: str
     """Unified, of the files."""
+    is_simulation: bool = False
+    """The repository is a local one of ours, where it may be merged from here."""
     notes: tuple[str, ...] = ()
     """What a reviewer should know: other places that use the same file."""
 

@@ -82,6 +82,7 @@ class _Pull(msgspec.Struct):
 class GitHub:
     """Meets `copilot.ports.GitHost`; `repository` is `owner/name`."""
 
+    is_simulation = False
     poll_s = 30.0
 
     def __init__(self, *, api: str, repository: str, token: str) -> None:

@@ -55,6 +55,7 @@ class _MergeRequest(msgspec.Struct):
 class GitLab:
     """Meets `copilot.ports.GitHost`; `repository` is the project's whole path."""
 
+    is_simulation = False
     poll_s = 30.0
 
     def __init__(self, *, api: str, repository: str, token: str) -> None:
@@ -138,7 +139,6 @@ class GitLab:
                 "file_path": edit.path,
                 "content": edit.after,
                 "encoding": "text",
-                "last_commit_id": commit,
             }
             for edit in edits
         ]

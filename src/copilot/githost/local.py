@@ -39,6 +39,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 class LocalGitHost:
     """Meets `copilot.ports.GitHost`; `folder` is the bare repository."""
 
+    is_simulation = True
     poll_s = 1.0
 
     def __init__(self, folder: Path) -> None:

@@ -153,9 +153,8 @@ class _Watch:
         """Whether this look ends it: somebody else's change, or the failure of a new container."""
         proposal, target = self.claim.proposal, self.claim.proposal.action.target
         mark = annotation(sight.fields, mark_of(proposal.action))
-        if mark != key_in(proposal.action, proposal.patch) or not holds(
-            sight.fields, proposal.patch
-        ):
+        is_marked = proposal.pull is not None or mark == key_in(proposal.action, proposal.patch)
+        if not is_marked or not holds(sight.fields, proposal.patch):  # a commit leaves no mark
             self.fail(f"somebody else changed {target} while it was being verified")
             return True
         if sight.deployment.status.observed_generation < sight.deployment.metadata.generation:
@@ -217,6 +216,8 @@ class _Watch:
             await progress(text)
 
     def _patched_us(self, sight: Sight) -> int:
+        if self.claim.proposal.pull is not None:
+            return self.applied.at_us  # the reconciler's change; ours may be an older one
         manager = field_manager_of(self.claim.proposal.action)
         return patched_us(sight.deployment, manager, self.applied.at_us)
 

@@ -39,18 +39,26 @@ async def with_pull(proposal: Proposal, host: GitHost, *, base: str, root: str) 
             status=ProposalStatus.REFUSED,
             refusal=f"no pull request can be made: {error.message}",
         )
-    whole = digest(
+    return msgspec.structs.replace(
+        proposal,
+        pull=pull,
+        digest=_digest_of(proposal, pull),
+        risk_reasons=(*proposal.risk_reasons, *pull.notes),
+    )
+
+
+def without_pull(proposal: Proposal) -> Proposal:
+    """The same proposal as a patch."""
+    return msgspec.structs.replace(proposal, pull=None, digest=_digest_of(proposal, None))
+
+
+def _digest_of(proposal: Proposal, pull: PullDraft | None) -> str:
+    return digest(
         target=proposal.action.target,
         base=proposal.base,
         patch=proposal.patch,
         rollback=proposal.rollback,
         pull=pull,
-    )
-    return msgspec.structs.replace(
-        proposal,
-        pull=pull,
-        digest=whole,
-        risk_reasons=(*proposal.risk_reasons, *pull.notes),
     )
 
 
@@ -69,6 +77,7 @@ async def _draft(proposal: Proposal, host: GitHost, *, base: str, root: str) -> 
         base=branch,
         edits=edits,
         diff=diff_of(edits),
+        is_simulation=host.is_simulation,
         notes=change.notes,
     )
 
