@@ -164,14 +164,14 @@ async def reconcile(repository: Path, *, api: str, token: str, clock: Clock) -> 
         while True:
             try:
                 commit = await host.head(BRANCH)
-                if commit != applied and await _apply(host, commit, cluster):
+                if commit != applied and await apply(host, commit, cluster):
                     applied = commit
             except (CopilotError, httpx.HTTPError) as error:
                 log.warning("gitops_demo.failed", error=str(error)[:200])
             await clock.sleep(POLL_S)
 
 
-async def _apply(host: LocalGitHost, commit: str, cluster: httpx.AsyncClient) -> bool:
+async def apply(host: LocalGitHost, commit: str, cluster: httpx.AsyncClient) -> bool:
     """Whether the cluster took all of it."""
     took_all = True
     for path in await host.paths(commit):

@@ -43,18 +43,18 @@ class LocalGitHost:
     poll_s = 1.0
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._pulls = folder / "pulls"
 
     @property
     def repository(self) -> str:
-        return self._folder.name
+        return self.folder.name
 
     async def seed(self, files: dict[str, str], *, branch: str = "main") -> None:
         """Make the repository with these files; nothing happens where it is there."""
-        if (self._folder / "HEAD").is_file():
+        if (self.folder / "HEAD").is_file():
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         await self._git("init", "--bare", "--quiet", f"--initial-branch={checked_branch(branch)}")
         edits = [FileEdit(path=path, before="", after=text) for path, text in files.items()]
         commit = await self._commit("", edits, "Describe the cluster")
@@ -235,7 +235,7 @@ class LocalGitHost:
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                *("git", "--git-dir", str(self._folder), "-c", "core.hooksPath=/dev/null"),
+                *("git", "--git-dir", str(self.folder), "-c", "core.hooksPath=/dev/null"),
                 *("-c", "gc.auto=0", *arguments),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

@@ -414,6 +414,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proposals/{proposal_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge
+         * @description Merge its pull request, in the simulation only: elsewhere people do on their host.
+         */
+        post: operations["merge_api_proposals__proposal_id__merge_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/proposals/{proposal_id}/reject": {
         parameters: {
             query?: never;
@@ -645,7 +665,7 @@ export interface components {
          * @description Every cause there is; `causes/` holds one module for each.
          * @enum {string}
          */
-        Cause: "memory_limit_too_low" | "memory_leak" | "bad_rollout" | "image_missing" | "bad_probe" | "unschedulable" | "unknown";
+        Cause: "memory_limit_too_low" | "memory_leak" | "bad_rollout" | "image_missing" | "bad_probe" | "unschedulable" | "memory_volume" | "cpu_limit_too_low" | "config_missing" | "secret_missing" | "bad_setting" | "command_invalid" | "port_conflict" | "volume_unavailable" | "volume_permission" | "quota_exceeded" | "limit_range_violated" | "admission_denied" | "admission_webhook_down" | "service_account_missing" | "permission_missing" | "service_selector_mismatch" | "service_port_mismatch" | "scaled_to_zero" | "name_not_resolved" | "network_policy_blocks" | "dependency_down" | "certificate_invalid" | "init_container_fails" | "job_fails" | "cron_job_stopped" | "evicted" | "node_unhealthy" | "unknown";
         /** ChangeView */
         ChangeView: {
             /** Actor */
@@ -911,10 +931,13 @@ export interface components {
             cause: components["schemas"]["Cause"];
             /** Confidence */
             confidence: number;
+            /** Detail */
+            detail: string;
             /** Id */
             id: string;
             /** Next Check */
             next_check: string;
+            subject: components["schemas"]["ObjectRef"] | null;
             /** Supporting */
             supporting: components["schemas"]["Statement"][];
             /** Title */
@@ -1137,7 +1160,7 @@ export interface components {
          * ProposalStatus
          * @enum {string}
          */
-        ProposalStatus: "proposed" | "refused" | "superseded" | "rejected" | "approved" | "applied" | "verified" | "reverted" | "failed" | "expired";
+        ProposalStatus: "proposed" | "refused" | "superseded" | "rejected" | "approved" | "opened" | "applied" | "verified" | "reverted" | "failed" | "expired";
         /**
          * ProposalView
          * @description A proposal as a person reads it. `digest` is what an approval must name.
@@ -1175,6 +1198,7 @@ export interface components {
             no_rollback_reason: string;
             /** Patch */
             patch: string;
+            pull_request: components["schemas"]["PullRequestView"] | null;
             /** Refusal */
             refusal: string;
             risk: components["schemas"]["Risk"];
@@ -1192,6 +1216,37 @@ export interface components {
             /** Window S */
             window_s: number;
         };
+        /**
+         * PullRequestView
+         * @description The pull request that a proposal is, or becomes once approved.
+         */
+        PullRequestView: {
+            /** Base */
+            base: string;
+            /** Branch */
+            branch: string;
+            /** Can Merge */
+            can_merge: boolean;
+            /** Diff */
+            diff: string;
+            /** Files */
+            files: string[];
+            /** Notes */
+            notes: string[];
+            /** Number */
+            number: number | null;
+            /** Repository */
+            repository: string;
+            stage: components["schemas"]["PullStage"];
+            /** Url */
+            url: string;
+        };
+        /**
+         * PullStage
+         * @description Where a fix through Git stands.
+         * @enum {string}
+         */
+        PullStage: "planned" | "open" | "closed" | "merged" | "rolling_out" | "verified" | "revert_open" | "reverted" | "failed";
         /** RejectBody */
         RejectBody: {
             /**
@@ -1250,7 +1305,7 @@ export interface components {
          * @description Every rule there is; `detect/rules/` holds one module for each.
          * @enum {string}
          */
-        Rule: "oom_killed" | "crash_loop" | "image_pull" | "unschedulable" | "not_ready" | "error_burst" | "external";
+        Rule: "oom_killed" | "crash_loop" | "image_pull" | "unschedulable" | "not_ready" | "error_burst" | "external" | "not_created" | "volume_pending" | "no_endpoints" | "job_failed" | "cron_job_late" | "node_unhealthy" | "evicted" | "cpu_throttled";
         /**
          * RunbookMatch
          * @description A runbook that fits a case, with why. Guidance is not evidence.
@@ -2132,6 +2187,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_api_proposals__proposal_id__merge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
                 };
             };
             /** @description Default Response */

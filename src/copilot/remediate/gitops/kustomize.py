@@ -508,9 +508,10 @@ def _is_simple(pattern: str) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Names with `|` between and `.*` in them; Kustomize matches the whole, too."""
+    """Names with `|` between and `.*` in them; Kustomize matches the whole, too. What is not
+    understood may match, and is said to be not understood then."""
     if not _is_simple(pattern):
-        return pattern == text
+        return True
     return any(
         re.fullmatch(".*".join(map(re.escape, one.split(".*"))), text)
         for one in pattern.removeprefix("^").removesuffix("$").split("|")

@@ -42,17 +42,18 @@ async def with_pull(proposal: Proposal, host: GitHost, *, base: str, root: str) 
     return msgspec.structs.replace(
         proposal,
         pull=pull,
-        digest=_digest_of(proposal, pull),
+        digest=digest_of(proposal, pull),
         risk_reasons=(*proposal.risk_reasons, *pull.notes),
     )
 
 
 def without_pull(proposal: Proposal) -> Proposal:
     """The same proposal as a patch."""
-    return msgspec.structs.replace(proposal, pull=None, digest=_digest_of(proposal, None))
+    return msgspec.structs.replace(proposal, pull=None, digest=digest_of(proposal, None))
 
 
-def _digest_of(proposal: Proposal, pull: PullDraft | None) -> str:
+def digest_of(proposal: Proposal, pull: PullDraft | None) -> str:
+    """What an approval names: the patch, and the files where it is a pull request."""
     return digest(
         target=proposal.action.target,
         base=proposal.base,
