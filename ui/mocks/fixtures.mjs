@@ -214,6 +214,7 @@ export function proposal(now) {
     expires_us: now + 25 * MINUTE,
     approvals: [],
     verification: null,
+    pull_request: null,
   }
 }
 

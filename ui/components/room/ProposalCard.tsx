@@ -19,6 +19,7 @@ import { Decision } from './Decision'
 import { Diff } from './Diff'
 import { ProposalFacts } from './ProposalFacts'
 import { ProposalOutcome } from './ProposalOutcome'
+import { PullRequest } from './PullRequest'
 
 interface ProposalCardProps {
   room: RoomView
@@ -68,6 +69,9 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
         <div className="border-t">
           <Diff rows={rows} />
         </div>
+      )}
+      {proposal.pull_request && (
+        <PullRequest incidentId={room.incident.id} proposal={proposal} pull={proposal.pull_request} />
       )}
       <ProposalFacts proposal={proposal} />
       <Command command={proposal.command} />
