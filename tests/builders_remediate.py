@@ -9,7 +9,7 @@ from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.incident import IncidentId
 from copilot.domain.objects import ObjectRef, epoch_us
 from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal
-from copilot.remediate.guard import Policy
+from copilot.remediate.policy import Policy
 from copilot.remediate.propose import prepare
 from tests.builders_objects import a_container, a_deployment, a_node
 from tests.fakes import FixedClock

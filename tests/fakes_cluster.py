@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from copilot.demo.patch import strategic_merge
 from copilot.domain.errors import Conflict, CopilotError, Invalid, NotFound
 from copilot.domain.event import Point
 from copilot.domain.objects import KubeStruct, ObjectRef
@@ -53,7 +54,7 @@ class Trouble:
 
 @dataclass(slots=True)
 class FakeCluster:
-    """Meets `ports.Cluster` for get, list and patch."""
+    """Meets `ports.Cluster` for get, list, patch, create and delete."""
 
     clock: FixedClock
     lives: Lives = lambda template: None
@@ -63,8 +64,13 @@ class FakeCluster:
     troubles: list[Trouble] = field(default_factory=list)
     before_patch: list[Callable[[], None]] = field(default_factory=list)
     """Each runs once, before the next real patch: what somebody else does meanwhile."""
+    after_write: list[Callable[[Json], None]] = field(default_factory=list)
+    """Each runs after every patch that went in: what a controller does about it."""
     patches: list[Json] = field(default_factory=list)
     """Real patches that went in, with their manager."""
+    created: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    """Keys of objects that were really created and deleted."""
     version: int = 1000
 
     def put(self, kind: str, thing: KubeStruct | Json) -> Json:
@@ -134,6 +140,45 @@ class FakeCluster:
         self._fail("patch", after_all=True)
         return await self.get(ref)
 
+    async def create(
+        self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        self._fail("create")
+        tree: Json = json.loads(manifest) | {"kind": ref.kind}
+        metadata = tree["metadata"]
+        metadata.setdefault("namespace", ref.namespace)
+        metadata.setdefault("name", f"{metadata.pop('generateName', '')}x1")
+        key = _key(ref.kind, metadata)
+        if key in self.objects:
+            raise Conflict(f"{ref} exists already")
+        version = self._next_version()
+        metadata |= {
+            "uid": f"uid-{metadata['name']}-{version}",
+            "resourceVersion": version,
+            "creationTimestamp": _stamp(self._now()),
+            "managedFields": [_entry(field_manager, self._now())],
+        }
+        if not dry_run:
+            self.objects[key] = tree
+            self.created.append(key)
+            self._fail("create", after_all=True)
+        return json.dumps(self._shown(tree)).encode()
+
+    async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
+        self._fail("delete")
+        live = self.objects.get(ref.key)
+        if live is None:
+            raise NotFound(f"{ref} does not exist")
+        if live["metadata"]["uid"] != ref.uid:
+            raise Conflict(f"{ref} has changed since it was read")
+        if resource_version not in ("", live["metadata"]["resourceVersion"]):
+            raise Conflict(f"{ref} has changed since it was read")
+        if dry_run:
+            return
+        del self.objects[ref.key]
+        self.deleted.append(ref.key)
+        self._fail("delete", after_all=True)
+
     def watch(self, kind: Kind) -> AsyncIterator[Delta]:
         raise NotImplementedError
 
@@ -157,17 +202,20 @@ class FakeCluster:
         before = self.objects[ref.key]
         after = merged(before, patch)
         after["metadata"]["resourceVersion"] = self._next_version()
-        entry = {"manager": manager, "operation": "Update", "time": _stamp(self._now())}
+        entry = _entry(manager, self._now())
         entries = before["metadata"].get("managedFields") or []
         after["metadata"]["managedFields"] = [
             *(e for e in entries if e["manager"] != manager),
             entry,
         ]
-        if after["spec"] != before["spec"]:
+        is_other = after.get("spec") != before.get("spec")
+        if is_other and "generation" in before["metadata"]:
             after["metadata"]["generation"] = before["metadata"]["generation"] + 1
         self.objects[ref.key] = after
-        if after["spec"] != before["spec"] and self.rolls_out:
+        if is_other and ref.kind == "Deployment" and self.rolls_out:
             self._roll_out(after)
+        for happening in self.after_write:
+            happening(after)
 
     def _roll_out(self, deployment: Json) -> None:
         """What the Deployment controller does, at once."""
@@ -238,25 +286,21 @@ class FakeCluster:
         return str(self.version)
 
 
-def merged(base: Any, patch: Any) -> Any:
-    """A strategic merge patch, as far as ours go: lists of named things by name."""
-    if isinstance(patch, dict):
-        if patch.get("$patch") == "replace":
-            return {k: copy.deepcopy(v) for k, v in patch.items() if k != "$patch"}
-        out = dict(base) if isinstance(base, dict) else {}
-        for key, value in patch.items():
-            if value is None:
-                out.pop(key, None)
-            else:
-                out[key] = merged(out.get(key), value)
-            if key in ("limits", "requests", "annotations") and not out.get(key):
-                out.pop(key, None)  # the API server leaves no empty maps behind
-        return out
-    if isinstance(patch, list) and all(isinstance(i, dict) and "name" in i for i in patch):
-        wanted = {i["name"]: i for i in patch}
-        kept = [merged(i, wanted.pop(i["name"], {})) for i in base or ()]
-        return kept + [copy.deepcopy(i) for i in wanted.values()]
-    return copy.deepcopy(patch)
+def merged(base: Json, patch: Json) -> Json:
+    """A strategic merge patch, as the demo cluster does it, which a contract suite holds to a real
+    API server; that one leaves no empty maps behind."""
+    return _without_empty(strategic_merge(base, patch))
+
+
+def _without_empty(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return [_without_empty(i) for i in tree] if isinstance(tree, list) else tree
+    kept = {key: _without_empty(value) for key, value in tree.items()}
+    return {
+        key: value
+        for key, value in kept.items()
+        if value != {} or key not in ("limits", "requests", "annotations", "nodeSelector", "data")
+    }
 
 
 def _validate(after: Json) -> None:
@@ -331,6 +375,10 @@ def _killed(ended: datetime, life_s: float) -> Json:
         "startedAt": _stamp(started),
         "finishedAt": _stamp(ended),
     }
+
+
+def _entry(manager: str, now: datetime) -> Json:
+    return {"manager": manager, "operation": "Update", "time": _stamp(now)}
 
 
 def _stamp(moment: datetime) -> str:

@@ -42,7 +42,7 @@ from copilot.remediate.apply import applied_of, apply
 from copilot.remediate.revert import revert
 from copilot.remediate.rollout import longest_life_us
 from copilot.remediate.verify import verify
-from copilot.remedy import LEASE_US, REMEDIATE, Remedy, acknowledged, check_open
+from copilot.remedy import GUARDRAIL, LEASE_US, REMEDIATE, Remedy, acknowledged, check_open
 
 __all__ = ["CONSULT", "INVESTIGATE", "REMEDIATE", "Flow"]
 
@@ -52,6 +52,12 @@ HISTORY_US = 3_600_000_000
 """How long before an incident its pods still count as having failed in it."""
 POD_RULES = (Rule.OOM_KILLED, Rule.CRASH_LOOP, Rule.IMAGE_PULL, Rule.UNSCHEDULABLE, Rule.NOT_READY)
 
+_TRIED = frozenset(ProposalStatus) - {
+    ProposalStatus.PROPOSED,
+    ProposalStatus.REFUSED,
+    ProposalStatus.SUPERSEDED,
+    ProposalStatus.EXPIRED,
+}
 _UNDER_WAY = (ProposalStatus.APPROVED, ProposalStatus.OPENED, ProposalStatus.APPLIED)
 _UNKNOWN_FAILURE = Verification(held=False, reason="it did not hold", observed=(), ended_us=0)
 
@@ -185,9 +191,30 @@ class Flow:
                 await self._docket.keep_runbooks(tx, case, matches)
                 if proposals is not None:
                     await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
+                    await self._approve_by_guardrail(tx, incident_id)
                 await self._docket.ask_model(tx, incident_id)
             if away is not None:
                 raise away
+
+    async def _approve_by_guardrail(self, tx: Session, incident_id: IncidentId) -> None:
+        """In autonomous mode: the first proposal that a guardrail covers, unless something has
+        been tried in this incident already; after a try that came to nothing people decide."""
+        proposals = await tx.remediation.of_incident(incident_id)
+        if any(p.status in _TRIED for p in proposals):
+            return
+        now_us = self._clock.now_us()
+        for proposal in proposals:
+            if not proposal.guardrail or proposal.status is not ProposalStatus.PROPOSED:
+                continue
+            if proposal.expires_us > now_us and proposal.approvals_needed == 1:
+                await self._remedy.approved(
+                    tx,
+                    proposal,
+                    digest=proposal.digest,
+                    reason=f"guardrail {proposal.guardrail}",
+                    actor=GUARDRAIL,
+                )
+                return
 
     async def consult(self, incident_id: IncidentId) -> None:
         """Let the language model, where there is one, add to what is known; nobody waits for it.
@@ -413,7 +440,7 @@ class Flow:
             await self._remedy.merged_by(tx, proposal, request, actor=actor)
 
     async def _watch_of(self, tx: Session, incident_id: IncidentId) -> _Watch:
-        """What verification watches for: every rule on pods, and the one that opened it."""
+        """What verification watches for: every rule on pods, and all that fired."""
         incident = await tx.incidents.get(incident_id)
         versions = await tx.objects.find(
             incident.cluster,
@@ -427,7 +454,11 @@ class Flow:
             if (await self._intake.workload(tx, pod)).key == incident.workload.key
         ]
         fired = {alert.rule for alert in await tx.incidents.alerts(incident_id)}
-        watched = [self._rules[rule] for rule in (*POD_RULES, *(fired & {Rule.ERROR_BURST}))]
+        watched = [
+            self._rules[rule]
+            for rule in (*POD_RULES, *sorted(fired - {*POD_RULES, Rule.EXTERNAL}))
+            if rule in self._rules
+        ]
         return _Watch(
             check=lambda seen: [alert for rule in watched for alert in rule(seen)],
             ttf_us=longest_life_us(pods),

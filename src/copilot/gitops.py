@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import msgspec
 
 from copilot.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
-from copilot.domain.objects import Deployment, epoch_us
 from copilot.domain.proposal import ActionState, Applied, Claim, Proposal, Verification
 from copilot.domain.pull_request import Delivery, PullState
 from copilot.ports import Clock, Cluster, GitHost, Store
 from copilot.remediate.apply import GRACE_US
 from copilot.remediate.gitops.pull import open_pull, open_revert
 from copilot.remediate.plan import base_of, holds
-from copilot.remediate.tree import Fields, decode, number_at, text_at
+from copilot.remediate.rollout import patched_us
+from copilot.remediate.tree import decode, number_at, text_at
 from copilot.remedy import Remedy
 
 CARRY_US = 3_600_000_000
@@ -188,11 +188,9 @@ class GitOps:
 def _carried(live: bytes, now_us: int) -> Applied:
     """As if we had applied it, at the time the API server gave the latest change: so it compares
     with the times of the pods that came of it, whatever our clock says."""
-    fields: Fields = decode(live)
-    managed = msgspec.json.decode(live, type=Deployment).metadata.managed_fields or ()
-    times = [epoch_us(entry.time) for entry in managed if entry.time and not entry.subresource]
+    fields = decode(live)
     return Applied(
-        at_us=max(times, default=now_us),
+        at_us=patched_us(fields, "", now_us),
         resource_version=text_at(fields, "metadata", "resourceVersion") or "",
         generation=number_at(fields, "metadata", "generation") or 0,
         was_there=True,

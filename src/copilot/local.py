@@ -12,7 +12,7 @@ from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.errors import Refused, Unavailable
 from copilot.domain.hypothesis import Findings
-from copilot.domain.incident import IncidentId
+from copilot.domain.incident import Incident, IncidentId
 from copilot.domain.notification import Channel, Delivery, Notification
 from copilot.domain.proposal import (
     ActionState,
@@ -22,13 +22,13 @@ from copilot.domain.proposal import (
     Proposal,
     ProposalId,
     ProposalStatus,
+    Way,
 )
 from copilot.domain.runbook import RunbookMatch
 from copilot.ports import Clock, Cluster, GitHost, LanguageModel, Notifier, Store
 from copilot.remediate.apply import apply
-from copilot.remediate.gitops.managed import manager_of
 from copilot.remediate.gitops.pull import open_pull, with_pull, without_pull
-from copilot.remediate.guard import Policy
+from copilot.remediate.policy import Policy
 from copilot.remediate.propose import prepare, recheck
 
 
@@ -85,7 +85,7 @@ class LocalAgents:
     async def propose(self, case: Case, findings: Findings) -> tuple[Proposal, ...]:
         drafts = remediator.drafts(case, findings)
         return tuple(
-            await asyncio.gather(*(self._prepare(draft, case.incident.id) for draft in drafts))
+            await asyncio.gather(*(self._prepare(draft, case.incident) for draft in drafts))
         )
 
     async def recheck(self, proposal: Proposal) -> Proposal:
@@ -107,7 +107,7 @@ class LocalAgents:
             evidence=(),
             hypothesis="",
         )
-        proposal = await self._prepare(draft, IncidentId(0))
+        proposal = await self._prepare(draft, None)
         if proposal.status is not ProposalStatus.PROPOSED:
             raise Refused(proposal.refusal)
         if proposal.pull is not None and self._git is not None:
@@ -127,22 +127,21 @@ class LocalAgents:
             return Delivery.NOT_DELIVERED, f"{notification.channel} is not set up"
         return await notifier.deliver(notification)
 
-    async def _prepare(self, draft: Draft, incident_id: IncidentId) -> Proposal:
+    async def _prepare(self, draft: Draft, incident: Incident | None) -> Proposal:
         proposal = await prepare(
             draft,
-            incident_id=incident_id,
+            incident_id=incident.id if incident else IncidentId(0),
             cluster=self._live,
             policy=self._policy,
             now_us=self._clock.now_us(),
+            workload=incident.workload if incident else None,
         )
         return await self._delivered(proposal)
 
     async def _delivered(self, proposal: Proposal) -> Proposal:
         """The proposal as a pull request, where its object is made from Git."""
-        if self._git is None or proposal.status is not ProposalStatus.PROPOSED:
-            return proposal
         git = self._git
-        if git.only_managed and not manager_of(await self._live.get(proposal.action.target)):
+        if git is None or (git.only_managed and proposal.way is not Way.PULL_REQUEST):
             return proposal
         return await with_pull(proposal, git.host, base=git.base, root=git.root)
 

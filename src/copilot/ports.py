@@ -148,6 +148,26 @@ class Cluster(Protocol):
         """
         ...
 
+    async def create(
+        self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        """A new object, with strict field validation; its JSON as the server completed it.
+
+        Raises:
+            Conflict: one of that name exists already (also in a dry run).
+        """
+        ...
+
+    async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
+        """The object with this uid is deleted, what it owns in the background; it may stay for a
+        while: a pod ends gracefully, a finalizer is waited for.
+
+        Raises:
+            Conflict: another one has that name by now, or it is not at that version any more.
+            Invalid: no uid is given.
+        """
+        ...
+
     def watch(self, kind: Kind) -> AsyncIterator[Delta]:
         """List, then watch, for ever: survives 410, cut streams and a server that restarts.
 
@@ -500,8 +520,9 @@ class Remediation(Protocol):
         """Raises: Conflict where it is not (any more) as expected or may not go there."""
         ...
 
-    async def decide(self, approval: Approval) -> None:
-        """Keep the decision and move the proposal.
+    async def decide(self, approval: Approval) -> bool:
+        """Keep the decision, one of each person, and move the proposal once that settles it: a no
+        does, a yes where as many as it needs have said so. True where it is settled.
 
         Raises:
             Conflict: wrong digest, expired, or no longer proposed; nothing is written then.

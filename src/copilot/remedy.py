@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from copilot.docket import Docket
 from copilot.domain.errors import Conflict
@@ -12,10 +13,15 @@ from copilot.domain.proposal import (
     Applied,
     Approval,
     Claim,
+    Create,
     Decision,
+    Delete,
+    Operation,
+    Patch,
     Proposal,
     ProposalId,
     ProposalStatus,
+    ReplaceUnready,
     Verification,
 )
 from copilot.domain.pull_request import Delivery, PullRequest
@@ -29,6 +35,8 @@ LEASE_US = 15_000_000
 _LET_GO_US = 1
 """A lease that is over at once: whoever looks next takes the claim."""
 AGENT = "agent-remediator"
+GUARDRAIL = "guardrail"
+"""Who approves what no person has to."""
 
 
 class Remedy:
@@ -42,28 +50,39 @@ class Remedy:
     async def approved(
         self, tx: Session, proposal: Proposal, *, digest: str, reason: str, actor: str
     ) -> None:
-        """A person's yes, with leg 3 queued.
+        """A person's yes, or a guardrail's; the last that it needs queues leg 3.
 
         Raises:
             Conflict: wrong digest, decided already, or expired.
         """
         now_us = self._clock.now_us()
-        await self._decide(tx, proposal.id, Decision.APPROVE, digest, reason, actor)
+        before = await self._n_yes(tx, proposal.id)
+        is_settled = await self._decide(tx, proposal.id, Decision.APPROVE, digest, reason, actor)
+        given, needed = await self._n_yes(tx, proposal.id), proposal.approvals_needed
         incident = await tx.incidents.get(proposal.incident_id)
-        moved = incident.move(to=Status.REMEDIATING, at_us=now_us)
-        await tx.incidents.save(acknowledged(moved, actor, now_us))
-        await self._tell(
-            tx,
-            proposal,
-            EntryKind.APPROVAL,
-            f"Approved: {proposal.title}",
-            detail=reason or f"digest {digest[:12]}",
-            actor=actor,
-            audit="proposal.approved",
-        )
-        key = f"{REMEDIATE}:{proposal.id}"
-        await tx.jobs.put(REMEDIATE, str(proposal.id), run_us=now_us, dedupe=key)
+        if is_settled:
+            incident = incident.move(to=Status.REMEDIATING, at_us=now_us)
+        is_person = actor != GUARDRAIL
+        await tx.incidents.save(acknowledged(incident, actor, now_us) if is_person else incident)
+        if given > before:
+            count = f" ({given} of {needed} approvals)" if needed > 1 else ""
+            await self._tell(
+                tx,
+                proposal,
+                EntryKind.APPROVAL,
+                f"Approved: {proposal.title}{count}",
+                detail=reason or f"digest {digest[:12]}",
+                actor=actor,
+                audit="proposal.approved",
+            )
+        if is_settled:
+            key = f"{REMEDIATE}:{proposal.id}"
+            await tx.jobs.put(REMEDIATE, str(proposal.id), run_us=now_us, dedupe=key)
         await self._journal.moved(tx, "incident.updated", incident.id, now_us)
+
+    async def _n_yes(self, tx: Session, proposal_id: ProposalId) -> int:
+        given = await tx.remediation.approvals(proposal_id)
+        return sum(approval.decision is Decision.APPROVE for approval in given)
 
     async def rejected(self, tx: Session, proposal: Proposal, *, reason: str, actor: str) -> None:
         """A person's no.
@@ -207,8 +226,8 @@ class Remedy:
             proposal,
             EntryKind.ACTION,
             f"Applied: {proposal.title}",
-            detail=f"{proposal.action.target} is at resourceVersion "
-            f"{applied.resource_version}; watching for up to {proposal.window_s} s",
+            detail=f"{_what_went_in(proposal, applied)}; watching {proposal.proves_on} for up to "
+            f"{proposal.window_s} s",
             happened_us=applied.at_us,
             audit="action.applied",
         )
@@ -301,8 +320,8 @@ class Remedy:
         digest: str,
         reason: str,
         actor: str,
-    ) -> None:
-        await tx.remediation.decide(
+    ) -> bool:
+        return await tx.remediation.decide(
             Approval(
                 proposal_id=proposal_id,
                 approver=actor,
@@ -360,6 +379,29 @@ class Remedy:
 
 def _shown(request: PullRequest) -> str:
     return f"#{request.number} {request.url or request.branch}"
+
+
+def _what_went_in(proposal: Proposal, applied: Applied) -> str:
+    """For people: the object as it is now, and what was done beside it."""
+    target = proposal.action.target
+    at = f" at resourceVersion {applied.resource_version}" if applied.resource_version else " gone"
+    done = [told_of(operation) for operation in proposal.operations]
+    return "; ".join([f"{target} is{at}", *done, *filter(None, [applied.trouble])])
+
+
+def told_of(operation: Operation) -> str:
+    """What an operation does, for people."""
+    match operation:
+        case Delete():
+            return f"{operation.target} deleted"
+        case Create():
+            return f"{operation.target} created"
+        case Patch():
+            return f"{operation.target} touched, so that it takes effect"
+        case ReplaceUnready():
+            return f"pods of {operation.target} that are not ready deleted"
+        case _:
+            assert_never(operation)
 
 
 def check_open(proposal: Proposal, digest: str) -> None:

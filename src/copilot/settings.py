@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Mode(StrEnum):
     READ_ONLY = "read_only"
     REVIEW = "review"
+    AUTONOMOUS = "autonomous"
 
 
 class FixDelivery(StrEnum):
@@ -94,7 +95,23 @@ class Settings(BaseSettings):
     agent_token: SecretStr | None = None
     """Token between roles; made at first start where not given."""
     mode: Mode = Mode.REVIEW
-    """What the co-pilot may do: `read_only` proposes nothing, `review` asks a person."""
+    """What the co-pilot may do: `read_only` proposes nothing, `review` asks a person, `autonomous`
+    asks nobody where a guardrail names both the action and the resource."""
+    guardrails: tuple[str, ...] = ()
+    """What autonomous mode may apply by itself: a JSON list such as `["set_memory:Deployment/shop/*"]`.
+    A high risk always takes a person."""
+    allowed_actions: tuple[str, ...] = ()
+    """Kinds of actions that may be proposed, as a JSON list such as `["set_memory", "roll_back"]`;
+    empty allows all."""
+    protected_namespaces: tuple[str, ...] = ("kube-system", "kube-public", "kube-node-lease")
+    """Namespaces in which nothing is ever changed, as a JSON list."""
+    freezes: tuple[str, ...] = ()
+    """Times (UTC) in which nothing is changed, as a JSON list: every week `Fri 16:00-Mon 08:00 why`,
+    once `2026-12-24T00:00Z/2026-12-27T00:00Z why`."""
+    second_approver: bool = False
+    """Whether a high risk takes the approval of two people."""
+    approval_lifetime: int = Field(default=1800, gt=0)
+    """Seconds for which a proposal may be approved."""
     delivery: FixDelivery = FixDelivery.PATCH
     """How an approved fix is made: `patch` on the cluster, `pull_request` in Git, `auto`: a pull
     request for objects that Argo CD or Flux marks as its own, a patch for all others."""

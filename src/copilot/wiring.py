@@ -21,8 +21,9 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
 from copilot.ports import Agents, Clock, Cluster, GitHost, LanguageModel, Notifier, Store
-from copilot.remediate.guard import Mode as GuardMode
-from copilot.remediate.guard import Policy
+from copilot.remediate.freezes import parse_freeze
+from copilot.remediate.policy import KINDS, Policy, parse_guardrail
+from copilot.remediate.policy import Mode as PolicyMode
 from copilot.remote import RemoteAgents
 from copilot.settings import FixDelivery, Mode, Settings
 from copilot.store import open_store
@@ -85,7 +86,7 @@ async def wired(
             store=store,
             clock=clock,
             cluster=cluster,
-            policy=Policy(mode=GuardMode(settings.mode.value)),
+            policy=policy_of(settings),
             model=model,
             notifiers=notifiers,
             git=git,
@@ -246,6 +247,26 @@ def _agents_elsewhere(settings: Settings, roles: Collection[str]) -> dict[str, s
         "reporter": settings.reporter_url,
     }
     return {agent: url for agent, url in urls.items() if f"agent-{agent}" not in roles}
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What may be changed, and who must say so.
+
+    Raises:
+        Invalid: a guardrail, an action or a freeze makes no sense; nobody may take it for set.
+    """
+    allowed = frozenset(settings.allowed_actions) or KINDS
+    if unknown := ", ".join(sorted(allowed - KINDS)):
+        raise Invalid(f"COPILOT_ALLOWED_ACTIONS names no action of ours: {unknown}")
+    return Policy(
+        mode=PolicyMode(settings.mode.value),
+        allowed=allowed,
+        guardrails=tuple(map(parse_guardrail, settings.guardrails)),
+        wants_second_approver=settings.second_approver,
+        protected_namespaces=frozenset(settings.protected_namespaces),
+        freezes=tuple(map(parse_freeze, settings.freezes)),
+        lifetime_s=settings.approval_lifetime,
+    )
 
 
 def runbook_folder() -> Path:

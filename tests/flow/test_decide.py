@@ -21,7 +21,7 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
 from copilot.ports import Delta, Kind, Store
-from copilot.remediate.guard import Policy
+from copilot.remediate.policy import Policy
 from copilot.store import open_store
 from tests.builders_objects import (
     a_container,

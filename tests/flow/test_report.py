@@ -13,7 +13,7 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
 from copilot.ports import Notifier
-from copilot.remediate.guard import Policy
+from copilot.remediate.policy import Policy
 from copilot.roles.workers import OUTBOX_TRIES, Workers
 from copilot.store import SqlStore
 from tests.builders_notify import FakeJira, a_message, jira_at, slack_at

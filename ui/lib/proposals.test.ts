@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import * as make from '../mocks/fixtures.mjs'
 import { diffRows } from './diff'
-import { proposalToShow, whyNotApprove } from './proposals'
+import { approvalsSoFar, proposalToShow, whyNotApprove } from './proposals'
 
 const NOW = 1_772_600_000_000_000
 const proposal = make.proposal(NOW)
@@ -19,6 +19,17 @@ test.each([
   ['refused', { ...proposal, status: 'refused' as const, refusal: 'over the quota' }, rows, 'review', NOW, /quota/],
 ])('it cannot be approved: %s', (_, given, shown, mode, now, reason) => {
   expect(whyNotApprove(given, shown, 'awaiting_approval', mode, now)).toMatch(reason)
+})
+
+test('a fix without a diff can be approved where it says what is done instead', () => {
+  const operations = [{ text: 'Delete Pod shop/web-0', target: proposal.target, body: '' }]
+  expect(whyNotApprove({ ...proposal, operations }, [], 'awaiting_approval', 'review', NOW)).toBe('')
+})
+
+test('approvals are counted only where it takes more than one', () => {
+  const yes = { proposal_id: 1, approver: 'maya', decision: 'approve' as const, digest: '', reason: '', ts_us: NOW }
+  expect(approvalsSoFar(proposal)).toBe('')
+  expect(approvalsSoFar({ ...proposal, approvals_needed: 2, approvals: [yes] })).toBe('1 of 2')
 })
 
 test.each([

@@ -14,7 +14,7 @@ export function whyNotApprove(
   if (!canMove(incident, 'remediating')) return WHY_NOT_NOW[incident]
   if (mode === 'read_only') return 'The co-pilot is in read-only mode: nothing is ever changed.'
   if (!proposal.dry_run_accepted) return 'The cluster has not accepted it in a dry run.'
-  if (rows.length === 0) return 'There is no diff to look at.'
+  if (rows.length === 0 && proposal.operations.length === 0) return 'There is no diff to look at.'
   if (nowUs > 0 && nowUs > proposal.expires_us) return 'It has expired; look again.'
   return ''
 }
@@ -25,6 +25,13 @@ const WHY_NOT_NOW: Record<Status, string> = {
   awaiting_approval: '',
   remediating: 'Another fix is under way.',
   resolved: 'The incident is resolved.',
+}
+
+/** `1 of 2`: how many people have said yes, where it takes more than one. */
+export function approvalsSoFar(proposal: ProposalView): string {
+  if (proposal.approvals_needed < 2) return ''
+  const given = proposal.approvals.filter((each) => each.decision === 'approve').length
+  return `${given} of ${proposal.approvals_needed}`
 }
 
 /** The proposal to look at: the one asked for, what resolved the incident, or the server's first. */

@@ -213,6 +213,10 @@ export function proposal(now) {
     created_us: now - 249 * SECOND,
     expires_us: now + 25 * MINUTE,
     approvals: [],
+    approvals_needed: 1,
+    operations: [],
+    watched: { kind: 'Deployment', namespace: 'shop', name: 'checkout', uid: 'uid-checkout' },
+    way: 'cluster',
     verification: null,
     pull_request: null,
   }

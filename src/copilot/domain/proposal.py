@@ -10,6 +10,7 @@ import msgspec
 
 from copilot.domain.action import Action
 from copilot.domain.incident import IncidentId
+from copilot.domain.objects import ObjectRef
 from copilot.domain.pull_request import PullDraft
 
 ProposalId = NewType("ProposalId", int)
@@ -78,6 +79,48 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     fields_hash: str
 
 
+class _Operation(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
+    target: ObjectRef
+
+
+class Delete(_Operation, frozen=True, kw_only=True, tag="delete"):
+    """Delete exactly this object: its uid travels as a precondition."""
+
+
+class Create(_Operation, frozen=True, kw_only=True, tag="create"):
+    """Make an object; `manifest` is canonical JSON."""
+
+    manifest: str
+
+
+class Patch(_Operation, frozen=True, kw_only=True, tag="patch"):
+    """Change another object than the action's own, and take that back with it."""
+
+    patch: str
+    rollback: str
+
+
+class ReplaceUnready(_Operation, frozen=True, kw_only=True, tag="replace_unready"):
+    """Delete the pods of a StatefulSet's earlier revision that are not ready: until they are, an
+    ordered one does not replace them by itself, nor when the change is taken back.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+    """
+
+
+Operation = Delete | Create | Patch | ReplaceUnready
+"""What is done beside or instead of the patch, one after the other; each may be done again."""
+
+
+class Way(StrEnum):
+    """How a change gets into the cluster."""
+
+    CLUSTER = "cluster"
+    """We apply it."""
+    PULL_REQUEST = "pull_request"
+    """Its manifest is kept in Git, which would undo what we apply: it is changed there."""
+
+
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     """What the cluster answered to the very patch with `dryRun=All`."""
 
@@ -102,8 +145,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """One change, pinned to the object it was computed against.
 
-    `digest` (64 hex characters) covers target, base, patch and rollback: what is approved is
-    exactly that.
+    `digest` (64 hex characters) covers target, base, patch, rollback and operations: what is
+    approved is exactly that.
     """
 
     id: ProposalId
@@ -115,7 +158,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     hypothesis: str
     base: Base
     patch: str
-    """Strategic merge patch, canonical JSON."""
+    """Strategic merge patch, canonical JSON; `{}` where the operations are all there is."""
     rollback: str | None
     """The patch that undoes it, canonical JSON; None where there is no way back."""
     no_rollback_reason: str
@@ -132,8 +175,22 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     created_us: int
     expires_us: int
+    operations: tuple[Operation, ...] = ()
+    watched: ObjectRef | None = None
+    """Whose recovery proves it, where that is not the object that is changed."""
+    way: Way = Way.CLUSTER
+    """`PULL_REQUEST` on a refused one: it is right, but to be made in Git."""
     pull: PullDraft | None = None
     """The same change as a pull request, where it is to be delivered so; None for a patch."""
+    approvals_needed: int = 1
+    """How many people must say yes."""
+    guardrail: str = ""
+    """Which guardrail lets it be applied without a person; empty for none."""
+
+    @property
+    def proves_on(self) -> ObjectRef:
+        """The workload whose recovery proves it."""
+        return self.watched or self.action.target
 
 
 class Decision(StrEnum):
@@ -187,6 +244,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     was_there: bool = False
     """True where an earlier try of ours had already applied it."""
+    trouble: str = ""
+    """What of the operations beside the patch could not be done, for people."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

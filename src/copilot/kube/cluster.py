@@ -16,6 +16,8 @@ from copilot.kube.reflector import Reflector
 from copilot.kube.resources import (
     Query,
     asking_version,
+    creating,
+    deleting,
     patching,
     reading,
     reading_log,
@@ -94,8 +96,32 @@ class KubeCluster:
     ) -> bytes:
         query: Query = (("fieldManager", field_manager), ("fieldValidation", "Strict"))
         query += (("dryRun", "All"),) if dry_run else ()
-        call = patching(ref, _patch_fields(patch), query)
+        call = patching(ref, _fields(patch, "patch"), query)
         return await self._server.read(call, max_bytes=MAX_OBJECT)
+
+    async def create(
+        self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        query: Query = (("fieldManager", field_manager), ("fieldValidation", "Strict"))
+        query += (("dryRun", "All"),) if dry_run else ()
+        call = creating(ref, _fields(manifest, "manifest"), query)
+        return await self._server.read(call, max_bytes=MAX_OBJECT)
+
+    async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
+        if not ref.uid:
+            raise Invalid(f"{ref} is not deleted by its name alone: which one is meant?")
+        preconditions = {"uid": ref.uid}
+        if resource_version:
+            preconditions["resourceVersion"] = resource_version
+        options: dict[str, object] = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": preconditions,
+        }
+        if dry_run:
+            options["dryRun"] = ["All"]
+        await self._server.read(deleting(ref, options), max_bytes=MAX_OBJECT)
 
     def watch(self, kind: Kind) -> AsyncGenerator[Delta, None]:
         reflector = Reflector(self._server, resource_of(kind), cluster=self.name, clock=self._clock)
@@ -136,11 +162,11 @@ class KubeCluster:
             raise NotFound(error.message) from error
 
 
-def _patch_fields(patch: str) -> dict[str, object]:
+def _fields(text: str, what: str) -> dict[str, object]:
     try:
-        return msgspec.json.decode(patch, type=dict[str, object])
+        return msgspec.json.decode(text, type=dict[str, object])
     except msgspec.DecodeError as error:
-        raise Invalid(f"the patch is no JSON object: {error}") from error
+        raise Invalid(f"the {what} is no JSON object: {error}") from error
 
 
 def _stamped_lines(

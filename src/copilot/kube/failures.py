@@ -68,6 +68,8 @@ def failure(call: Call, code: int, headers: Mapping[str, str], body: bytes) -> C
             return _refused(call, status)
         case 404:
             return NotFound(f"{call.subject} does not exist (any more)")
+        case 409 if status.reason == "AlreadyExists":
+            return Conflict(f"{call.subject} exists already")
         case 409:
             return Conflict(f"{call.subject} has changed since it was read; read it again")
         case 410:

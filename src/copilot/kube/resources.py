@@ -116,7 +116,12 @@ class Call:
     namespace: str = ""
     method: str = "GET"
     query: Query = ()
-    patch: dict[str, object] | None = None
+    body: dict[str, object] | None = None
+
+    @property
+    def content_type(self) -> str:
+        """Of the body; always said: without it the server answers 415 to a patch."""
+        return STRATEGIC_MERGE if self.method == "PATCH" else "application/json"
 
 
 def resource_of(kind: str) -> Resource:
@@ -173,7 +178,38 @@ def patching(ref: ObjectRef, patch: dict[str, object], query: Query) -> Call:
         path=_object(resource, ref),
         method="PATCH",
         query=query,
-        patch=patch,
+        body=patch,
+    )
+
+
+def creating(ref: ObjectRef, manifest: dict[str, object], query: Query) -> Call:
+    """A new object of that kind and namespace; its name is in the manifest."""
+    resource = resource_of(ref.kind)
+    if resource.is_namespaced and not ref.namespace:
+        raise Invalid(f"{ref} names no namespace")
+    return Call(
+        verb="create",
+        resource=resource.plural,
+        subject=str(ref),
+        namespace=ref.namespace,
+        path=_collection(resource, ref.namespace),
+        method="POST",
+        query=query,
+        body=manifest,
+    )
+
+
+def deleting(ref: ObjectRef, options: dict[str, object]) -> Call:
+    """The end of one object; `options` are `meta/v1` DeleteOptions."""
+    resource = resource_of(ref.kind)
+    return Call(
+        verb="delete",
+        resource=resource.plural,
+        subject=str(ref),
+        namespace=ref.namespace,
+        path=_object(resource, ref),
+        method="DELETE",
+        body=options,
     )
 
 

@@ -19,7 +19,7 @@ import aiohttp
 import yaml
 
 from copilot.domain.errors import Invalid, Refused
-from copilot.kube.resources import STRATEGIC_MERGE, Call
+from copilot.kube.resources import Call
 from copilot.ports import Clock
 
 LOGIN_TIMEOUT_S = 30.0
@@ -55,16 +55,15 @@ class Session:
             aiohttp.ClientError, OSError, TimeoutError: no answer.
         """
         headers = {"Accept": "application/json, */*", "User-Agent": "incident-copilot"}
-        if call.patch is not None:
-            # Always said: without it the server answers 415.
-            headers["Content-Type"] = STRATEGIC_MERGE
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
         await self._authorise(headers, call)
         query = f"?{urlencode(call.query)}" if call.query else ""
         answer = await self._api.call_api(
             call.method,
             f"{self._api.configuration.host}{call.path}{query}",
             header_params=headers,
-            body=call.patch,
+            body=call.body,
             _request_timeout=timeout,
         )
         response: aiohttp.ClientResponse = answer.response

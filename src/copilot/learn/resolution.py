@@ -9,11 +9,34 @@ import msgspec
 
 from copilot.domain.action import (
     Action,
+    AddToleration,
     ChaosMemory,
+    DeletePod,
+    Entries,
+    PreferAffinity,
+    ReplaceClaim,
+    RerunJob,
+    Restart,
     RollBack,
     Scale,
+    SetConfigValue,
+    SetCordon,
+    SetDnsPolicy,
+    SetEnv,
+    SetEnvSource,
     SetImage,
+    SetLimitRange,
     SetMemory,
+    SetNodeSelector,
+    SetProbe,
+    SetPullSecrets,
+    SetQuota,
+    SetResources,
+    SetSelector,
+    SetServiceAccount,
+    SetServicePort,
+    SetSuspended,
+    SetVolumeSource,
     encode_action,
 )
 from copilot.domain.alert import Alert
@@ -74,18 +97,90 @@ def fix_of(proposal: Proposal) -> str:
     return _described(proposal.action, _Before.read(proposal.rollback))
 
 
-def _described(action: Action, before: _Before) -> str:
+def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line an action
+    name = action.target.name
     match action:
         case SetMemory() | ChaosMemory():
             return f"memory limit of {action.container} {before.memory or 'none'} → {action.limit}"
+        case SetResources():
+            asked = (("request", action.requests), ("limit", action.limits))
+            told = [f"{r} {what} {v or 'none'}" for what, given in asked for r, v in given]
+            return f"{', '.join(told)} for {action.container}"
         case SetImage():
             return f"image of {action.container} {before.image or 'unknown'} → {action.image}"
         case RollBack():
-            return f"rollback of {action.target.name} to revision {action.to_revision}"
+            return f"rollback of {name} to revision {action.to_revision}"
         case Scale():
-            return f"replicas of {action.target.name} {before.replicas} → {action.replicas}"
+            return f"replicas of {name} {before.replicas} → {action.replicas}"
+        case Restart():
+            return f"restart of {name}"
+        case SetProbe():
+            return f"{action.probe} of {action.container} changed"
+        case SetEnv():
+            return f"variable {action.name} of {action.container} set"
+        case SetEnvSource():
+            what = f"variable {action.variable}" if action.variable else "environment"
+            return f"{what} of {action.container} from {action.source} {action.name}"
+        case SetVolumeSource():
+            return f"volume {action.volume} of {name} from {action.source} {action.name}"
+        case SetPullSecrets():
+            return f"image pull secrets of {name}: {', '.join(action.names) or 'none'}"
+        case SetServiceAccount():
+            return f"service account of {name} set to {action.name}"
+        case SetNodeSelector():
+            return f"node selector of {name}: {_entries(action.entries)}"
+        case PreferAffinity():
+            return f"{action.affinity} of {name} preferred instead of required"
+        case AddToleration():
+            return f"{name} tolerates {action.key}"
+        case SetDnsPolicy():
+            return f"DNS policy of {name} set to {action.policy}"
+        case _:
+            return _of_other(action)
+
+
+def _of_other(
+    action: SetServicePort
+    | SetSelector
+    | SetConfigValue
+    | SetQuota
+    | SetLimitRange
+    | ReplaceClaim
+    | SetCordon
+    | SetSuspended
+    | RerunJob
+    | DeletePod,
+) -> str:
+    name = action.target.name
+    match action:
+        case SetServicePort():
+            return f"port {action.port} of Service {name} → {action.target_port}"
+        case SetSelector():
+            return f"selector of Service {name}: {_entries(action.entries)}"
+        case SetConfigValue():
+            return f"value {action.key} of ConfigMap {name} set"
+        case SetQuota():
+            return f"quota {name}: {_entries(action.entries)}"
+        case SetLimitRange():
+            return f"{action.bound} of LimitRange {name}: {_entries(action.entries)}"
+        case ReplaceClaim():
+            return f"claim {name} made anew"
+        case SetCordon():
+            return f"node {name} {'cordoned' if action.is_cordoned else 'uncordoned'}"
+        case SetSuspended():
+            return (
+                f"{action.target.kind} {name} {'suspended' if action.is_suspended else 'resumed'}"
+            )
+        case RerunJob():
+            return f"Job {name} run again"
+        case DeletePod():
+            return f"pod {name} deleted"
         case _:
             assert_never(action)
+
+
+def _entries(entries: Entries) -> str:
+    return ", ".join(f"{key} {value or 'removed'}" for key, value in entries)
 
 
 class _Resources(msgspec.Struct, frozen=True):

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from copilot.domain.errors import Conflict, Refused, Unavailable
-from copilot.domain.proposal import Applied, Claim, Proposal
-from copilot.ports import Clock, Cluster
-from copilot.remediate.marks import REVERTED, annotation, field_manager_of, key_in, mark_of
-from copilot.remediate.plan import base_of, with_version
-from copilot.remediate.tree import Fields, decode, number_at, text_at
+import msgspec
 
-TRIES = 6
-PAUSE_S = 0.2
+from copilot.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
+from copilot.domain.proposal import Applied, Claim, Create, Delete, Proposal
+from copilot.ports import Clock, Cluster
+from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
+from copilot.remediate.operate import PAUSE_S, TRIES, operate, rehearse, wait_gone
+from copilot.remediate.plan import NOTHING, base_of, with_version
+from copilot.remediate.tree import Fields, annotation_at, decode, number_at, text_at
+
 GRACE_US = 600_000_000
 """How long after a proposal has expired its approval may still be acted on."""
 
 
 async def apply(claim: Claim, cluster: Cluster, clock: Clock, *, against: str = "") -> Applied:
-    """The approved patch is in; called again after a crash it finds that and patches nothing.
+    """What was approved is in; called again after a crash it finds that and does nothing twice.
 
     A lost answer is no harm: the patch carries the version it was computed for, so of two that are
     under way only one can go in, and reading again shows which.
 
     Raises:
         Conflict: what the patch depends on has changed since; nothing was written.
-        NotFound, Refused, BadInput: the cluster says so; nothing was written.
+        NotFound, Refused, BadInput: the cluster says so; nothing was written, or the message says
+            what was.
         Unavailable: the cluster does not answer; whether the patch is in shows the next try.
     """
+    if claim.proposal.patch == NOTHING:
+        return await _made_anew(claim, cluster, clock, against)
+    applied = await _patched(claim, cluster, clock, against)
+    trouble = await _beside(claim.proposal, cluster, clock)
+    return msgspec.structs.replace(applied, trouble=trouble)
+
+
+async def _patched(claim: Claim, cluster: Cluster, clock: Clock, against: str) -> Applied:
     proposal = claim.proposal
     for attempt in range(TRIES):
         if attempt:
@@ -33,12 +43,9 @@ async def apply(claim: Claim, cluster: Cluster, clock: Clock, *, against: str = 
         live = await _read(claim, cluster, may_be_in=attempt > 0)
         if was_applied(proposal, decode(live)):
             return _applied(decode(live), claim.applied_us or clock.now_us(), was_there=True)
-        if not attempt and (reason := against or _too_late(proposal, clock.now_us())):
-            raise Refused(reason)
-        if base_of(proposal.action, live) != proposal.base:
-            raise Conflict(
-                f"{proposal.action.target} changed since the proposal was made; review it again"
-            )
+        if not attempt:
+            _refuse_late(proposal, against, clock.now_us())
+        _refuse_changed(proposal, live)
         patch = with_version(proposal.patch, _version(decode(live)))
         try:
             result = await cluster.patch(
@@ -51,6 +58,61 @@ async def apply(claim: Claim, cluster: Cluster, clock: Clock, *, against: str = 
             continue  # a status moved its version, or the answer was lost: reading again tells
         return _applied(decode(result), clock.now_us(), was_there=False)
     raise Unavailable(f"{proposal.action.target} could not be patched in {TRIES} tries")
+
+
+async def _beside(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:
+    """What of the operations beside the patch could not be done, for people: the patch is in all
+    the same, and verification tells whether it holds without them."""
+    for operation in proposal.operations:
+        try:
+            await operate(operation, cluster, clock)
+        except (BadInput, Conflict, Refused, NotFound) as error:
+            return f"beside it: {error.message[:300]}"
+    return ""
+
+
+async def _made_anew(claim: Claim, cluster: Cluster, clock: Clock, against: str) -> Applied:
+    """The operations that stand in for a patch."""
+    proposal, target = claim.proposal, claim.proposal.action.target
+    creates = [o for o in proposal.operations if isinstance(o, Create)]
+    live = await _read_or_none(claim, cluster)
+    if live is not None and creates and was_applied(proposal, decode(live)):
+        return _applied(decode(live), claim.applied_us or clock.now_us(), was_there=True)
+    if live is not None and _uid(live) == proposal.base.uid:
+        _refuse_late(proposal, against, clock.now_us())
+        _refuse_changed(proposal, live)
+        for create in creates:  # what would not be accepted now must not be deleted before
+            await rehearse(create, cluster)
+    elif claim.fence <= 1:
+        raise Conflict(f"{target} is gone or was made anew since; review it again")
+    for operation in proposal.operations:
+        try:
+            await operate(operation, cluster, clock)
+        except (BadInput, Refused) as error:
+            if not isinstance(operation, Create):
+                raise
+            raise Refused(
+                f"{target} was deleted and could not be made anew: {error.message[:300]}; "
+                "the proposal's command holds its manifest"
+            ) from error
+        if isinstance(operation, Delete) and creates:
+            await wait_gone(operation.target, cluster, clock)
+    after = await _read_or_none(claim, cluster)
+    if after is None or not creates:
+        return Applied(at_us=clock.now_us(), resource_version="", generation=0)
+    return _applied(decode(after), clock.now_us(), was_there=False)
+
+
+def _refuse_late(proposal: Proposal, against: str, now_us: int) -> None:
+    if reason := against or _too_late(proposal, now_us):
+        raise Refused(reason)
+
+
+def _refuse_changed(proposal: Proposal, live: bytes) -> None:
+    if base_of(proposal.action, live) != proposal.base:
+        raise Conflict(
+            f"{proposal.action.target} changed since the proposal was made; review it again"
+        )
 
 
 def _too_late(proposal: Proposal, now_us: int) -> str:
@@ -71,16 +133,23 @@ async def _read(claim: Claim, cluster: Cluster, *, may_be_in: bool) -> bytes:
         raise
 
 
+async def _read_or_none(claim: Claim, cluster: Cluster) -> bytes | None:
+    try:
+        return await _read(claim, cluster, may_be_in=False)
+    except NotFound:
+        return None
+
+
 def was_applied(proposal: Proposal, live: Fields) -> bool:
     """Whether the object carries this proposal's patch.
 
     Raises:
         Conflict: it was applied and taken back already.
     """
-    key = key_in(proposal.action, proposal.patch)
-    if annotation(live, REVERTED) == key:
+    key = key_of(proposal)
+    if annotation_at(live, REVERTED) == key:
         raise Conflict(f"this change of {proposal.action.target} was taken back already")
-    return annotation(live, mark_of(proposal.action)) == key
+    return annotation_at(live, mark_of(proposal.action)) == key
 
 
 def applied_of(claim: Claim, generation: int = 0) -> Applied:
@@ -104,3 +173,7 @@ def _applied(live: Fields, at_us: int, *, was_there: bool) -> Applied:
 
 def _version(live: Fields) -> str:
     return text_at(live, "metadata", "resourceVersion") or ""
+
+
+def _uid(live: bytes) -> str:
+    return text_at(decode(live), "metadata", "uid") or ""

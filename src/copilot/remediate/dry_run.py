@@ -37,7 +37,7 @@ def diff_of(before: bytes, after: bytes) -> str:
     """Unified diff of the two objects' YAML, without status and what the server keeps for itself;
     empty where nothing that people set would change."""
     lines = difflib.unified_diff(
-        _yaml_lines(before), _yaml_lines(after), "now", "after", lineterm="", n=3
+        as_yaml(before).splitlines(), as_yaml(after).splitlines(), "now", "after", lineterm="", n=3
     )
     return "\n".join(lines)
 
@@ -49,11 +49,13 @@ def brief(message: str) -> str:
     return f"{message[:160]} … {message[-(_MESSAGE_CHARS - 160) :]}"
 
 
-def _yaml_lines(body: bytes) -> list[str]:
+def as_yaml(body: bytes | str) -> str:
+    """An object's JSON for people, without status, what the server keeps for itself and our own
+    marks."""
     text: str = yaml.safe_dump(
         _readable(decode(body)), sort_keys=True, allow_unicode=True, width=1000
     )
-    return text.splitlines()
+    return text
 
 
 def _readable(tree: Fields) -> Fields:

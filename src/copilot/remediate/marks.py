@@ -10,13 +10,15 @@ import hashlib
 
 from copilot.domain.action import Action, ChaosMemory, encode_action
 from copilot.domain.incident import IncidentId
-from copilot.domain.proposal import Base
-from copilot.remediate.tree import Fields, decode, encode, text_at
+from copilot.domain.proposal import Base, Create, Proposal
+from copilot.remediate.tree import Fields, annotation_at, decode, encode
 
 PREFIX = "incident-copilot.io/"
 PROPOSAL = f"{PREFIX}proposal"
 CHAOS = f"{PREFIX}chaos"
 REVERTED = f"{PREFIX}reverted"
+TOUCHED = f"{PREFIX}touched"
+"""On what is changed beside the action's own object, so that it takes effect."""
 MANAGER = "incident-copilot"
 """The field manager of our changes."""
 
@@ -43,11 +45,14 @@ def proposal_key(incident_id: IncidentId, action: Action, base: Base) -> str:
     return hashlib.sha256(encode(parts).encode()).hexdigest()[:16]
 
 
-def annotation(live: Fields, name: str) -> str | None:
-    """The object's own annotation (or the one a patch sets), None where there is none."""
-    return text_at(live, "metadata", "annotations", name)
-
-
 def key_in(action: Action, patch: str) -> str:
-    """The key that this patch of ours writes."""
-    return annotation(decode(patch), mark_of(action)) or ""
+    """The key that this patch (or manifest) of ours writes."""
+    return annotation_at(decode(patch), mark_of(action)) or ""
+
+
+def key_of(proposal: Proposal) -> str:
+    """The key that shows on the object that this proposal is in; empty where none is left to
+    show it."""
+    made = [o.manifest for o in proposal.operations if isinstance(o, Create)]
+    written = (proposal.patch, *made)
+    return next((key for text in written if (key := key_in(proposal.action, text))), "")

@@ -1,35 +1,71 @@
-"""A typed action as a patch for one object, with its way back. Pure.
+"""A typed action as a patch for one object, or as operations, with its way back. Pure.
 
-Patches are strategic merge patches. A rollback to an earlier template replaces the template whole
-(`"$patch": "replace"`), because merging lists by name would keep what the later template added.
+Patches are strategic merge patches. Only the way forward is written by hand (`edits`); the way back
+is computed from the same patch and tried at once: where both together would not give the object as
+it was, there is none.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shlex
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from copilot.domain.action import Action, ChaosMemory, RollBack, Scale, SetImage, SetMemory
+from copilot.domain.action import (
+    Action,
+    ChaosMemory,
+    DeletePod,
+    ReplaceClaim,
+    RerunJob,
+    Restart,
+    Scale,
+    SetConfigValue,
+    SetCordon,
+    SetLimitRange,
+    SetQuota,
+    SetSelector,
+    SetServicePort,
+    SetSuspended,
+    TemplateAction,
+)
 from copilot.domain.errors import Invalid
-from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Base
-from copilot.domain.quantity import parse_bytes
-from copilot.remediate.marks import REVERTED, annotation, mark_of
+from copilot.domain.proposal import Base, Create, Operation, Patch, ReplaceUnready
+from copilot.remediate.commands import command_of
+from copilot.remediate.disruption import (
+    ROLLED_OUT,
+    Disruption,
+    disruption_of,
+    wanted_pods,
+)
+from copilot.remediate.edits import OtherAction, other_edit, template_edit
+from copilot.remediate.marks import REVERTED, TOUCHED, mark_of
+from copilot.remediate.merging import holds as fields_hold
+from copilot.remediate.merging import inverse, is_same, merged
+from copilot.remediate.operations import Anew, anew, beside, claim_manifest, job_manifest
 from copilot.remediate.tree import (
     Fields,
     Tree,
-    containers_of,
+    annotation_at,
     decode,
     encode,
     fields_at,
+    nested,
     number_at,
+    template_path,
     text_at,
 )
 
-REVISION = "deployment.kubernetes.io/revision"
-POD_TEMPLATE_HASH = "pod-template-hash"
+NOTHING = "{}"
+"""The patch of a plan that consists of operations."""
+BACK_OFF_S = 300
+"""How long a container that crashed may sleep before it is tried again."""
+_NO_ROLLOUT = {
+    "Pod": "a pod without a controller is not changed, it is made anew",
+    "Job": "the pod template of a Job is immutable; change what makes the Job",
+    "ReplicaSet": "a ReplicaSet does not replace its pods when its template changes",
+}
+_RERUN_S = 600
+_SETTLED_S = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,75 +82,74 @@ class Plan:
     is_disruptive: bool
     """Fewer pods serve while it goes on."""
     window_s: int
+    operations: tuple[Operation, ...] = ()
+    n_pods: int = 0
+    """How many pods are touched."""
+    n_away: int = 0
+    """How many of them may be gone at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Edit:
-    """The `spec` part of a patch and of its inverse."""
+class Near:
+    """What a plan depends on beside the object: the ReplicaSet to go back to, and the workload
+    whose recovery proves the change, where that is another object."""
 
-    forward: Fields
-    back: Fields
+    replica_set: bytes | None = None
+    watched: bytes | None = None
 
 
 def base_of(action: Action, live: bytes) -> Base:
-    """The version of the object that a patch is computed against.
+    """The version of the object that a plan is computed against.
 
-    `fields_hash` covers what the patch depends on: name, image and resources of every container of
-    the template, our own annotation that the patch writes, and beside them the replicas for a
-    `Scale` and the whole template for a `RollBack`. Status and `resourceVersion` are not in it:
-    they move with every crash of a pod.
+    `fields_hash` covers what the plan depends on: our own annotation that it writes, and the part
+    of the object that it changes or copies. Status and `resourceVersion` are not in it: they move
+    with every crash of a pod.
     """
     tree = decode(live)
     touched: Fields = {
-        "annotation": annotation(tree, mark_of(action)),
-        "containers": [
-            {key: container.get(key) for key in ("name", "image", "resources")}
-            for container in containers_of(tree)
-        ],
+        "annotation": annotation_at(tree, mark_of(action)),
+        "of": _depends_on(action, tree),
     }
-    if isinstance(action, Scale):
-        touched["replicas"] = number_at(tree, "spec", "replicas")
-    if isinstance(action, RollBack):
-        touched["template"] = fields_at(tree, "spec", "template")
     return Base(
         uid=text_at(tree, "metadata", "uid") or "",
-        generation=number_at(tree, "metadata", "generation") or 0,
+        generation=_generation(action, tree),
         fields_hash=hashlib.sha256(encode(touched).encode()).hexdigest(),
     )
 
 
-def plan(
-    action: Action, live: bytes, *, proposal_key: str, replica_set: bytes | None = None
-) -> Plan:
-    """The patch for the object as it is now; a `RollBack` needs its ReplicaSet's JSON too.
+def plan(action: Action, live: bytes, *, proposal_key: str, near: Near | None = None) -> Plan:
+    """What is to be done to the object as it is now.
 
     Raises:
         Invalid: the action does not fit the object: no such container, no such revision, or
             nothing would change.
     """
+    near = near or Near()
     tree = decode(live)
-    edit = _edit_of(action, tree, replica_set)
-    if encode(edit.forward) == encode(edit.back):
+    watched = decode(near.watched) if near.watched else None
+    base = base_of(action, live)
+    if isinstance(action, ReplaceClaim | RerunJob | DeletePod):
+        return _anew(action, tree, base, anew(action, tree, proposal_key))
+    forward = _edit(action, tree, near.replica_set)
+    if fields_hold(tree, forward):
         raise Invalid(f"{action.target} is like that already; nothing would change")
+    operations = beside(action, tree, forward, watched, proposal_key)
     mark = mark_of(action)
-    patch: Fields = {
-        "metadata": {"annotations": {mark: proposal_key}},
-        "spec": edit.forward,
-    }
-    rollback: Fields = {
-        "metadata": {"annotations": {mark: annotation(tree, mark), REVERTED: proposal_key}},
-        "spec": edit.back,
-    }
-    disruption, is_disruptive = _disruption(action, tree)
+    patch = _marked(forward, {mark: proposal_key})
+    rollback, reason = _way_back(action, tree, patch, proposal_key)
+    disruption = _disruption(action, tree, watched, operations)
     return Plan(
         patch=encode(patch),
-        rollback=encode(rollback),
-        no_rollback_reason="",
-        base=base_of(action, live),
-        command=_command(action, encode(patch)),
-        disruption=disruption,
-        is_disruptive=is_disruptive,
-        window_s=_window_s(action, tree),
+        rollback=encode(rollback) if rollback else None,
+        no_rollback_reason=reason,
+        base=base,
+        command=command_of(action, patch, operations),
+        disruption=disruption.text,
+        is_disruptive=disruption.away > 0,
+        window_s=_window_s(action, tree, watched, operations),
+        operations=operations,
+        n_pods=disruption.n_pods,
+        n_away=disruption.away,
     )
 
 
@@ -126,160 +161,143 @@ def with_version(patch: str, resource_version: str) -> str:
 
 
 def holds(live: Fields, patch: str) -> bool:
-    """Whether the object's `spec` says what the patch made it say."""
-    return _contains(live.get("spec"), decode(patch).get("spec"))
+    """Whether the object says what the patch made it say, our annotations aside."""
+    wanted = {key: value for key, value in decode(patch).items() if key != "metadata"}
+    return fields_hold(live, wanted)
 
 
-def _edit_of(action: Action, tree: Fields, replica_set: bytes | None) -> _Edit:
-    match action:
-        case SetMemory() | ChaosMemory():
-            return _memory(action, tree)
-        case SetImage():
-            container = _container(tree, action.container, action.target)
-            return _containers_edit(
-                {"name": action.container, "image": action.image},
-                {"name": action.container, "image": container.get("image")},
-            )
-        case RollBack():
-            return _template(action, tree, replica_set)
-        case Scale():
-            before = number_at(tree, "spec", "replicas")
-            return _Edit(
-                forward={"replicas": action.replicas},
-                back={"replicas": 1 if before is None else before},
-            )
-        case _:
-            assert_never(action)
-
-
-def _memory(action: SetMemory | ChaosMemory, tree: Fields) -> _Edit:
-    container = _container(tree, action.container, action.target)
-    limit = text_at(container, "resources", "limits", "memory")
-    request = text_at(container, "resources", "requests", "memory")
-    wanted = action.request if isinstance(action, SetMemory) else None
-    if wanted is None and request is not None and parse_bytes(request) > parse_bytes(action.limit):
-        wanted = action.limit  # a request over its limit is refused by the API server
-    forward: Fields = {"limits": {"memory": action.limit}}
-    back: Fields = {"limits": {"memory": limit}}
-    if wanted is not None and wanted != request:
-        forward["requests"] = {"memory": wanted}
-        back["requests"] = {"memory": request}
-    return _containers_edit(
-        {"name": action.container, "resources": forward},
-        {"name": action.container, "resources": back},
+def _anew(
+    action: ReplaceClaim | RerunJob | DeletePod, tree: Fields, base: Base, planned: Anew
+) -> Plan:
+    disruption = disruption_of(action, tree)
+    return Plan(
+        patch=NOTHING,
+        rollback=None,
+        no_rollback_reason=planned.no_rollback_reason,
+        base=base,
+        command=command_of(action, {}, planned.operations),
+        disruption=disruption.text,
+        is_disruptive=False,  # a failed Job, a stuck pod, an unbound claim: nothing of it serves
+        window_s=_window_s(action, tree, None, ()),
+        operations=planned.operations,
+        n_pods=disruption.n_pods,
+        n_away=disruption.away,
     )
 
 
-def _template(action: RollBack, tree: Fields, replica_set: bytes | None) -> _Edit:
-    if replica_set is None:
-        raise Invalid(f"ReplicaSet {action.replica_set} of {action.target} is not there any more")
-    earlier = decode(replica_set)
-    if annotation(earlier, REVISION) != str(action.to_revision):
-        raise Invalid(f"ReplicaSet {action.replica_set} is not revision {action.to_revision}")
-    template = _without_hash(fields_at(earlier, "spec", "template"))
-    current = _without_hash(fields_at(tree, "spec", "template"))
-    return _Edit(
-        forward={"template": {"$patch": "replace", **template}},
-        back={"template": {"$patch": "replace", **current}},
-    )
+def _edit(action: TemplateAction | OtherAction, tree: Fields, replica_set: bytes | None) -> Fields:
+    if not isinstance(action, TemplateAction):
+        return other_edit(action, tree)
+    _refuse_kind(action, tree)
+    path = template_path(action.target.kind)
+    return nested(path, template_edit(action, fields_at(tree, *path), replica_set))
 
 
-def _without_hash(template: Fields) -> Fields:
-    """The template as its Deployment has it: the hash label is the controller's own."""
-    metadata = dict(fields_at(template, "metadata"))
-    labels = fields_at(metadata, "labels")
-    metadata["labels"] = {k: v for k, v in labels.items() if k != POD_TEMPLATE_HASH}
-    metadata.pop("creationTimestamp", None)  # always null in a template
-    return {**template, "metadata": metadata}
-
-
-def _containers_edit(forward: Fields, back: Fields) -> _Edit:
-    def wrapped(container: Fields) -> Fields:
-        return {"template": {"spec": {"containers": [container]}}}
-
-    return _Edit(forward=wrapped(forward), back=wrapped(back))
-
-
-def _container(tree: Fields, name: str, target: ObjectRef) -> Fields:
-    for container in containers_of(tree):
-        if container.get("name") == name:
-            return container
-    names = ", ".join(str(c.get("name")) for c in containers_of(tree)) or "none"
-    raise Invalid(f"{target} has no container {name!r}; it has: {names}")
-
-
-def _command(action: Action, patch: str) -> str:
+def _refuse_kind(action: TemplateAction, tree: Fields) -> None:
+    """Raises: Invalid where nothing would come of another template."""
     target = action.target
-    where = f"kubectl -n {shlex.quote(target.namespace)}"
-    kind = target.kind.lower()
-    if isinstance(action, RollBack):
-        name = shlex.quote(f"{kind}/{target.name}")
-        return f"{where} rollout undo {name} --to-revision={action.to_revision}"
-    name = shlex.quote(target.name)
-    return f"{where} patch {kind} {name} --type strategic -p {shlex.quote(patch)}"
+    if target.kind == "CronJob":
+        return
+    if target.kind not in ROLLED_OUT:
+        why = _NO_ROLLOUT.get(target.kind, "it has no pod template")
+        raise Invalid(f"{target} cannot be changed so: {why}")
+    if text_at(tree, "spec", "updateStrategy", "type") == "OnDelete":
+        raise Invalid(f"{target} replaces no pod by itself (update strategy OnDelete)")
+    rolling = fields_at(tree, "spec", "updateStrategy", "rollingUpdate")
+    if number_at(rolling, "partition"):
+        raise Invalid(f"{target} is rolled out by parts; people have decided which")
 
 
-def _disruption(action: Action, tree: Fields) -> tuple[str, bool]:
-    """For people: what the change does to the pods that run now; and whether fewer serve then."""
-    replicas = number_at(tree, "spec", "replicas")
-    count = 1 if replicas is None else replicas
-    if isinstance(action, Scale):
-        delta = action.replicas - count
-        return f"{abs(delta)} {_pods(abs(delta))} {'added' if delta > 0 else 'removed'}", delta < 0
-    if text_at(tree, "spec", "strategy", "type") == "Recreate":
-        return f"all {count} {_pods(count)} stop before new ones start (strategy Recreate)", True
-    away = _share(fields_at(tree, "spec", "strategy", "rollingUpdate").get("maxUnavailable"), count)
-    how = f"up to {away} away at a time" if away else "each new one is up before an old one goes"
-    return f"{count} {_pods(count)} replaced, {how}", away > 0
+def _way_back(action: Action, tree: Fields, patch: Fields, key: str) -> tuple[Fields | None, str]:
+    """The patch that undoes it, or why there is none."""
+    if isinstance(action, Restart):
+        return None, "the pods are new; the template is the same"
+    undone = inverse(tree, patch)
+    back = _marked(undone if isinstance(undone, dict) else {}, {REVERTED: key})
+    if not is_same(merged(merged(tree, patch), undone), tree):
+        return None, "what it was before cannot be put back exactly"
+    return back, ""
 
 
-def _share(value: Tree, count: int) -> int:
-    """`maxUnavailable` in pods: a percentage is rounded down, absent is 25 %."""
-    if isinstance(value, int):
-        return value
-    percent = value if isinstance(value, str) else "25%"
-    digits = percent.removesuffix("%")
-    return count * int(digits) // 100 if digits.isdigit() else 0
+def _marked(patch: Fields, notes: Fields) -> Fields:
+    metadata = fields_at(patch, "metadata")
+    annotations = {**fields_at(metadata, "annotations"), **notes}
+    return {**patch, "metadata": {**metadata, "annotations": annotations}}
 
 
-def _pods(count: int) -> str:
-    return "pod" if count == 1 else "pods"
+def _depends_on(action: Action, tree: Fields) -> Tree:
+    spec = fields_at(tree, "spec")
+    match action:
+        case Scale():
+            return [spec.get("replicas"), fields_at(spec, "template")]
+        case SetServicePort() | SetSelector():
+            return [spec.get("ports"), spec.get("selector")]
+        case SetConfigValue():
+            return [fields_at(tree, "data").get(action.key), tree.get("immutable")]
+        case SetQuota():
+            return spec.get("hard")
+        case SetLimitRange():
+            return spec.get("limits")
+        case SetCordon():
+            return spec.get("unschedulable")
+        case SetSuspended():
+            return spec.get("suspend")
+        case ReplaceClaim():
+            return _or_none(lambda: claim_manifest(action, tree))
+        case RerunJob():
+            return _or_none(lambda: job_manifest(tree))
+        case DeletePod():
+            return None  # its uid is all that counts
+        case _:
+            return fields_at(tree, *template_path(action.target.kind))
 
 
-def _window_s(action: Action, tree: Fields) -> int:
-    """How long verification may take: room for the rollout and for a quiet stretch after it."""
+def _generation(action: Action, tree: Fields) -> int:
+    """0 for kinds that have none, and for a pod that is to be deleted whatever its spec says."""
+    return 0 if isinstance(action, DeletePod) else number_at(tree, "metadata", "generation") or 0
+
+
+def _or_none(manifest: Callable[[], Fields]) -> Fields | None:
+    try:
+        return manifest()
+    except Invalid:
+        return None
+
+
+def _disruption(
+    action: Action, tree: Fields, watched: Fields | None, operations: tuple[Operation, ...]
+) -> Disruption:
+    is_restarted = watched is not None and any(_is_restart(o) for o in operations)
+    found = disruption_of(action, tree, restarted=watched if is_restarted else None)
+    if not any(isinstance(operation, ReplaceUnready) for operation in operations):
+        return found
+    return replace(found, text=f"{found.text}; those that are not ready are deleted first")
+
+
+def _is_restart(operation: Operation) -> bool:
+    return isinstance(operation, Patch) and TOUCHED in fields_at(
+        decode(operation.patch), "spec", "template", "metadata", "annotations"
+    )
+
+
+def _window_s(
+    action: Action, tree: Fields, watched: Fields | None, operations: tuple[Operation, ...]
+) -> int:
+    """How long verification may take: room for the rollout, or for what sleeps in back-off to try
+    again, and for a quiet stretch after it."""
     if isinstance(action, ChaosMemory):
         return 0
-    replicas = number_at(tree, "spec", "replicas") or 1
-    min_ready = number_at(tree, "spec", "minReadySeconds") or 0
-    return min(600, 170 + 10 * replicas + min_ready)
-
-
-def _contains(live: Tree, wanted: Tree) -> bool:
-    """Whether `live` has all that a strategic merge patch with `wanted` would set."""
-    if isinstance(wanted, dict):
-        if wanted.get("$patch") == "replace":
-            rest = {k: v for k, v in wanted.items() if k != "$patch"}
-            return isinstance(live, dict) and encode(_without_hash(live)) == encode(rest)
-        given = live if isinstance(live, dict) else {}
-        return all(_contains(given.get(key), value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return all(_contains(_named(live, item), item) for item in wanted)
-    return live == wanted or _same_quantity(live, wanted)
-
-
-def _named(live: Tree, item: Tree) -> Tree:
-    """The list's item of the same name."""
-    name = item.get("name") if isinstance(item, dict) else None
-    listed = live if isinstance(live, list) else []
-    return next((i for i in listed if isinstance(i, dict) and i.get("name") == name), None)
-
-
-def _same_quantity(live: Tree, wanted: Tree) -> bool:
-    """The API server rewrites quantities: `1024Mi` comes back as `1Gi`."""
-    if not isinstance(live, str) or not isinstance(wanted, str):
-        return False
-    try:
-        return parse_bytes(live) == parse_bytes(wanted)
-    except Invalid:
-        return False
+    if isinstance(action, SetServicePort | SetSelector):
+        return _SETTLED_S
+    if isinstance(action, RerunJob):
+        return _RERUN_S
+    if any(isinstance(operation, Create) for operation in operations):
+        return _RERUN_S
+    rolled_out = tree
+    if not isinstance(action, TemplateAction | Scale):
+        if watched is None or not any(_is_restart(o) for o in operations):
+            return BACK_OFF_S + _SETTLED_S
+        rolled_out = watched
+    min_ready = number_at(rolled_out, "spec", "minReadySeconds") or 0
+    ordered = 20 if text_at(rolled_out, "kind") == "StatefulSet" else 0
+    return min(600, 170 + (10 + ordered) * wanted_pods(rolled_out) + min_ready)

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from copilot.domain.action import Action, ChaosMemory, RollBack, SetMemory
-from copilot.domain.errors import BadInput, NotFound, Refused
+from copilot.domain.action import Action
+from copilot.domain.errors import BadInput, Conflict, NotFound, Refused
 from copilot.domain.incident import IncidentId
-from copilot.domain.objects import Deployment, Node, ObjectRef, controller_of
-from copilot.domain.proposal import Base, Draft, DryRun, Proposal, ProposalId, ProposalStatus, Risk
-from copilot.domain.quantity import parse_bytes
-from copilot.ports import Cluster, Kind
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import (
+    Base,
+    Create,
+    Draft,
+    DryRun,
+    Proposal,
+    ProposalId,
+    ProposalStatus,
+    Risk,
+    Way,
+)
+from copilot.ports import Cluster
 from copilot.remediate.digest import digest
-from copilot.remediate.dry_run import brief, dry_run
-from copilot.remediate.guard import Place, Policy, guard
+from copilot.remediate.dry_run import brief, diff_of, dry_run
+from copilot.remediate.guard import guard, in_git_instead
 from copilot.remediate.marks import field_manager_of, proposal_key
-from copilot.remediate.plan import Plan, base_of, plan
+from copilot.remediate.operate import rehearse
+from copilot.remediate.plan import NOTHING, Plan, base_of, plan
+from copilot.remediate.policy import Policy, approvals_needed, guardrail_for
 from copilot.remediate.risk import risk_of
+from copilot.remediate.surveying import near_of, place_of, watched_of
+from copilot.remediate.tree import decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +39,10 @@ class _Outcome:
     plan: Plan
     risk: Risk
     risk_reasons: tuple[str, ...]
-    dry_run: DryRun | None
     refusal: str
+    dry_run: DryRun | None = None
+    watched: ObjectRef | None = None
+    way: Way = Way.CLUSTER
 
 
 async def prepare(
@@ -38,19 +52,23 @@ async def prepare(
     cluster: Cluster,
     policy: Policy,
     now_us: int,
+    workload: ObjectRef | None = None,
 ) -> Proposal:
     """The proposal for this draft against the object as it is now: `PROPOSED`, or `REFUSED` with
     its reasons. Its id is 0 until it is stored. Chaos belongs to no incident: give it id 0.
 
+    `workload` is the incident's: whichever object is changed, its recovery is what proves it.
+
     Raises:
         Unavailable, Busy: the cluster does not answer; a retry is harmless.
     """
-    outcome = await _outcome(draft.action, incident_id, cluster, policy, now_us)
+    action = draft.action
+    outcome = await _outcome(action, workload, incident_id, cluster, policy, now_us)
     planned = outcome.plan
     return Proposal(
         id=ProposalId(0),
         incident_id=incident_id,
-        action=draft.action,
+        action=action,
         title=draft.title,
         why=draft.why,
         evidence=draft.evidence,
@@ -68,13 +86,19 @@ async def prepare(
         status=ProposalStatus.REFUSED if outcome.refusal else ProposalStatus.PROPOSED,
         refusal=outcome.refusal,
         digest=digest(
-            target=draft.action.target,
+            target=action.target,
             base=planned.base,
             patch=planned.patch,
             rollback=planned.rollback,
+            operations=planned.operations,
         ),
         created_us=now_us,
         expires_us=now_us + policy.lifetime_s * 1_000_000,
+        operations=planned.operations,
+        watched=outcome.watched,
+        way=outcome.way,
+        approvals_needed=approvals_needed(policy, outcome.risk),
+        guardrail="" if outcome.refusal else guardrail_for(action, outcome.risk, policy),
     )
 
 
@@ -101,6 +125,7 @@ async def recheck(proposal: Proposal, cluster: Cluster, policy: Policy, *, now_u
         cluster=cluster,
         policy=policy,
         now_us=now_us,
+        workload=proposal.watched,
     )
     if fresh.digest != proposal.digest:
         return fresh
@@ -117,55 +142,78 @@ def _stopgap(draft: Draft) -> tuple[str, ...]:
 
 
 async def _outcome(
-    action: Action, incident_id: IncidentId, cluster: Cluster, policy: Policy, now_us: int
+    action: Action,
+    workload: ObjectRef | None,
+    incident_id: IncidentId,
+    cluster: Cluster,
+    policy: Policy,
+    now_us: int,
 ) -> _Outcome:
     try:
         body = await cluster.get(action.target)
     except (BadInput, NotFound, Refused) as error:
         return _not_planned(Base(uid="", generation=0, fields_hash=""), error.message)
-    base = base_of(action, body)
-    live = msgspec.json.decode(body, type=Deployment)
+    base, live = base_of(action, body), decode(body)
     if action.target.uid and action.target.uid != base.uid:
         return _not_planned(base, f"{action.target} was deleted and made anew since")
+    watched = watched_of(action, live, workload)
     try:
         planned = plan(
             action,
             body,
             proposal_key=proposal_key(incident_id, action, base),
-            replica_set=await _replica_set(action, base, cluster),
+            near=await near_of(action, live, watched, cluster),
         )
-        risk, reasons = risk_of(action, live, planned)
-        place = await _place(action, cluster)
-        against = guard(action, live, place, policy, now_us=now_us)
-    except BadInput as error:
+        place = await place_of(action, live, watched, cluster)
+        risk, reasons = risk_of(action, live, planned, place)
+        against = guard(action, live, place, policy, planned, now_us=now_us)
+    except (BadInput, NotFound, Refused) as error:
         return _not_planned(base, error.message)
+    outcome = _Outcome(
+        plan=planned, risk=risk, risk_reasons=reasons, refusal="; ".join(against), watched=watched
+    )
     if against:
-        refusal = "; ".join(against)
-        return _Outcome(
-            plan=planned, risk=risk, risk_reasons=reasons, dry_run=None, refusal=refusal
-        )
-    answer = await dry_run(
-        action.target, planned.patch, body, cluster, field_manager=field_manager_of(action)
-    )
-    return _Outcome(
-        plan=planned,
-        risk=risk,
-        risk_reasons=reasons,
+        return outcome
+    answer = await _rehearsed(action, planned, body, cluster)
+    in_git = in_git_instead(action, live)
+    is_for_git = bool(in_git) and answer.accepted
+    return replace(
+        outcome,
         dry_run=answer,
-        refusal=_refusal_of(answer),
+        refusal=_refusal_of(answer, planned) or in_git,
+        way=Way.PULL_REQUEST if is_for_git else Way.CLUSTER,
     )
 
 
-def _refusal_of(answer: DryRun) -> str:
+async def _rehearsed(action: Action, planned: Plan, body: bytes, cluster: Cluster) -> DryRun:
+    """The cluster's answer to the patch and to each operation."""
+    answer = DryRun(accepted=True, message="accepted by the cluster", diff="")
+    if planned.patch != NOTHING:
+        manager = field_manager_of(action)
+        answer = await dry_run(action.target, planned.patch, body, cluster, field_manager=manager)
+    for operation in planned.operations:
+        if not answer.accepted:
+            break
+        try:
+            await rehearse(operation, cluster)
+        except (BadInput, Refused, Conflict, NotFound) as error:
+            return DryRun(accepted=False, message=brief(error.message), diff="")
+        if planned.patch == NOTHING and isinstance(operation, Create):
+            made = operation.manifest.encode()
+            answer = msgspec.structs.replace(answer, diff=diff_of(body, made))
+    return answer
+
+
+def _refusal_of(answer: DryRun, planned: Plan) -> str:
     if not answer.accepted:
         return f"the cluster refuses it: {answer.message}"
-    return "" if answer.diff else "it changes nothing"
+    return "" if answer.diff or planned.operations else "it changes nothing"
 
 
 def _not_planned(base: Base, reason: str) -> _Outcome:
     """For what cannot even be written down as a patch."""
     nothing = Plan(
-        patch="{}",
+        patch=NOTHING,
         rollback=None,
         no_rollback_reason="nothing would be changed",
         base=base,
@@ -174,55 +222,4 @@ def _not_planned(base: Base, reason: str) -> _Outcome:
         is_disruptive=False,
         window_s=0,
     )
-    return _Outcome(
-        plan=nothing, risk=Risk.HIGH, risk_reasons=(), dry_run=None, refusal=brief(reason)
-    )
-
-
-async def _replica_set(action: Action, base: Base, cluster: Cluster) -> bytes | None:
-    """The ReplicaSet to go back to; None where the action needs none, or it is gone or foreign."""
-    if not isinstance(action, RollBack):
-        return None
-    namespace = action.target.namespace
-    try:
-        body = await cluster.get(
-            ObjectRef(kind="ReplicaSet", namespace=namespace, name=action.replica_set)
-        )
-    except NotFound:
-        return None
-    owner = controller_of(msgspec.json.decode(body, type=Deployment).metadata)
-    return body if owner is not None and owner.uid == base.uid else None
-
-
-async def _place(action: Action, cluster: Cluster) -> Place:
-    """What the guard needs to know for this action, and no more is read. What may not be read is
-    left out; for chaos that counts against it."""
-    is_demo, labels, smallest = False, {}, None
-    if isinstance(action, ChaosMemory):
-        is_demo = (await cluster.info()).is_demo
-        labels = await _labels_of(action.target.namespace, cluster)
-    if isinstance(action, SetMemory):
-        with suppress(Refused):
-            smallest = smallest_allocatable(await cluster.list_objects(Kind.NODE))
-    return Place(is_demo_cluster=is_demo, namespace_labels=labels, smallest_allocatable=smallest)
-
-
-async def _labels_of(namespace: str, cluster: Cluster) -> dict[str, str]:
-    try:
-        body = await cluster.get(ObjectRef(kind="Namespace", namespace="", name=namespace))
-    except (Refused, NotFound):
-        return {}
-    return msgspec.json.decode(body, type=Deployment).metadata.labels or {}
-
-
-def smallest_allocatable(nodes: list[bytes]) -> int | None:
-    """Bytes of memory of the smallest node that takes pods, None where there is none."""
-    decoded = [msgspec.json.decode(node, type=Node) for node in nodes]
-    rooms = [
-        parse_bytes(node.status.allocatable["memory"])
-        for node in decoded
-        if node.status.allocatable
-        and "memory" in node.status.allocatable
-        and not node.spec.unschedulable
-    ]
-    return min(rooms, default=None)
+    return _Outcome(plan=nothing, risk=Risk.HIGH, risk_reasons=(), refusal=brief(reason))

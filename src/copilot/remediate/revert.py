@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from copilot.domain.action import Scale, TemplateAction
 from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.proposal import Claim, Proposal, Verification
-from copilot.ports import Clock, Cluster
-from copilot.remediate.apply import PAUSE_S, TRIES
-from copilot.remediate.marks import REVERTED, annotation, field_manager_of, key_in, mark_of
+from copilot.ports import Clock, Cluster, Kind
+from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
+from copilot.remediate.operate import PAUSE_S, TRIES, undo
 from copilot.remediate.plan import holds, with_version
-from copilot.remediate.rollout import look, missing_for_rollout
-from copilot.remediate.tree import Fields, decode, text_at
+from copilot.remediate.sight import look
+from copilot.remediate.tree import annotation_at, decode, text_at
 from copilot.remediate.verify import POLL_S, Progress
 
 ROLLOUT_S = 60.0
@@ -55,7 +56,7 @@ async def _take_back(proposal: Proposal, cluster: Cluster, clock: Clock) -> tupl
     conflicts = 0
     while True:
         try:
-            return await _try_once(proposal, proposal.rollback, cluster)
+            return await _try_once(proposal, proposal.rollback, cluster, clock)
         except Conflict:
             conflicts += 1
             if conflicts >= TRIES:
@@ -69,42 +70,53 @@ async def _take_back(proposal: Proposal, cluster: Cluster, clock: Clock) -> tupl
             return f"could not be taken back: {error.message[:300]}", False
 
 
-async def _try_once(proposal: Proposal, rollback: str, cluster: Cluster) -> tuple[str, bool]:
+async def _try_once(
+    proposal: Proposal, rollback: str, cluster: Cluster, clock: Clock
+) -> tuple[str, bool]:
     target = proposal.action.target
     live = decode(await cluster.get(target))
-    key = key_in(proposal.action, proposal.patch)
-    if annotation(live, REVERTED) == key:
-        return _done(live, rollback)
-    if annotation(live, mark_of(proposal.action)) != key or not holds(live, proposal.patch):
-        return f"not taken back: somebody else has changed {target} since", False
-    version = text_at(live, "metadata", "resourceVersion") or ""
-    await cluster.patch(
-        target,
-        with_version(rollback, version),
-        dry_run=False,
-        field_manager=field_manager_of(proposal.action),
-    )
-    return "taken back to what it was before", True
-
-
-def _done(live: Fields, rollback: str) -> tuple[str, bool]:
+    key = key_of(proposal)
+    is_first = annotation_at(live, REVERTED) != key
+    if is_first:
+        if annotation_at(live, mark_of(proposal.action)) != key or not holds(live, proposal.patch):
+            return f"not taken back: somebody else has changed {target} since", False
+        version = text_at(live, "metadata", "resourceVersion") or ""
+        result = await cluster.patch(
+            target,
+            with_version(rollback, version),
+            dry_run=False,
+            field_manager=field_manager_of(proposal.action),
+        )
+        live = decode(result)
+    for operation in reversed(proposal.operations):
+        await undo(operation, cluster, clock)
     if holds(live, rollback):
         return "taken back to what it was before", True
+    if is_first:
+        return f"could not be taken back: {target} is not what it was before", False
     return "taken back, and changed by somebody else since", True
 
 
 async def _rolled_out(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:
+    """Whether the pods are those of before, where the change had replaced any."""
+    if not _has_replaced_pods(proposal):
+        return "nothing had to be rolled out for that"
     until_us = clock.now_us() + round(ROLLOUT_S * 1_000_000)
     missing = "the cluster has not answered"
     while clock.now_us() < until_us:
         try:
-            sight = await look(proposal.action.target, cluster)
-            missing = missing_for_rollout(sight, needs_available=False)
+            missing = (await look(proposal.proves_on, cluster)).unfinished
         except (Unavailable, Busy, Refused) as error:
             missing = error.message[:160]
         except NotFound:
-            return f"{proposal.action.target} was deleted meanwhile"
+            return f"{proposal.proves_on} was deleted meanwhile"
         if not missing:
             return "the earlier version is rolled out"
         await clock.sleep(POLL_S)
     return f"its rollout is not complete after {ROLLOUT_S:.0f} s: {missing}"
+
+
+def _has_replaced_pods(proposal: Proposal) -> bool:
+    if proposal.action.target.kind == Kind.CRON_JOB:
+        return False
+    return isinstance(proposal.action, TemplateAction | Scale) or bool(proposal.operations)

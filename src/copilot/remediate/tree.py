@@ -44,7 +44,30 @@ def number_at(tree: Tree, *path: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def items_at(tree: Tree, field: str) -> list[Fields]:
+    """The objects in the list of this name, in order; empty where there is none."""
+    listed = tree.get(field) if isinstance(tree, dict) else None
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def annotation_at(live: Fields, name: str) -> str | None:
+    """The object's own annotation (or the one a patch sets), None where there is none."""
+    return text_at(live, "metadata", "annotations", name)
+
+
+def template_path(kind: str) -> tuple[str, ...]:
+    """Where an object of this kind holds its pod template."""
+    path = ("spec", "template")
+    return ("spec", "jobTemplate", *path) if kind == "CronJob" else path
+
+
+def nested(path: tuple[str, ...], fields: Fields) -> Fields:
+    """The fields below this path."""
+    for key in reversed(path):
+        fields = {key: fields}
+    return fields
+
+
 def containers_of(live: Fields) -> list[Fields]:
-    """The containers of the pod template, in order."""
-    listed = fields_at(live, "spec", "template", "spec").get("containers")
-    return [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    """The containers of the pod template (or of its part in a patch), in order."""
+    return items_at(fields_at(live, "spec", "template", "spec"), "containers")

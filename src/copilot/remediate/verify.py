@@ -6,25 +6,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from copilot.domain.action import SetMemory
+from copilot.domain.action import SetCordon, SetMemory, SetSuspended
 from copilot.domain.alert import Check, Seen
 from copilot.domain.errors import Busy, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Applied, Claim, Proposal, Verification
 from copilot.domain.quantity import parse_bytes
-from copilot.ports import Clock, Cluster
-from copilot.remediate.marks import annotation, field_manager_of, key_in, mark_of
+from copilot.ports import Clock, Cluster, Kind
+from copilot.remediate.marks import field_manager_of, key_of, mark_of
 from copilot.remediate.plan import holds
-from copilot.remediate.rollout import (
-    Sight,
-    death_of,
-    is_new,
-    look,
-    missing_for_rollout,
-    patched_us,
-    running_now,
-)
-from copilot.remediate.tree import containers_of, decode, text_at
+from copilot.remediate.rollout import death_of, is_new, patched_us, running_now
+from copilot.remediate.sight import Sight, look
+from copilot.remediate.tree import Fields, annotation_at, containers_of, decode, text_at
 
 POLL_S = 1.0
 QUIET_S = 15.0
@@ -94,18 +87,48 @@ def lives_to_outlive(proposal: Proposal) -> float:
 
 
 async def _poll(watch: _Watch, cluster: Cluster, now_us: int, enrich: Enrich | None) -> None:
-    target = watch.claim.proposal.action.target
     try:
-        sight = await look(target, cluster)
-        if watch.failed_by(sight):
+        if watch.failed_by(await _changed(watch, cluster)):
+            return
+        sight = await _sight(watch, cluster)
+        if watch.failed_pods(sight):
             return
         seen = watch.seen(sight, now_us)
-        watch.judge(sight, await enrich(seen) if enrich else seen, now_us)
-    except NotFound:
-        watch.fail(f"{target} was deleted")
+        also = await _target_sight(watch, cluster)
+        watch.judge(sight, also, await enrich(seen) if enrich else seen, now_us)
+    except NotFound as gone:
+        watch.fail(f"{watch.proves_on} was deleted" if watch.is_changed_there else gone.message)
     except (Unavailable, Busy, Refused) as error:
         watch.missed += 1
         watch.state = f"the API server does not answer ({error.message[:120]})"
+
+
+async def _sight(watch: _Watch, cluster: Cluster) -> Sight:
+    """Of the workload that proves it. A node that is cordoned need not be well, and what a
+    CronJob ran says nothing of its schedule: they are looked at for what was changed only."""
+    action = watch.claim.proposal.action
+    is_only_set = isinstance(action, SetCordon) or (
+        isinstance(action, SetSuspended) and action.target.kind == Kind.CRON_JOB
+    )
+    if is_only_set and watch.is_changed_there:
+        return Sight(uid=watch.proves_on.uid)
+    return await look(watch.proves_on, cluster, since_us=watch.patched_us)
+
+
+async def _changed(watch: _Watch, cluster: Cluster) -> Fields | None:
+    """The object that was changed, as it is; None where the action leaves none."""
+    proposal = watch.claim.proposal
+    if not key_of(proposal):
+        return None
+    return decode(await cluster.get(proposal.action.target))
+
+
+async def _target_sight(watch: _Watch, cluster: Cluster) -> Sight | None:
+    """Of a changed object that shows by itself whether it does its work."""
+    target = watch.claim.proposal.action.target
+    if target == watch.proves_on or target.kind not in (Kind.SERVICE, Kind.CLAIM):
+        return None
+    return await look(target, cluster)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,6 +153,9 @@ class _Watch:
     since_us: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each container's present life was first seen, by our clock."""
     told: str = ""
+    patched_us: int = 0
+    """When the change went in, by the API server's clock."""
+    done: str = ""
 
     @property
     def quiet_s(self) -> float:
@@ -146,32 +172,49 @@ class _Watch:
     def is_over(self) -> bool:
         return self.held is not None
 
+    @property
+    def proves_on(self) -> ObjectRef:
+        return self.claim.proposal.proves_on
+
+    @property
+    def is_changed_there(self) -> bool:
+        return self.proves_on.key == self.claim.proposal.action.target.key
+
     def fail(self, reason: str) -> None:
         self.held, self.state = False, reason
 
-    def failed_by(self, sight: Sight) -> bool:
-        """Whether this look ends it: somebody else's change, or the failure of a new container."""
+    def failed_by(self, changed: Fields | None) -> bool:
+        """Whether somebody else's change ends it."""
         proposal, target = self.claim.proposal, self.claim.proposal.action.target
-        mark = annotation(sight.fields, mark_of(proposal.action))
-        is_marked = proposal.pull is not None or mark == key_in(proposal.action, proposal.patch)
-        if not is_marked or not holds(sight.fields, proposal.patch):  # a commit leaves no mark
-            self.fail(f"somebody else changed {target} while it was being verified")
-            return True
-        if sight.deployment.status.observed_generation < sight.deployment.metadata.generation:
-            return False  # the newest ReplicaSet is not ours yet
-        deaths = [d for d in (death_of(p, self._patched_us(sight)) for p in sight.pods) if d]
+        if changed is None:
+            self.patched_us = self.applied.at_us // 1_000_000 * 1_000_000
+            return False
+        manager = field_manager_of(proposal.action)
+        self.patched_us = patched_us(changed, manager, self.applied.at_us)
+        is_ours = annotation_at(changed, mark_of(proposal.action)) == key_of(proposal)
+        if proposal.pull is not None:  # a commit leaves no mark, and the reconciler wrote it
+            self.patched_us, is_ours = self.applied.at_us // 1_000_000 * 1_000_000, True
+        if is_ours and holds(changed, proposal.patch):
+            return False
+        self.fail(f"somebody else changed {target} while it was being verified")
+        return True
+
+    def failed_pods(self, sight: Sight) -> bool:
+        """Whether the failure of a container, or of the whole workload, ends it."""
+        if not sight.is_settled:
+            return False  # the newest pods are not ours yet
+        deaths = [d for d in (death_of(p, self.patched_us) for p in sight.pods) if d]
+        if sight.failed:
+            deaths.append(sight.failed)
         if deaths:
             self.fail(deaths[0])
         return bool(deaths)
 
     def seen(self, sight: Sight, now_us: int) -> Seen:
-        """What the rule gets to look at: the new pods only."""
-        target = self.claim.proposal.action.target
+        """What the rule gets to look at: the pods that show what came of the change only."""
+        named = self.proves_on
         owner = ObjectRef(
-            kind=target.kind,
-            namespace=target.namespace,
-            name=target.name,
-            uid=sight.deployment.metadata.uid,
+            kind=named.kind, namespace=named.namespace, name=named.name, uid=sight.uid
         )
         return Seen(
             now_us=now_us,
@@ -180,10 +223,13 @@ class _Watch:
             owners={pod.metadata.uid: owner for pod in sight.pods},
         )
 
-    def judge(self, sight: Sight, seen: Seen, now_us: int) -> None:
+    def judge(self, sight: Sight, also: Sight | None, seen: Seen, now_us: int) -> None:
         self.polls += 1
         self.n_pods = len(sight.pods)
-        missing = missing_for_rollout(sight) or self._alert(sight, seen)
+        missing = sight.missing or (also.missing if also else "") or self._alert(sight, seen)
+        if sight.done and not missing:
+            self.held, self.done = True, sight.done
+            return
         lives = running_now(sight.pods)
         if missing or lives is None:
             self.state = missing or "not all new containers run and are ready"
@@ -215,15 +261,9 @@ class _Watch:
             self.told = text
             await progress(text)
 
-    def _patched_us(self, sight: Sight) -> int:
-        if self.claim.proposal.pull is not None:
-            return self.applied.at_us  # the reconciler's change; ours may be an older one
-        manager = field_manager_of(self.claim.proposal.action)
-        return patched_us(sight.deployment, manager, self.applied.at_us)
-
     def _alert(self, sight: Sight, seen: Seen) -> str:
         """What the rule says about the new pods; what it says about their past is no news."""
-        since_us = self._patched_us(sight)
+        since_us = self.patched_us
         new = {p.metadata.name for p in sight.pods if is_new(p, since_us)}
         known = {p.metadata.name for p in sight.pods} | {""}
         for alert in self.check(seen):
@@ -241,6 +281,10 @@ class _Watch:
         self.lives = lives
 
     def _held_reason(self) -> str:
+        if self.done:
+            return f"{self.done}; the rule is silent"
+        if not self.n_pods:
+            return f"as it should be for {self.ran_s:.0f} s; the rule is silent"
         earlier = f"; longest earlier life {self.ttf_us / 1_000_000:.1f} s" if self.ttf_us else ""
         short = self.proof_s > self.quiet_s
         bound = ", which is more than the window allows to wait for" if short else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import msgspec
 
@@ -20,16 +21,28 @@ from copilot.domain.incident import (
     TimelineEntry,
 )
 from copilot.domain.objects import Deployment
-from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus, Verification
+from copilot.domain.proposal import (
+    Create,
+    Delete,
+    Operation,
+    Patch,
+    Proposal,
+    ProposalId,
+    ProposalStatus,
+    ReplaceUnready,
+    Verification,
+)
 from copilot.domain.pull_request import Delivery, PullState
 from copilot.domain.quantity import parse_bytes
 from copilot.domain.runbook import Runbook
 from copilot.ports import Kind, Session
+from copilot.remediate.dry_run import as_yaml
 from copilot.roles.views import (
     ChartLine,
     ChartMark,
     ChartPoint,
     MemoryChart,
+    OperationView,
     ProposalView,
     PullRequestView,
     PullStage,
@@ -149,6 +162,7 @@ async def _view_of(view: Session, proposal: Proposal) -> ProposalView:
         evidence=list(proposal.evidence),
         hypothesis=proposal.hypothesis,
         diff=dry_run.diff if dry_run else "",
+        operations=[_operation_view(operation) for operation in proposal.operations],
         dry_run_accepted=bool(dry_run and dry_run.accepted),
         dry_run_message=dry_run.message if dry_run else "",
         patch=proposal.patch,
@@ -165,6 +179,9 @@ async def _view_of(view: Session, proposal: Proposal) -> ProposalView:
         created_us=proposal.created_us,
         expires_us=proposal.expires_us,
         approvals=list(await view.remediation.approvals(proposal.id)),
+        approvals_needed=proposal.approvals_needed,
+        watched=proposal.proves_on,
+        way=proposal.way,
         verification=_verification_view(verification) if verification else None,
         pull_request=await _pull_view(view, proposal) if proposal.pull else None,
     )
@@ -211,6 +228,21 @@ def _pull_stage(status: ProposalStatus, delivery: Delivery | None) -> PullStage:
             return PullStage.CLOSED
         case _:
             return PullStage.FAILED
+
+
+def _operation_view(operation: Operation) -> OperationView:
+    match operation:
+        case Delete():
+            text, body = f"Delete {operation.target}", ""
+        case Create():
+            text, body = f"Create {operation.target}", as_yaml(operation.manifest)
+        case Patch():
+            text, body = f"Change {operation.target}", operation.patch
+        case ReplaceUnready():
+            text, body = f"Delete the pods of {operation.target} that are not ready", ""
+        case _:
+            assert_never(operation)
+    return OperationView(text=text, target=operation.target, body=body)
 
 
 def _verification_view(verification: Verification) -> VerificationView:

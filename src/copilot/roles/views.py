@@ -16,7 +16,7 @@ from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Hypothesis, Statement
 from copilot.domain.incident import Incident, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Approval, ProposalStatus, Risk
+from copilot.domain.proposal import Approval, ProposalStatus, Risk, Way
 from copilot.domain.runbook import RunbookMatch
 from copilot.domain.search import Hit
 
@@ -187,6 +187,17 @@ class PullRequestView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationView:
+    """What is done beside the patch, or instead of it."""
+
+    text: str
+    """`Delete Pod shop/web-0`."""
+    target: ObjectRef
+    body: str
+    """What is made, as YAML, or merged, as JSON; empty for a deletion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalView:
     """A proposal as a person reads it. `digest` is what an approval must name."""
 
@@ -199,7 +210,9 @@ class ProposalView:
     evidence: list[str]
     hypothesis: str
     diff: str
-    """Unified, of the YAML before and after, as the cluster's dry run answered."""
+    """Unified, of the YAML before and after, as the cluster's dry run answered; empty where only
+    operations are done."""
+    operations: list[OperationView]
     dry_run_accepted: bool
     dry_run_message: str
     patch: str
@@ -216,6 +229,12 @@ class ProposalView:
     created_us: int
     expires_us: int
     approvals: list[Approval]
+    approvals_needed: int
+    """How many people must say yes."""
+    watched: ObjectRef
+    """The workload whose recovery proves it."""
+    way: Way
+    """`pull_request` on a refused one: it is right, but to be made in Git."""
     verification: VerificationView | None
     pull_request: PullRequestView | None
     """None for a fix that is a patch of the cluster."""

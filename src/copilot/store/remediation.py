@@ -75,13 +75,18 @@ class SqlRemediation:
             proposal = await self.get(proposal_id)
             raise Conflict(f"proposal p-{proposal_id} is {proposal.status}, not {expected}")
 
-    async def decide(self, approval: Approval) -> None:
+    async def decide(self, approval: Approval) -> bool:
         """See the port. It is expired at `expires_us` and after."""
         proposal = await self.get(approval.proposal_id)
         _refuse_unless_open_for(approval, proposal)
+        columns = ("proposal_id", "approver", "decision", "digest", "reason", "ts_us")
         await self._db.execute(
-            "INSERT INTO approvals (proposal_id, approver, decision, digest, reason, ts_us) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            self._db.dialect.upsert(
+                "approvals",
+                columns,
+                ("proposal_id", "approver"),
+                replace=("decision", "digest", "reason", "ts_us"),
+            ),
             (
                 approval.proposal_id,
                 approval.approver,
@@ -92,11 +97,18 @@ class SqlRemediation:
             ),
         )
         is_approved = approval.decision is Decision.APPROVE
+        if is_approved and await self._n_yes(proposal.id) < proposal.approvals_needed:
+            return False
         await self.move(
             proposal.id,
             to=ProposalStatus.APPROVED if is_approved else ProposalStatus.REJECTED,
             expected=ProposalStatus.PROPOSED,
         )
+        return True
+
+    async def _n_yes(self, proposal_id: ProposalId) -> int:
+        given = await self.approvals(proposal_id)
+        return sum(approval.decision is Decision.APPROVE for approval in given)
 
     async def approvals(self, proposal_id: ProposalId) -> tuple[Approval, ...]:
         """Oldest first."""
@@ -270,9 +282,11 @@ def _replaces(proposal: Proposal, other: Proposal) -> bool:
     return both_open and _idea(proposal) == _idea(other)
 
 
-def _idea(proposal: Proposal) -> tuple[type, str, str]:
+def _idea(proposal: Proposal) -> tuple[object, ...]:
+    """What is changed, not to what: another value for the same place is the same idea anew."""
     action = proposal.action
-    return type(action), action.target.key, getattr(action, "container", "")
+    places = (getattr(action, name, "") for name in ("container", "variable", "volume", "key"))
+    return type(action), action.target.key, *places
 
 
 def _refuse_unless_open_for(approval: Approval, proposal: Proposal) -> None:

@@ -4,8 +4,13 @@ import msgspec
 import pytest
 
 from copilot.domain.action import Action, ChaosMemory, Scale, SetMemory
-from copilot.domain.objects import Deployment, ObjectRef
-from copilot.remediate.guard import Freeze, Mode, Place, Policy, guard
+from copilot.domain.objects import Deployment
+from copilot.remediate.freezes import Freeze
+from copilot.remediate.guard import guard
+from copilot.remediate.place import Place
+from copilot.remediate.plan import plan
+from copilot.remediate.policy import Mode, Policy
+from copilot.remediate.tree import decode
 from tests.builders_objects import a_container, a_deployment
 from tests.builders_remediate import TARGET, to_memory
 
@@ -24,7 +29,9 @@ def reasons(
     place: Place = DEMO,
     policy: Policy | None = None,
 ) -> str:
-    found = guard(action, live or a_deployment(), place, policy or Policy(), now_us=1000)
+    body = msgspec.json.encode(live or a_deployment())
+    planned = plan(action, body, proposal_key="k1")
+    found = guard(action, decode(body), place, policy or Policy(), planned, now_us=1000)
     return "; ".join(found)
 
 
@@ -122,13 +129,7 @@ def test_too_many_pods_are_for_people() -> None:
     assert "60 pods would be touched" in reasons(to_memory(), live=a_deployment(replicas=60))
 
 
-def test_other_kinds_than_deployments_are_refused() -> None:
-    target = ObjectRef(kind="StatefulSet", namespace="demo", name="db")
-
-    assert "only Deployments" in reasons(SetMemory(target=target, container="app", limit="64Mi"))
-
-
 def test_every_reason_is_given_at_once() -> None:
     policy = Policy(mode=Mode.READ_ONLY, protected_namespaces=frozenset({"demo"}))
 
-    assert len(guard(to_memory("1Gi"), a_deployment(), DEMO, policy, now_us=0)) == 3
+    assert len(reasons(to_memory("1Gi"), policy=policy).split("; ")) == 3

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from copilot.domain.action import Action, ChaosMemory, RollBack, Scale, SetImage
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import Container, ResourceRequirements
-from copilot.remediate.plan import base_of, holds, plan, with_version
+from copilot.remediate.plan import Near, base_of, holds, plan, with_version
 from copilot.remediate.tree import decode
 from tests.builders_objects import a_container, a_deployment, a_replica_set
 from tests.builders_remediate import TARGET, to_memory
@@ -88,7 +88,7 @@ def test_a_rollback_replaces_the_template_without_the_hash_label() -> None:
     earlier = msgspec.json.encode(a_replica_set(revision=3, containers=[a_container(limit="64Mi")]))
     action = RollBack(target=TARGET, to_revision=3, replica_set="oom-demo-5f44895955")
 
-    planned = plan(action, live(), proposal_key="k1", replica_set=earlier)
+    planned = plan(action, live(), proposal_key="k1", near=Near(replica_set=earlier))
     template = json.loads(planned.patch)["spec"]["template"]
 
     assert template["$patch"] == "replace"
@@ -101,7 +101,7 @@ def test_a_rollback_drops_what_the_later_template_added() -> None:
     earlier = msgspec.json.encode(a_replica_set(revision=3))
     action = RollBack(target=TARGET, to_revision=3, replica_set="oom-demo-5f44895955")
 
-    planned = plan(action, body, proposal_key="k1", replica_set=earlier)
+    planned = plan(action, body, proposal_key="k1", near=Near(replica_set=earlier))
     after = merged(decode(body), json.loads(planned.patch))
 
     assert [c["name"] for c in after["spec"]["template"]["spec"]["containers"]] == ["app"]
@@ -112,7 +112,7 @@ def test_a_replica_set_of_another_revision_is_refused() -> None:
     action = RollBack(target=TARGET, to_revision=3, replica_set="oom-demo-5f44895955")
 
     with pytest.raises(Invalid, match="not revision 3"):
-        plan(action, live(), proposal_key="k1", replica_set=earlier)
+        plan(action, live(), proposal_key="k1", near=Near(replica_set=earlier))
 
 
 def test_the_command_quotes_hostile_text() -> None:
@@ -203,7 +203,7 @@ def test_patch_then_rollback_restores_the_object(
     )
     replica_set = msgspec.json.encode(a_replica_set(containers=earlier))
     try:
-        planned = plan(action, body, proposal_key="b", replica_set=replica_set)
+        planned = plan(action, body, proposal_key="b", near=Near(replica_set=replica_set))
     except Invalid:
         return
 

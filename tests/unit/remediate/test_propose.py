@@ -8,7 +8,7 @@ from copilot.domain.errors import Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Proposal, ProposalStatus
 from copilot.remediate.digest import digest
-from copilot.remediate.guard import Mode, Policy
+from copilot.remediate.policy import Mode, Policy
 from copilot.remediate.propose import recheck
 from tests.builders_remediate import TARGET, a_cluster, a_proposal, to_memory
 from tests.fakes import FixedClock

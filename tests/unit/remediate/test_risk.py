@@ -8,14 +8,14 @@ from copilot.domain.objects import Deployment
 from copilot.domain.proposal import Risk
 from copilot.remediate.plan import plan
 from copilot.remediate.risk import risk_of
+from copilot.remediate.tree import decode
 from tests.builders_objects import a_container, a_deployment
 from tests.builders_remediate import TARGET, to_memory
 
 
 def risk(action: Action, live: Deployment | None = None, body: bytes = b"") -> Risk:
-    live = live or a_deployment()
-    planned = plan(action, body or msgspec.json.encode(live), proposal_key="k1")
-    return risk_of(action, live, planned)[0]
+    body = body or msgspec.json.encode(live or a_deployment())
+    return risk_of(action, decode(body), plan(action, body, proposal_key="k1"))[0]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,10 @@ def test_who_keeps_the_manifest_is_said(
     live = a_deployment(annotations=annotations)
     metadata = msgspec.structs.replace(live.metadata, labels=labels)
     kept = msgspec.structs.replace(live, metadata=metadata)
-    planned = plan(to_memory(), msgspec.json.encode(kept), proposal_key="k1")
+    body = msgspec.json.encode(kept)
+    planned = plan(to_memory(), body, proposal_key="k1")
 
-    assert f"kept elsewhere ({keeper})" in risk_of(to_memory(), kept, planned)[1][-1]
+    assert f"kept elsewhere ({keeper})" in risk_of(to_memory(), decode(body), planned)[1][-1]
 
 
 def test_many_pods_are_a_medium_risk() -> None:

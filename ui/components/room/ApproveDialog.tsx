@@ -46,6 +46,11 @@ export function ApproveDialog(props: ApproveDialogProps) {
         <Row name="Changes">
           {changes.length === 0 ? proposal.title : changes.map((change, index) => <span key={index} className="block">{change}</span>)}
         </Row>
+        {proposal.operations.map((operation, index) => (
+          <Row key={index} name={`Step ${index + 1}`}>
+            {operation.text}
+          </Row>
+        ))}
         <Row name="Disruption">{proposal.disruption || 'none expected'}</Row>
         <Row name="Risk">{RISK[proposal.risk].label}</Row>
         <Row name="Way back">

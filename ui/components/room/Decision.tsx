@@ -8,6 +8,7 @@ import { useActions } from '@/lib/actions'
 import { useApprove } from '@/lib/api/mutations'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import type { DiffRow } from '@/lib/diff'
+import { approvalsSoFar } from '@/lib/proposals'
 import { ApproveDialog } from './ApproveDialog'
 import { RejectDialog } from './RejectDialog'
 
@@ -24,6 +25,7 @@ export function Decision({ room, proposal, rows, disabledReason }: DecisionProps
   const reasonId = useId()
   const approve = useApprove(room.incident.id)
   const title = proposal.pull_request ? 'Open pull request' : 'Approve and apply'
+  const soFar = approvalsSoFar(proposal)
   useActions([
     { id: 'approve', title: proposal.pull_request ? 'Open a pull request with the fix' : 'Approve and apply the fix', group: 'Incident', keys: 'a', disabledReason, run: () => setAsked('approve') },
     { id: 'reject', title: 'Reject the fix', group: 'Incident', keys: 'x', run: () => setAsked('reject') },
@@ -47,6 +49,11 @@ export function Decision({ room, proposal, rows, disabledReason }: DecisionProps
         </Button>
         <Button onClick={() => setAsked('reject')}>Reject</Button>
       </div>
+      {soFar && (
+        <p className="mt-2 text-meta text-fg-2">
+          A high risk takes two people: {soFar} {soFar.startsWith('1') ? 'has' : 'have'} approved.
+        </p>
+      )}
       {disabledReason && (
         <p id={reasonId} className="mt-2 text-meta break-words text-warn">
           {disabledReason}

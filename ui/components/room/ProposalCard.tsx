@@ -17,6 +17,7 @@ import { Chips } from './Chip'
 import { Command } from './Command'
 import { Decision } from './Decision'
 import { Diff } from './Diff'
+import { Operations } from './Operations'
 import { ProposalFacts } from './ProposalFacts'
 import { ProposalOutcome } from './ProposalOutcome'
 import { PullRequest } from './PullRequest'
@@ -70,6 +71,7 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
           <Diff rows={rows} />
         </div>
       )}
+      {proposal.operations.length > 0 && <Operations operations={proposal.operations} />}
       {proposal.pull_request && (
         <PullRequest incidentId={room.incident.id} proposal={proposal} pull={proposal.pull_request} />
       )}

@@ -1117,6 +1117,17 @@ export interface components {
              */
             uid: string;
         };
+        /**
+         * OperationView
+         * @description What is done beside the patch, or instead of it.
+         */
+        OperationView: {
+            /** Body */
+            body: string;
+            target: components["schemas"]["ObjectRef"];
+            /** Text */
+            text: string;
+        };
         /** PodView */
         PodView: {
             health: components["schemas"]["Health"];
@@ -1168,6 +1179,8 @@ export interface components {
         ProposalView: {
             /** Approvals */
             approvals: components["schemas"]["Approval"][];
+            /** Approvals Needed */
+            approvals_needed: number;
             /** Command */
             command: string;
             /** Created Us */
@@ -1196,6 +1209,8 @@ export interface components {
             kind: string;
             /** No Rollback Reason */
             no_rollback_reason: string;
+            /** Operations */
+            operations: components["schemas"]["OperationView"][];
             /** Patch */
             patch: string;
             pull_request: components["schemas"]["PullRequestView"] | null;
@@ -1211,6 +1226,8 @@ export interface components {
             /** Title */
             title: string;
             verification: components["schemas"]["VerificationView"] | null;
+            watched: components["schemas"]["ObjectRef"];
+            way: components["schemas"]["Way"];
             /** Why */
             why: string;
             /** Window S */
@@ -1480,6 +1497,12 @@ export interface components {
             /** Reverted */
             reverted: boolean;
         };
+        /**
+         * Way
+         * @description How a change gets into the cluster.
+         * @enum {string}
+         */
+        Way: "cluster" | "pull_request";
     };
     responses: never;
     parameters: never;

@@ -364,7 +364,7 @@ def _pointed(tree: Tree, pointer: str) -> Path:
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(tree, list) and name.isdecimal() and int(name) < len(tree):
-            item, key = tree[int(name)], merge_key(path)
+            item, key = tree[int(name)], merge_key(path, tree)
             known = item.get(key) if isinstance(item, dict) and key else None
             is_named = key is not None and isinstance(known, str | int)
             path = (*path, Item(key, known) if is_named else int(name))  # type: ignore[arg-type]  # is_named says so

@@ -5,27 +5,15 @@ https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kub
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from copilot.domain.errors import Invalid
 from copilot.domain.quantity import parse_bytes
+from copilot.remediate import merging
 from copilot.remediate.tree import Fields, Tree
 
-_MERGE_KEYS = {
-    "containers": "name",
-    "initContainers": "name",
-    "ephemeralContainers": "name",
-    "env": "name",
-    "volumes": "name",
-    "volumeMounts": "mountPath",
-    "imagePullSecrets": "name",
-    "hostAliases": "ip",
-    "topologySpreadConstraints": "topologyKey",
-}
-"""Lists that are merged item by item; all others are replaced whole."""
-_SERVICE_PORTS = ("spec", "ports")
 _TOOLS = frozenset({"$patch", "$retainKeys"})
 
 
@@ -62,12 +50,10 @@ def in_words(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def merge_key(path: Path) -> str | None:
+def merge_key(path: Path, items: Iterable[Tree]) -> str | None:
     """By which key the items of the list at this path are told apart, None for an atomic list."""
     name = path[-1] if path else ""
-    if name == "ports":
-        return "port" if path == _SERVICE_PORTS else "containerPort"
-    return _MERGE_KEYS.get(name) if isinstance(name, str) else None
+    return merging.merge_key(name, items) or None if isinstance(name, str) else None
 
 
 def merged(base: Tree, patch: Tree, path: Path = ()) -> Tree:
@@ -78,7 +64,7 @@ def merged(base: Tree, patch: Tree, path: Path = ()) -> Tree:
     """
     if isinstance(patch, dict):
         return _merged_fields(base if isinstance(base, dict) else {}, patch, path)
-    if isinstance(patch, list) and merge_key(path) and not _is_atomic(patch):
+    if isinstance(patch, list) and merge_key(path, patch) and not _is_atomic(patch):
         return _merged_items(base if isinstance(base, list) else [], patch, path)
     return patch
 
@@ -101,7 +87,9 @@ def _merged_fields(base: Fields, patch: Fields, path: Path) -> Tree:
 
 
 def _merged_items(base: list[Tree], patch: list[Tree], path: Path) -> Tree:
-    key = merge_key(path)
+    key = merge_key(path, patch)
+    if {"$patch": "replace"} in patch:
+        return [item for item in patch if item != {"$patch": "replace"}]
     after = list(base)
     for item in patch:
         if not isinstance(item, dict) or key is None or key not in item:
@@ -146,12 +134,12 @@ def difference(before: Tree, after: Tree, path: Path = ()) -> Iterator[Edit]:
 
 
 def _keyed(before: list[Tree], after: list[Tree], path: Path) -> bool:
-    key = merge_key(path)
+    key = merge_key(path, (*before, *after))
     return key is not None and all(_named(item, key) is not None for item in (*before, *after))
 
 
 def _item_difference(before: list[Tree], after: list[Tree], path: Path) -> Iterator[Edit]:
-    key = merge_key(path) or ""
+    key = merge_key(path, (*before, *after)) or ""
     old = {_named(item, key): item for item in before}
     new = {_named(item, key): item for item in after}
     for name in old.keys() | new.keys():

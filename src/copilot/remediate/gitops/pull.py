@@ -9,11 +9,12 @@ import msgspec
 
 from copilot.domain.errors import BadInput, Invalid, NotFound, Refused, TooLarge
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Proposal, ProposalStatus
+from copilot.domain.proposal import Proposal, ProposalStatus, Way
 from copilot.domain.pull_request import FileEdit, PullDraft, PullRequest
 from copilot.ports import GitHost
 from copilot.remediate.digest import digest
 from copilot.remediate.gitops.manifest import Tracked, changed, wanted
+from copilot.remediate.plan import NOTHING
 
 MAX_FILES = 500
 """Files that are read for one proposal."""
@@ -29,9 +30,12 @@ async def with_pull(proposal: Proposal, host: GitHost, *, base: str, root: str) 
     Raises:
         Unavailable, Busy: the host does not answer; nothing is known then.
     """
-    if proposal.status is not ProposalStatus.PROPOSED:
+    is_right = proposal.status is ProposalStatus.PROPOSED or proposal.way is Way.PULL_REQUEST
+    if not is_right or not _is_of_manifest(proposal):
         return proposal
     try:
+        if proposal.operations:
+            raise Invalid("it takes more than another manifest, which a commit cannot do")
         pull = await _draft(proposal, host, base=base, root=root)
     except (BadInput, NotFound, Refused) as error:
         return msgspec.structs.replace(
@@ -41,10 +45,18 @@ async def with_pull(proposal: Proposal, host: GitHost, *, base: str, root: str) 
         )
     return msgspec.structs.replace(
         proposal,
+        status=ProposalStatus.PROPOSED,
+        refusal="",
+        way=Way.PULL_REQUEST,
         pull=pull,
         digest=digest_of(proposal, pull),
         risk_reasons=(*proposal.risk_reasons, *pull.notes),
     )
+
+
+def _is_of_manifest(proposal: Proposal) -> bool:
+    """Whether Git has a say in it: not in which pods are deleted, or which node is cordoned."""
+    return proposal.patch != NOTHING and proposal.action.target.kind not in ("Node", "Pod")
 
 
 def without_pull(proposal: Proposal) -> Proposal:
@@ -59,6 +71,7 @@ def digest_of(proposal: Proposal, pull: PullDraft | None) -> str:
         base=proposal.base,
         patch=proposal.patch,
         rollback=proposal.rollback,
+        operations=proposal.operations,
         pull=pull,
     )
 

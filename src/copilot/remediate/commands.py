@@ -1,0 +1,74 @@
+"""The `kubectl` line that does what a plan does. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import assert_never
+
+from copilot.domain.action import (
+    Action,
+    DeletePod,
+    ReplaceClaim,
+    RerunJob,
+    Restart,
+    RollBack,
+    SetCordon,
+)
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.remediate.tree import Fields, encode
+
+
+def command_of(action: Action, patch: Fields, operations: tuple[Operation, ...]) -> str:
+    """The line; where it takes several, one after the other."""
+    return " && ".join([*_lines(action, patch), *map(_line, operations)])
+
+
+def _lines(action: Action, patch: Fields) -> Iterator[str]:
+    """What does the same as the patch; the made-for-it command where there is one."""
+    target = action.target
+    kind, name = target.kind.lower(), shlex.quote(target.name)
+    which = shlex.quote(f"{kind}/{target.name}")
+    match action:
+        case ReplaceClaim() | RerunJob() | DeletePod():
+            return
+        case RollBack():
+            yield f"{_kubectl(target)} rollout undo {which} --to-revision={action.to_revision}"
+        case Restart():
+            yield f"{_kubectl(target)} rollout restart {which}"
+        case SetCordon():
+            yield f"kubectl {'cordon' if action.is_cordoned else 'uncordon'} {name}"
+        case _:
+            yield _patch_line(target, encode(patch))
+
+
+def _line(operation: Operation) -> str:
+    target = operation.target
+    match operation:
+        case Patch():
+            return _patch_line(target, operation.patch)
+        case ReplaceUnready():
+            return (
+                f"{_kubectl(target)} delete pod "
+                f"<those of {shlex.quote(target.name)} that are not ready>"
+            )
+        case Delete():
+            return f"{_kubectl(target)} delete {target.kind.lower()} {shlex.quote(target.name)}"
+        case Create():
+            made = shlex.quote(operation.manifest)
+            return f"printf %s {made} | {_kubectl(target)} create -f -"
+        case _:
+            assert_never(operation)
+
+
+def _patch_line(target: ObjectRef, patch: str) -> str:
+    name = shlex.quote(target.name)
+    return (
+        f"{_kubectl(target)} patch {target.kind.lower()} {name} --type strategic "
+        f"-p {shlex.quote(patch)}"
+    )
+
+
+def _kubectl(target: ObjectRef) -> str:
+    return f"kubectl -n {shlex.quote(target.namespace)}" if target.namespace else "kubectl"

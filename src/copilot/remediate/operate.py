@@ -1,0 +1,186 @@
+"""Carries out the operations of a proposal; each may be asked for again and does nothing twice."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import assert_never
+
+from copilot.domain.errors import Conflict, NotFound, Unavailable
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.ports import Clock, Cluster
+from copilot.remediate.marks import MANAGER, PROPOSAL
+from copilot.remediate.merging import holds
+from copilot.remediate.plan import with_version
+from copilot.remediate.sight import has_begun, unready_of
+from copilot.remediate.tree import Fields, annotation_at, decode, encode, fields_at, text_at
+
+TRIES = 6
+PAUSE_S = 0.2
+GONE_S = 60.0
+"""How long a deleted object is waited for to be gone, before another takes its name."""
+SEEN_S = 10.0
+"""How long a controller may take to see a new version."""
+_NAME_CHARS = 50
+
+
+async def operate(operation: Operation, cluster: Cluster, clock: Clock) -> None:
+    """It is done.
+
+    Raises:
+        Conflict: somebody else was first with another object of that name.
+        Refused, BadInput: the cluster says so.
+        Unavailable: the cluster does not answer; the next try shows what is done.
+    """
+    match operation:
+        case Delete():
+            await _delete(operation.target, cluster, clock)
+        case Create():
+            await _create(operation, cluster, clock)
+        case Patch():
+            await _patch(operation.target, operation.patch, cluster, clock)
+        case ReplaceUnready():
+            await _replace_unready(operation.target, cluster, clock)
+        case _:
+            assert_never(operation)
+
+
+async def undo(operation: Operation, cluster: Cluster, clock: Clock) -> None:
+    """What can be taken back of it is; raises as `operate` does."""
+    match operation:
+        case Patch():
+            await _patch(operation.target, operation.rollback, cluster, clock)
+        case ReplaceUnready():
+            await _replace_unready(operation.target, cluster, clock)
+        case Create():
+            await _remove(operation, cluster, clock)
+        case Delete():
+            return
+        case _:
+            assert_never(operation)
+
+
+async def rehearse(operation: Operation, cluster: Cluster) -> None:
+    """The cluster's answer to it with `dryRun=All`.
+
+    A name that is taken cannot be taken again even in a dry run, so another is asked for.
+
+    Raises:
+        BadInput, Refused, Conflict, NotFound: it would not be accepted.
+    """
+    match operation:
+        case Delete():
+            await cluster.delete(operation.target, dry_run=True)
+        case Create():
+            manifest = _renamed(decode(operation.manifest))
+            await cluster.create(operation.target, manifest, dry_run=True, field_manager=MANAGER)
+        case Patch():
+            await cluster.patch(
+                operation.target, operation.patch, dry_run=True, field_manager=MANAGER
+            )
+        case ReplaceUnready():
+            return  # which pods that will be shows only then
+        case _:
+            assert_never(operation)
+
+
+async def wait_gone(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+    """Raises: Unavailable where it stays: a finalizer holds it."""
+    until_us = clock.now_us() + round(GONE_S * 1_000_000)
+    while clock.now_us() < until_us:
+        with suppress(Unavailable):
+            if await live_of(target, cluster) is None:
+                return
+        await clock.sleep(PAUSE_S)
+    raise Unavailable(f"{target} is deleted, but not gone after {GONE_S:.0f} s")
+
+
+async def live_of(target: ObjectRef, cluster: Cluster) -> Fields | None:
+    """Exactly this object as it is, None where it is gone or another has its name."""
+    try:
+        live = decode(await cluster.get(target))
+    except NotFound:
+        return None
+    is_it = not target.uid or text_at(live, "metadata", "uid") == target.uid
+    return live if is_it else None
+
+
+async def _delete(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+    for attempt in range(TRIES):
+        if attempt:
+            await clock.sleep(PAUSE_S * attempt)
+        live = await live_of(target, cluster)
+        if live is None or text_at(live, "metadata", "deletionTimestamp") is not None:
+            return
+        version = text_at(live, "metadata", "resourceVersion") or ""
+        try:
+            await cluster.delete(target, resource_version=version, dry_run=False)
+        except (Conflict, Unavailable):
+            continue  # a status moved its version, or the answer was lost: reading again tells
+        except NotFound:
+            pass
+        return
+    raise Unavailable(f"{target} could not be deleted in {TRIES} tries")
+
+
+async def _create(operation: Create, cluster: Cluster, clock: Clock) -> None:
+    target, wanted = operation.target, annotation_at(decode(operation.manifest), PROPOSAL)
+    for attempt in range(TRIES):
+        if attempt:
+            await clock.sleep(PAUSE_S * attempt)
+        live = await live_of(target, cluster)
+        if live is not None and annotation_at(live, PROPOSAL) == wanted:
+            return
+        if live is not None:
+            raise Conflict(f"somebody else has made another {target} meanwhile")
+        try:
+            await cluster.create(target, operation.manifest, dry_run=False, field_manager=MANAGER)
+        except (Conflict, Unavailable):
+            continue
+        return
+    raise Unavailable(f"{target} could not be made in {TRIES} tries")
+
+
+async def _remove(operation: Create, cluster: Cluster, clock: Clock) -> None:
+    """Only what is ours."""
+    live = await live_of(operation.target, cluster)
+    wanted = annotation_at(decode(operation.manifest), PROPOSAL)
+    if live is not None and annotation_at(live, PROPOSAL) == wanted:
+        target = operation.target
+        uid = text_at(live, "metadata", "uid") or ""
+        exactly = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name, uid=uid)
+        await _delete(exactly, cluster, clock)
+
+
+async def _patch(target: ObjectRef, patch: str, cluster: Cluster, clock: Clock) -> None:
+    for attempt in range(TRIES):
+        if attempt:
+            await clock.sleep(PAUSE_S * attempt)
+        live = await live_of(target, cluster)
+        if live is None:
+            raise NotFound(f"{target} does not exist any more")
+        if holds(live, decode(patch)):
+            return
+        version = text_at(live, "metadata", "resourceVersion") or ""
+        try:
+            await cluster.patch(
+                target, with_version(patch, version), dry_run=False, field_manager=MANAGER
+            )
+        except (Conflict, Unavailable):
+            continue
+        return
+    raise Unavailable(f"{target} could not be patched in {TRIES} tries")
+
+
+async def _replace_unready(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+    until_us = clock.now_us() + round(SEEN_S * 1_000_000)
+    while not await has_begun(target, cluster) and clock.now_us() < until_us:
+        await clock.sleep(PAUSE_S)
+    for pod in await unready_of(target, cluster):
+        await _delete(pod, cluster, clock)
+
+
+def _renamed(manifest: Fields) -> str:
+    metadata = {k: v for k, v in fields_at(manifest, "metadata").items() if k != "name"}
+    name = (text_at(manifest, "metadata", "name") or "")[:_NAME_CHARS]
+    return encode({**manifest, "metadata": {**metadata, "generateName": f"{name}-"}})

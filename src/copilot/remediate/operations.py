@@ -1,0 +1,252 @@
+"""What is done beside or instead of a patch, and why some of it cannot be undone. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from copilot.domain.action import (
+    Action,
+    DeletePod,
+    ReplaceClaim,
+    RerunJob,
+    SetConfigValue,
+    SetLimitRange,
+    SetQuota,
+    TemplateAction,
+)
+from copilot.domain.errors import Invalid
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.remediate.disruption import ROLLED_OUT
+from copilot.remediate.marks import PREFIX, PROPOSAL, TOUCHED, mark_of
+from copilot.remediate.merging import inverse, patched
+from copilot.remediate.readers import reads_at_start
+from copilot.remediate.tree import Fields, encode, fields_at, items_at, nested, text_at
+
+_NAME_CHARS = 50
+_JOB_LABELS = (
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+    "job-name",
+    "batch.kubernetes.io/job-name",
+)
+"""What the Job controller writes on a Job's template to know its pods by."""
+_BINDING_NOTES = (
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+    PREFIX,
+)
+"""What controllers note on a claim while they look for a volume, and our own marks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anew:
+    """Operations that stand in for a patch."""
+
+    operations: tuple[Operation, ...]
+    no_rollback_reason: str
+
+
+def anew(action: ReplaceClaim | RerunJob | DeletePod, live: Fields, key: str) -> Anew:
+    """How the object is deleted, and made anew where we do that ourselves.
+
+    Raises:
+        Invalid: the object is not as the action needs it.
+    """
+    target = _exactly(action.target, live)
+    delete = Delete(target=target)
+    match action:
+        case DeletePod():
+            _refuse_pod(live, target)
+            return Anew(operations=(delete,), no_rollback_reason="a deleted pod does not come back")
+        case ReplaceClaim():
+            made = claim_manifest(action, live)
+            reason = "the claim that was replaced never held anything"
+        case RerunJob():
+            made = job_manifest(live)
+            reason = "what a run has done is done"
+    marked = _marked(made, mark_of(action), key)
+    named = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
+    create = Create(target=named, manifest=encode(marked))
+    return Anew(operations=(delete, create), no_rollback_reason=reason)
+
+
+def beside(
+    action: Action, live: Fields, forward: Fields, watched: Fields | None, key: str
+) -> tuple[Operation, ...]:
+    """What a patch needs beside it to take effect on the workload whose recovery proves it.
+
+    Raises:
+        Invalid: it cannot take effect now.
+    """
+    if isinstance(action, TemplateAction):
+        if action.target.kind == "CronJob":
+            return (_run_now(patched(live, forward), key),)
+        return _unstuck(live)
+    if watched is None:
+        return ()
+    kind = text_at(watched, "kind")
+    if kind == "CronJob" and isinstance(action, SetConfigValue | SetQuota | SetLimitRange):
+        return (_run_now(watched, key),)
+    if kind not in ROLLED_OUT:
+        return ()
+    if isinstance(action, SetConfigValue):
+        if not reads_at_start(watched, action.target.name, action.key):
+            return ()
+        notes: Fields = {"metadata": {"annotations": {TOUCHED: key}}}
+        return (_patch(watched, nested(("spec", "template"), notes)), *_unstuck(watched))
+    if isinstance(action, SetQuota | SetLimitRange):
+        # Its controller was refused and waits ever longer; a change of the object wakes it up.
+        return (_patch(watched, {"metadata": {"annotations": {TOUCHED: key}}}),)
+    return ()
+
+
+def _run_now(cron_job: Fields, key: str) -> Create:
+    """One run at once, as `kubectl create job --from` makes it: the schedule may be hours away.
+
+    Raises:
+        Invalid: no run is wanted now.
+    """
+    cron = ref_of(cron_job)
+    spec = fields_at(cron_job, "spec")
+    if spec.get("suspend") is True:
+        raise Invalid(f"{cron} is suspended; nothing would show whether this helps")
+    is_active = bool(items_at(fields_at(cron_job, "status"), "active"))
+    if is_active and spec.get("concurrencyPolicy") in ("Forbid", "Replace"):
+        raise Invalid(f"{cron} runs now, and it wants one run at a time")
+    template = fields_at(spec, "jobTemplate")
+    target = ObjectRef(
+        kind="Job", namespace=cron.namespace, name=f"{cron.name[:_NAME_CHARS]}-{key[:8]}"
+    )
+    owner: Fields = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": cron.name,
+        "uid": cron.uid,
+        "controller": True,
+    }
+    metadata: Fields = {
+        "name": target.name,
+        "namespace": target.namespace,
+        "ownerReferences": [owner],
+        "annotations": {
+            **fields_at(template, "metadata", "annotations"),
+            "cronjob.kubernetes.io/instantiate": "manual",
+        },
+    }
+    if labels := fields_at(template, "metadata", "labels"):
+        metadata["labels"] = labels
+    job: Fields = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": fields_at(template, "spec"),
+    }
+    return Create(target=target, manifest=encode(_marked(job, PROPOSAL, key)))
+
+
+def claim_manifest(action: ReplaceClaim, live: Fields) -> Fields:
+    """The claim as it would have been written with other terms.
+
+    Raises:
+        Invalid: it is bound, or was: what it holds would be lost.
+    """
+    phase = text_at(live, "status", "phase") or "unknown"
+    if phase != "Pending":
+        raise Invalid(f"{action.target} is {phase}, not waiting: what it holds would be lost")
+    spec = dict(fields_at(live, "spec"))
+    if action.storage_class is not None:
+        spec["storageClassName"] = action.storage_class
+    if action.access_modes:
+        spec["accessModes"] = list(action.access_modes)
+    if action.storage is not None:
+        requests = {**fields_at(spec, "resources", "requests"), "storage": action.storage}
+        spec["resources"] = {**fields_at(spec, "resources"), "requests": requests}
+    return _manifest(live, spec, without=_BINDING_NOTES)
+
+
+def job_manifest(live: Fields) -> Fields:
+    """The Job as it was written, without what its controller added.
+
+    Raises:
+        Invalid: it has not failed.
+    """
+    name = text_at(live, "metadata", "name")
+    conditions = items_at(fields_at(live, "status"), "conditions")
+    if not any(c.get("type") == "Failed" and c.get("status") == "True" for c in conditions):
+        raise Invalid(f"Job {name} has not failed; only a failed one is run again")
+    spec = dict(fields_at(live, "spec"))
+    if spec.get("manualSelector") is not True:
+        spec.pop("selector", None)
+        template = fields_at(spec, "template")
+        metadata = dict(fields_at(template, "metadata"))
+        metadata["labels"] = _but(fields_at(metadata, "labels"), _JOB_LABELS)
+        metadata.pop("creationTimestamp", None)
+        spec["template"] = {**template, "metadata": metadata}
+    return _manifest(live, spec, without=("batch.kubernetes.io/", *_JOB_LABELS, PREFIX))
+
+
+def _manifest(live: Fields, spec: Fields, *, without: tuple[str, ...]) -> Fields:
+    before = fields_at(live, "metadata")
+    metadata: Fields = {
+        k: before[k] for k in ("name", "namespace", "ownerReferences") if k in before
+    }
+    for field in ("labels", "annotations"):
+        if kept := _but(fields_at(before, field), without):
+            metadata[field] = kept
+    return {
+        **{k: live[k] for k in ("apiVersion", "kind") if k in live},
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def _marked(manifest: Fields, mark: str, key: str) -> Fields:
+    metadata = fields_at(manifest, "metadata")
+    annotations = {**fields_at(metadata, "annotations"), mark: key}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _but(entries: Fields, beginnings: tuple[str, ...]) -> Fields:
+    return {key: value for key, value in entries.items() if not key.startswith(beginnings)}
+
+
+def _unstuck(workload: Fields) -> tuple[Operation, ...]:
+    """An ordered StatefulSet waits for its broken pods before it replaces them."""
+    is_ordered = text_at(workload, "spec", "podManagementPolicy") != "Parallel"
+    if text_at(workload, "kind") != "StatefulSet" or not is_ordered:
+        return ()
+    return (ReplaceUnready(target=ref_of(workload)),)
+
+
+def _patch(workload: Fields, patch: Fields) -> Patch:
+    return Patch(
+        target=ref_of(workload), patch=encode(patch), rollback=encode(inverse(workload, patch))
+    )
+
+
+def ref_of(live: Fields) -> ObjectRef:
+    """Names the object."""
+    return ObjectRef(
+        kind=text_at(live, "kind") or "",
+        namespace=text_at(live, "metadata", "namespace") or "",
+        name=text_at(live, "metadata", "name") or "",
+        uid=text_at(live, "metadata", "uid") or "",
+    )
+
+
+def _exactly(target: ObjectRef, live: Fields) -> ObjectRef:
+    uid = text_at(live, "metadata", "uid") or ""
+    return ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name, uid=uid)
+
+
+def _refuse_pod(live: Fields, target: ObjectRef) -> None:
+    owners = items_at(fields_at(live, "metadata"), "ownerReferences")
+    if not any(owner.get("controller") is True for owner in owners):
+        raise Invalid(f"{target} has no controller that would make another one")
+    if text_at(live, "metadata", "deletionTimestamp") is not None:
+        raise Invalid(
+            f"{target} is being deleted already; to force that is for people, who know whether its "
+            "node still runs it"
+        )
