@@ -227,7 +227,13 @@ def edits_of(before: Fields, patch: Fields, rollback: Fields) -> tuple[Edit, ...
         edits = tuple(difference(before, merged(before, _without_marks(patch))))
     for edit in edits:
         _refuse_drift(edit, before, rollback)
-    return tuple(e for e in edits if not (e.is_removal and at(before, e.path) is None))
+    return tuple(e for e in edits if at(before, e.path) is not None or not _is_idle(e))
+
+
+def _is_idle(edit: Edit) -> bool:
+    """Whether the edit says nothing of its own where nothing stands: it takes away, or it is the
+    deprecated alias that the API server fills by itself."""
+    return edit.is_removal or edit.path[-1] == "serviceAccount"
 
 
 def _without_marks(patch: Fields) -> Fields:
