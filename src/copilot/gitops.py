@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from copilot.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
+from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.proposal import ActionState, Applied, Claim, Proposal, Verification
 from copilot.domain.pull_request import Delivery, PullState
 from copilot.ports import Clock, Cluster, GitHost, Store
@@ -23,6 +23,8 @@ from copilot.remedy import Remedy
 
 CARRY_US = 3_600_000_000
 """How long after a merge the cluster may take to carry it."""
+BUSY_US = 120_000_000
+"""How long a host that has had enough of us is left alone."""
 ROLLOUT_POLL_S = 2.0
 """Between two looks at the cluster once it is merged; that costs the Git host nothing."""
 
@@ -74,7 +76,12 @@ class GitOps:
             await self.remedy.opened(tx, claim, delivery, next_us=self._next_us())
 
     async def _look_at_request(self, claim: Claim, delivery: Delivery) -> None:
-        request = await self.host.state(delivery.request.number)
+        try:
+            request = await self.host.state(delivery.request.number)
+        except Busy:  # a rate limit is for longer than our retries are apart
+            async with self.store.transaction() as tx:
+                await self.remedy.waits(tx, claim, next_us=self.clock.now_us() + BUSY_US)
+            return
         now_us = self.clock.now_us()
         seen = msgspec.structs.replace(delivery, request=request)
         async with self.store.transaction() as tx:

@@ -66,6 +66,7 @@ class LocalAgents:
         self._model = model
         self._notifiers = notifiers
         self._git = git
+        self._reading = asyncio.Lock()  # several proposals read the same files: one asks for them
 
     async def context(self, incident_id: IncidentId) -> Case:
         async with self._store.view() as view:
@@ -143,7 +144,8 @@ class LocalAgents:
         git = self._git
         if git is None or (git.only_managed and proposal.way is not Way.PULL_REQUEST):
             return proposal
-        return await with_pull(proposal, git.host, base=git.base, root=git.root)
+        async with self._reading:
+            return await with_pull(proposal, git.host, base=git.base, root=git.root)
 
     @property
     def _live(self) -> Cluster:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from copilot.detect.rules import RULES
-from copilot.domain.errors import Conflict, Unavailable
+from copilot.domain.errors import Busy, Conflict, Unavailable
 from copilot.domain.incident import IncidentId, Status
 from copilot.domain.objects import epoch_us
 from copilot.domain.proposal import Proposal, ProposalStatus
@@ -51,9 +51,10 @@ PATH = "apps/oom-demo.yaml"
 
 
 class LossyHost(LocalGitHost):
-    """One whose answer to opening is lost once, the work being done."""
+    """One whose answer to opening is lost at times, the work being done, or that is busy."""
 
     loses = 0
+    is_busy = False
 
     async def open_change(self, **wanted: Any) -> PullRequest:
         request = await super().open_change(**wanted)
@@ -61,6 +62,11 @@ class LossyHost(LocalGitHost):
             self.loses -= 1
             raise Unavailable("the answer was lost")
         return request
+
+    async def state(self, number: int) -> PullRequest:
+        if self.is_busy:
+            raise Busy("slow down")
+        return await super().state(number)
 
 
 @dataclass
@@ -316,3 +322,38 @@ async def test_a_digest_holds_for_the_very_files(scene: Scene) -> None:
 
     assert digest_of(proposal, proposal.pull) == proposal.digest
     assert digest_of(forged, forged.pull) != proposal.digest
+
+
+async def test_a_revert_leaves_what_others_committed_to_the_file_since(scene: Scene) -> None:
+    scene.cluster.lives = needs("512Mi")
+    await scene.approve()
+    await scene.look()
+    await scene.host.merge(1)
+    await scene.look()
+    await scene.reconcile()
+    merged = await scene.host.read(PATH, await scene.host.head("main"))
+    theirs = FileEdit(path=PATH, before=merged, after=merged.replace("# the demo", "# ours now"))
+    other = await scene.host.open_change(
+        branch="other", base="main", edits=[theirs], title="", body=""
+    )
+    await scene.host.merge(other.number)
+
+    await scene.look()
+    revert = await scene.host.state(3)
+    text = await scene.host.read(PATH, await scene.host.head(revert.branch))
+
+    assert text == MANIFEST.replace("# the demo", "# ours now")
+
+
+async def test_a_host_that_has_had_enough_of_us_is_left_alone_for_a_while(scene: Scene) -> None:
+    await scene.approve()
+    await scene.look()
+
+    scene.host.is_busy = True
+
+    assert await scene.look() is ProposalStatus.OPENED
+    scene.clock.move(60)
+    async with scene.store.transaction() as tx:
+        due = await tx.jobs.take(REMEDIATE, owner="w", now_us=scene.clock.now_us(), lease_us=1)
+    assert due is None
+    assert await scene.is_waiting()

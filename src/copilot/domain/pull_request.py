@@ -22,6 +22,8 @@ class PullDraft(msgspec.Struct, frozen=True, kw_only=True):
     """For people, `owner/name`; never with credentials."""
     base: str
     """The branch it is to be merged into."""
+    root: str
+    """The folder or file that makes this cluster; empty for the whole repository."""
     edits: tuple[FileEdit, ...]
     diff: str
     """Unified, of the files."""

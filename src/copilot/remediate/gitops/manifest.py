@@ -55,6 +55,8 @@ class Tracked:
     files: dict[str, str]
     """Those that were read."""
     root: str
+    unread: tuple[str, ...] = ()
+    """Those that are no manifests by their size or coding; they count as empty."""
 
 
 def wanted(repository: Tracked) -> frozenset[str]:
@@ -124,6 +126,9 @@ def find(repository: Tracked, target: ObjectRef) -> Found:
     unreadable: list[str] = []
     for root in _roots(repository):
         try:
+            is_plain = posixpath.basename(root) not in kustomize.NAMES
+            if is_plain and target.name not in repository.files[root]:
+                continue
             everything = _made_by(repository.files, root)
         except Invalid as error:
             unreadable.append(f"{root} ({error.message})")
@@ -175,6 +180,7 @@ def _why_not(repository: Tracked, unreadable: list[str]) -> str:
     charts = sorted(p for p in repository.paths if posixpath.basename(p) == "Chart.yaml")
     if charts:
         return f"; {charts[0]} is a Helm chart, whose templates are not edited: set its values"
+    unreadable = [*unreadable, *repository.unread]
     if unreadable:
         return f"; not readable: {', '.join(sorted(unreadable)[:3])[:300]}"
     return f" below {repository.root or 'the root'}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
+from dataclasses import replace
 
 import msgspec
 
-from copilot.domain.errors import BadInput, Invalid, NotFound, Refused, TooLarge
+from copilot.domain.errors import BadInput, Conflict, Invalid, NotFound, Refused, TooLarge
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Proposal, ProposalStatus, Way
 from copilot.domain.pull_request import FileEdit, PullDraft, PullRequest
@@ -21,6 +23,8 @@ MAX_FILES = 500
 MAX_ROUNDS = 16
 """How deep bases may build on bases."""
 MAX_TITLE = 120
+AT_ONCE = 8
+"""Files that are read from the host at the same time."""
 
 
 async def with_pull(proposal: Proposal, host: GitHost, *, base: str, root: str) -> Proposal:
@@ -78,22 +82,31 @@ def digest_of(proposal: Proposal, pull: PullDraft | None) -> str:
 
 async def _draft(proposal: Proposal, host: GitHost, *, base: str, root: str) -> PullDraft:
     branch = base or await host.default_branch()
-    repository = await tracked(host, await host.head(branch), root)
-    change = changed(
-        repository, proposal.action.target, patch=proposal.patch, rollback=proposal.rollback
-    )
-    edits = tuple(
-        FileEdit(path=path, before=repository.files[path], after=text)
-        for path, text in sorted(change.files.items())
+    edits, notes = await _edits(
+        proposal.action.target, host, branch, root, proposal.patch, proposal.rollback
     )
     return PullDraft(
         repository=host.repository,
         base=branch,
+        root=root,
         edits=edits,
         diff=diff_of(edits),
         is_simulation=host.is_simulation,
-        notes=change.notes,
+        notes=notes,
     )
+
+
+async def _edits(
+    target: ObjectRef, host: GitHost, branch: str, root: str, patch: str, rollback: str | None
+) -> tuple[tuple[FileEdit, ...], tuple[str, ...]]:
+    """The files with the patch made in them, and what a reviewer should know."""
+    repository = await tracked(host, await host.head(branch), root)
+    change = await asyncio.to_thread(changed, repository, target, patch=patch, rollback=rollback)
+    edits = tuple(
+        FileEdit(path=path, before=repository.files[path], after=text)
+        for path, text in sorted(change.files.items())
+    )
+    return edits, change.notes
 
 
 async def tracked(host: GitHost, commit: str, root: str) -> Tracked:
@@ -106,9 +119,28 @@ async def tracked(host: GitHost, commit: str, root: str) -> Tracked:
             return repository
         if len(repository.files) + len(missing) > MAX_FILES:
             raise TooLarge(f"more than {MAX_FILES} manifests; name the folder of this cluster")
-        files = {path: await host.read(path, commit) for path in sorted(missing)}
-        repository = Tracked(paths=paths, files={**repository.files, **files}, root=repository.root)
+        read = await _all_read(host, commit, sorted(missing))
+        unread = [path for path, text in read.items() if text is None]
+        repository = replace(
+            repository,
+            files={**repository.files, **{path: text or "" for path, text in read.items()}},
+            unread=(*repository.unread, *unread),
+        )
     raise Invalid("kustomizations build on each other without end")
+
+
+async def _all_read(host: GitHost, commit: str, paths: list[str]) -> dict[str, str | None]:
+    """The files' texts, None for what is no manifest by its size or coding."""
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def read(path: str) -> str | None:
+        async with at_once:
+            try:
+                return await host.read(path, commit)
+            except (Invalid, TooLarge):
+                return None
+
+    return dict(zip(paths, await asyncio.gather(*map(read, paths)), strict=True))
 
 
 async def open_pull(proposal: Proposal, host: GitHost) -> PullRequest:
@@ -128,17 +160,31 @@ async def open_pull(proposal: Proposal, host: GitHost) -> PullRequest:
 
 
 async def open_revert(proposal: Proposal, host: GitHost, *, reason: str) -> PullRequest:
-    """A pull request that takes the change back; called again it finds the one that is there.
+    """A pull request that takes the change back, and nothing that others committed since; called
+    again it finds the one that is there.
 
     Raises:
-        Conflict: the files were changed since; nothing was opened.
+        Conflict, Invalid: what was changed is not as we left it; nothing was opened.
     """
     pull = _pull_of(proposal)
     back = tuple(FileEdit(path=e.path, before=e.after, after=e.before) for e in pull.edits)
+    try:
+        return await _open_back(proposal, pull, host, back, reason)
+    except Conflict:
+        if proposal.rollback is None:
+            raise
+    target = proposal.action.target
+    back, _ = await _edits(target, host, pull.base, pull.root, proposal.rollback, proposal.patch)
+    return await _open_back(proposal, pull, host, back, reason)
+
+
+async def _open_back(
+    proposal: Proposal, pull: PullDraft, host: GitHost, edits: tuple[FileEdit, ...], reason: str
+) -> PullRequest:
     return await host.open_change(
         branch=f"{branch_of(proposal)}-revert",
         base=pull.base,
-        edits=back,
+        edits=edits,
         title=f"Revert: {title_of(proposal)}"[:MAX_TITLE],
         body=f"The change was merged and did not hold:\n\n{quoted(reason)}\n",
     )

@@ -11,7 +11,7 @@ from copilot.domain.action import DeletePod
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Patch, Proposal, ProposalId, ProposalStatus, Way
 from copilot.githost.local import LocalGitHost
-from copilot.githost.paths import checked_branch
+from copilot.githost.paths import MAX_BYTES, checked_branch
 from copilot.remediate.gitops.pull import (
     MAX_TITLE,
     branch_of,
@@ -78,6 +78,18 @@ async def test_an_object_that_git_does_not_make_is_refused_with_why(
     assert fix.status is ProposalStatus.REFUSED
     assert "no manifest of Deployment demo/oom-demo" in fix.refusal
     assert fix.pull is None
+
+
+async def test_a_file_that_is_no_manifest_by_its_size_is_no_reason_to_refuse(
+    tmp_path: Path, proposal: Proposal
+) -> None:
+    host = LocalGitHost(tmp_path / "large.git")
+    large = "# a bundle\n" * (MAX_BYTES // 10)
+    await host.seed({"apps/oom-demo.yaml": MANIFEST, "apps/crds.yaml": large})
+
+    fix = await with_pull(proposal, host, base="", root="apps")
+
+    assert fix.status is ProposalStatus.PROPOSED
 
 
 async def test_a_pod_is_deleted_past_git(host: LocalGitHost, proposal: Proposal) -> None:

@@ -235,7 +235,7 @@ def is_leaf(tree: Any, path: Path) -> bool:
     return not isinstance(tree, dict | list)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_value_of_any_file_can_be_changed_and_no_other_line_moves(data: st.DataObject) -> None:
     tree = data.draw(FILES)
@@ -263,7 +263,7 @@ def text_lines_of(text: str, tree: Any, path: Path) -> int:
     return 1 + 2 * str(tree).count("\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_key_can_be_added_and_taken_away_again(data: st.DataObject) -> None:
     tree = data.draw(FILES)
