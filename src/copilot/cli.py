@@ -40,6 +40,12 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo", help="Watch a demo cluster made for this run.")
     ] = False,
+    gitops: Annotated[
+        bool,
+        typer.Option(
+            "--gitops", help="With --demo: make it from Git, and deliver fixes as pull requests."
+        ),
+    ] = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     cluster: Cluster = None,
@@ -53,7 +59,9 @@ def up(
     settings = _settings(
         data=data, port=port, context=context, kubeconfig=kubeconfig, cluster=cluster
     )
-    _run(_up(settings, demo=demo, open_page=open_page))
+    if gitops and not demo:
+        _fail("--gitops is a simulation of the demo; elsewhere set COPILOT_DELIVERY")
+    _run(_up(settings, demo=demo, gitops=gitops, open_page=open_page))
 
 
 @app.command()
@@ -151,7 +159,7 @@ def main() -> None:
 # --------------------------------------------------------------------------- what they run
 
 
-async def _up(settings: Settings, *, demo: bool, open_page: bool) -> None:
+async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -> None:
     from copilot.roles.app import ROLES, compose, listen, run
     from copilot.roles.security import Doorkeeper
     from copilot.wiring import wired
@@ -162,7 +170,7 @@ async def _up(settings: Settings, *, demo: bool, open_page: bool) -> None:
     async with asyncio.TaskGroup() as group:
         background: asyncio.Task[None] | None = None
         if demo:
-            settings, background = await _start_demo(group, settings, url, tokens.sender)
+            settings, background = await _start_demo(group, settings, url, tokens.sender, gitops)
         doorkeeper = Doorkeeper(
             tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
         )
@@ -186,14 +194,23 @@ async def _up(settings: Settings, *, demo: bool, open_page: bool) -> None:
 
 
 async def _start_demo(
-    group: asyncio.TaskGroup, settings: Settings, url: str, sender_token: str
+    group: asyncio.TaskGroup, settings: Settings, url: str, sender_token: str, gitops: bool
 ) -> tuple[Settings, asyncio.Task[None]]:
     """The demo cluster beside us, and the settings that make us watch it."""
+    from copilot.settings import FixDelivery
+
     kubeconfig = settings.data / "demo" / "kubeconfig"
+    repository = (settings.data / "demo" / "cluster.git").absolute() if gitops else None
     started = asyncio.Event()
-    task = group.create_task(_demo(kubeconfig, 0, url, sender_token, started))
+    task = group.create_task(_demo(kubeconfig, 0, url, sender_token, started, repository))
     await started.wait()
-    watched = {"kubeconfig": str(kubeconfig), "context": "demo", "cluster": "demo"}
+    watched: dict[str, object] = {
+        "kubeconfig": str(kubeconfig),
+        "context": "demo",
+        "cluster": "demo",
+    }
+    if repository is not None:
+        watched |= {"delivery": FixDelivery.PULL_REQUEST, "git_url": repository.as_uri()}
     return settings.model_copy(update=watched), task
 
 
@@ -203,9 +220,11 @@ async def _demo(
     ingest_url: str,
     ingest_token: str,
     started: asyncio.Event | None = None,
+    repository: Path | None = None,
 ) -> None:
     from copilot.demo.cluster import kubeconfig as kubeconfig_text
     from copilot.demo.cluster import serve_demo
+    from copilot.demo.gitops import reconcile
     from copilot.wiring import SystemClock
 
     api_token = secrets.token_urlsafe(24)
@@ -219,15 +238,28 @@ async def _demo(
         else:
             typer.echo(f"demo cluster: {url}  (kubeconfig {kubeconfig})")
 
-    await serve_demo(
-        host="127.0.0.1",
-        port=port,
-        clock=SystemClock(),
-        token=api_token,
-        ingest_url=ingest_url,
-        ingest_token=ingest_token,
-        on_ready=ready,
-    )
+    async with asyncio.TaskGroup() as group:
+        reconciling: list[asyncio.Task[None]] = []
+
+        def serving(url: str) -> None:
+            if repository is not None:
+                work = reconcile(repository, api=url, token=api_token, clock=SystemClock())
+                reconciling.append(group.create_task(work))
+            ready(url)
+
+        try:
+            await serve_demo(
+                host="127.0.0.1",
+                port=port,
+                clock=SystemClock(),
+                token=api_token,
+                ingest_url=ingest_url,
+                ingest_token=ingest_token,
+                on_ready=serving,
+            )
+        finally:
+            for task in reconciling:
+                task.cancel()
 
 
 async def _serve(settings: Settings, role: str) -> None:

@@ -33,9 +33,11 @@ from copilot.domain.proposal import (
     ProposalStatus,
     Verification,
 )
+from copilot.domain.pull_request import PullState
+from copilot.gitops import GitOps
 from copilot.intake import Intake, pod_in
 from copilot.journal import Journal
-from copilot.ports import Agents, Clock, Cluster, Delta, Kind, Session, Store, StoredBatch
+from copilot.ports import Agents, Clock, Cluster, Delta, GitHost, Kind, Session, Store, StoredBatch
 from copilot.remediate.apply import applied_of, apply
 from copilot.remediate.revert import revert
 from copilot.remediate.rollout import longest_life_us
@@ -56,7 +58,7 @@ _TRIED = frozenset(ProposalStatus) - {
     ProposalStatus.SUPERSEDED,
     ProposalStatus.EXPIRED,
 }
-_UNDER_WAY = (ProposalStatus.APPROVED, ProposalStatus.APPLIED)
+_UNDER_WAY = (ProposalStatus.APPROVED, ProposalStatus.OPENED, ProposalStatus.APPLIED)
 _UNKNOWN_FAILURE = Verification(held=False, reason="it did not hold", observed=(), ended_us=0)
 
 
@@ -83,8 +85,10 @@ class Flow:
         cluster: Cluster | None = None,
         owner: str = "copilot",
         against: str = "",
+        git: GitHost | None = None,
     ) -> None:
-        # `against` says why nothing may be applied at all, empty for it may.
+        # `against` says why nothing may be applied at all, empty for it may; `git` is the
+        # repository that makes the cluster, where there is one.
         self._against = against
         self._store = store
         self._agents = agents
@@ -96,6 +100,7 @@ class Flow:
         self._intake = Intake(clock=clock, journal=journal)
         self._docket = Docket(clock=clock, journal=journal)
         self._remedy = Remedy(clock=clock, journal=journal, docket=self._docket)
+        self._git = git
         self._investigating: dict[IncidentId, asyncio.Lock] = {}
         self._quiet_since_us: dict[IncidentId, int] = {}
 
@@ -327,7 +332,10 @@ class Flow:
         """
         async with self._store.transaction() as tx:
             incident = await tx.incidents.get(incident_id)
-            if incident.status is Status.REMEDIATING:
+            proposals = await tx.remediation.of_incident(incident_id)
+            under_way = [p for p in proposals if p.status in _UNDER_WAY]
+            waits = under_way and all(p.status is ProposalStatus.OPENED for p in under_way)
+            if incident.status is Status.REMEDIATING and not waits:
                 raise Conflict(
                     f"a fix for INC-{incident_id} is being verified; wait for its outcome"
                 )
@@ -371,8 +379,8 @@ class Flow:
             )
             watch = await self._watch_of(tx, claim.proposal.incident_id)
         async with self._held(claim):
-            if claim.state is ActionState.CLAIMED:
-                applied = await self._apply(claim)
+            if claim.state in (ActionState.CLAIMED, ActionState.OPENED):
+                applied = await self._applied(claim)
                 if applied is None:
                     return None
                 claim = applied
@@ -384,7 +392,53 @@ class Flow:
                     return verification
                 async with self._store.transaction() as tx:
                     claim = await self._remedy.reverting(tx, claim, verification)
+            return await self._taken_back(claim)
+
+    async def _applied(self, claim: Claim) -> Claim | None:
+        """The claim once the change is in the cluster, by a patch or by a pull request."""
+        if claim.proposal.pull is None:
+            return await self._apply(claim)
+        return await self._gitops.deliver(claim, against=self._against)
+
+    async def _taken_back(self, claim: Claim) -> Verification | None:
+        if claim.proposal.pull is None:
             return await self._revert(claim)
+        async with self._store.view() as view:
+            failed = await view.remediation.verification(claim.proposal.id)
+        return await self._gitops.take_back(claim, failed or _UNKNOWN_FAILURE)
+
+    @property
+    def _gitops(self) -> GitOps:
+        if self._git is None:
+            raise Refused("this role has no repository; agent-remediator has one")
+        return GitOps(
+            host=self._git,
+            store=self._store,
+            cluster=self._live,
+            clock=self._clock,
+            remedy=self._remedy,
+        )
+
+    async def merge(self, proposal_id: ProposalId, *, actor: str) -> None:
+        """Merge the proposal's pull request, in the simulation only: elsewhere people do.
+
+        Raises:
+            Conflict: it has none that is open.
+            Refused: the host is one of people's.
+        """
+        async with self._store.view() as view:
+            proposal = await view.remediation.get(proposal_id)
+            delivery = await view.remediation.delivery(proposal_id)
+        if self._git is None:
+            raise Refused("this role has no repository")
+        if delivery is None:
+            raise Conflict(f"proposal {proposal_id} has no pull request")
+        request = delivery.revert or delivery.request
+        if (await self._git.state(request.number)).state is PullState.MERGED:
+            return
+        await self._git.merge(request.number)
+        async with self._store.transaction() as tx:
+            await self._remedy.merged_by(tx, proposal, request, actor=actor)
 
     async def _watch_of(self, tx: Session, incident_id: IncidentId) -> _Watch:
         """What verification watches for: every rule on pods, and all that fired."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+
+import msgspec
 
 from copilot.agents import context, detective, remediator, runbook
 from copilot.domain.action import ChaosMemory
@@ -11,12 +14,35 @@ from copilot.domain.errors import Refused, Unavailable
 from copilot.domain.hypothesis import Findings
 from copilot.domain.incident import Incident, IncidentId
 from copilot.domain.notification import Channel, Delivery, Notification
-from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal, ProposalStatus
+from copilot.domain.proposal import (
+    ActionState,
+    Applied,
+    Claim,
+    Draft,
+    Proposal,
+    ProposalId,
+    ProposalStatus,
+    Way,
+)
 from copilot.domain.runbook import RunbookMatch
-from copilot.ports import Clock, Cluster, LanguageModel, Notifier, Store
+from copilot.ports import Clock, Cluster, GitHost, LanguageModel, Notifier, Store
 from copilot.remediate.apply import apply
+from copilot.remediate.gitops.pull import open_pull, with_pull, without_pull
 from copilot.remediate.policy import Policy
 from copilot.remediate.propose import prepare, recheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThroughGit:
+    """That fixes are delivered as pull requests, and where to."""
+
+    host: GitHost
+    base: str
+    """The branch they are to be merged into; empty takes the host's default."""
+    root: str
+    """The folder (or file) that makes this cluster; empty takes the whole repository."""
+    only_managed: bool
+    """Only for objects that a reconciler marks as its own; others are patched."""
 
 
 class LocalAgents:
@@ -31,6 +57,7 @@ class LocalAgents:
         policy: Policy,
         model: LanguageModel | None,
         notifiers: dict[Channel, Notifier],
+        git: ThroughGit | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -38,6 +65,8 @@ class LocalAgents:
         self._policy = policy
         self._model = model
         self._notifiers = notifiers
+        self._git = git
+        self._reading = asyncio.Lock()  # several proposals read the same files: one asks for them
 
     async def context(self, incident_id: IncidentId) -> Case:
         async with self._store.view() as view:
@@ -61,7 +90,15 @@ class LocalAgents:
         )
 
     async def recheck(self, proposal: Proposal) -> Proposal:
-        return await recheck(proposal, self._live, self._policy, now_us=self._clock.now_us())
+        now_us = self._clock.now_us()
+        fresh = await recheck(without_pull(proposal), self._live, self._policy, now_us=now_us)
+        fresh = await self._delivered(fresh)
+        if fresh.id and fresh.digest != proposal.digest:  # the files changed, the object did not
+            lifetime_us = self._policy.lifetime_s * 1_000_000
+            return msgspec.structs.replace(
+                fresh, id=ProposalId(0), created_us=now_us, expires_us=now_us + lifetime_us
+            )
+        return fresh
 
     async def chaos(self, action: ChaosMemory) -> Applied:
         draft = Draft(
@@ -74,8 +111,16 @@ class LocalAgents:
         proposal = await self._prepare(draft, None)
         if proposal.status is not ProposalStatus.PROPOSED:
             raise Refused(proposal.refusal)
+        if proposal.pull is not None and self._git is not None:
+            return await self._chaos_in_git(proposal, self._git.host)
         claim = Claim(proposal=proposal, owner="chaos", fence=0, state=ActionState.CLAIMED)
         return await apply(claim, self._live, self._clock)
+
+    async def _chaos_in_git(self, proposal: Proposal, host: GitHost) -> Applied:
+        """Somebody merges a bad change, which only the simulation's host lets us be."""
+        request = await open_pull(proposal, host)
+        await host.merge(request.number)
+        return Applied(at_us=self._clock.now_us(), resource_version="", generation=0)
 
     async def notify(self, notification: Notification) -> tuple[Delivery, str]:
         notifier = self._notifiers.get(notification.channel)
@@ -84,7 +129,7 @@ class LocalAgents:
         return await notifier.deliver(notification)
 
     async def _prepare(self, draft: Draft, incident: Incident | None) -> Proposal:
-        return await prepare(
+        proposal = await prepare(
             draft,
             incident_id=incident.id if incident else IncidentId(0),
             cluster=self._live,
@@ -92,6 +137,15 @@ class LocalAgents:
             now_us=self._clock.now_us(),
             workload=incident.workload if incident else None,
         )
+        return await self._delivered(proposal)
+
+    async def _delivered(self, proposal: Proposal) -> Proposal:
+        """The proposal as a pull request, where its object is made from Git."""
+        git = self._git
+        if git is None or (git.only_managed and proposal.way is not Way.PULL_REQUEST):
+            return proposal
+        async with self._reading:
+            return await with_pull(proposal, git.host, base=git.base, root=git.root)
 
     @property
     def _live(self) -> Cluster:

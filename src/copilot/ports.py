@@ -49,6 +49,8 @@ from copilot.domain.proposal import (
     ProposalStatus,
     Verification,
 )
+from copilot.domain.pull_request import Delivery as GitDelivery
+from copilot.domain.pull_request import FileEdit, PullRequest
 from copilot.domain.runbook import Runbook, RunbookMatch
 from copilot.domain.search import Found, Query
 
@@ -185,6 +187,78 @@ class Cluster(Protocol):
 
     async def usage(self, node: str) -> list[Point]:
         """Memory and CPU of the node's containers from the kubelet, through the API server."""
+        ...
+
+
+# --------------------------------------------------------------------------- Git
+
+
+class GitHost(Protocol):
+    """One repository and its pull requests. Errors: `NotFound` 404, `Refused` 401 and 403,
+    `Conflict` 409, `Invalid` 422, `Busy` 429 and a used-up rate limit, `Unavailable`."""
+
+    @property
+    def repository(self) -> str:
+        """For people, `owner/name`."""
+        ...
+
+    @property
+    def is_simulation(self) -> bool:
+        """Whether it is a repository of ours on disk, which `merge` is for."""
+        ...
+
+    @property
+    def poll_s(self) -> float:
+        """How long to leave it alone between two looks at a pull request."""
+        ...
+
+    async def default_branch(self) -> str: ...
+
+    async def head(self, branch: str) -> str:
+        """The commit a branch points to. Raises: NotFound."""
+        ...
+
+    async def paths(self, commit: str) -> tuple[str, ...]:
+        """Every plain file of the commit's tree; no links, no submodules.
+
+        Raises:
+            TooLarge: there are more than the host lists.
+        """
+        ...
+
+    async def read(self, path: str, commit: str) -> str:
+        """A file's text, with its line ends as they are.
+
+        Raises:
+            NotFound: no such file.
+            Invalid: it is no UTF-8 text, or a path that leads out of the repository.
+            TooLarge: it is larger than a manifest may be.
+        """
+        ...
+
+    async def open_change(
+        self, *, branch: str, base: str, edits: Sequence[FileEdit], title: str, body: str
+    ) -> PullRequest:
+        """One commit on a new branch, and its pull request; what an earlier try had made of them
+        is found by the branch's name and not made again.
+
+        Raises:
+            Conflict: a file of the base is not any more as `before`, or the branch holds
+                something else; no pull request was opened.
+        """
+        ...
+
+    async def state(self, number: int) -> PullRequest:
+        """Raises: NotFound."""
+        ...
+
+    async def merge(self, number: int) -> PullRequest:
+        """Merge it, which only the simulation's own host does: elsewhere people do.
+
+        Raises:
+            Refused: this is a host of people's.
+            Conflict: it is closed, or does not merge.
+        """
         ...
 
 
@@ -493,6 +567,14 @@ class Remediation(Protocol):
         ...
 
     async def verification(self, proposal_id: ProposalId) -> Verification | None: ...
+
+    async def keep_delivery(self, proposal_id: ProposalId, delivery: GitDelivery) -> None:
+        """Replaces what was kept."""
+        ...
+
+    async def delivery(self, proposal_id: ProposalId) -> GitDelivery | None:
+        """Its pull request; None where there is none (yet)."""
+        ...
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

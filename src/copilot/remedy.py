@@ -24,6 +24,7 @@ from copilot.domain.proposal import (
     ReplaceUnready,
     Verification,
 )
+from copilot.domain.pull_request import Delivery, PullRequest
 from copilot.journal import Journal
 from copilot.learn.resolution import memory_of
 from copilot.ports import Clock, Session
@@ -31,6 +32,8 @@ from copilot.ports import Clock, Session
 REMEDIATE = "remediate"
 """The queue of leg 3."""
 LEASE_US = 15_000_000
+_LET_GO_US = 1
+"""A lease that is over at once: whoever looks next takes the claim."""
 AGENT = "agent-remediator"
 GUARDRAIL = "guardrail"
 """Who approves what no person has to."""
@@ -120,13 +123,104 @@ class Remedy:
         )
         return stored
 
+    async def opened(self, tx: Session, claim: Claim, delivery: Delivery, *, next_us: int) -> None:
+        """The pull request is open; people have it now."""
+        proposal = claim.proposal
+        await tx.remediation.keep_delivery(proposal.id, delivery)
+        await tx.remediation.move(
+            proposal.id, to=ProposalStatus.OPENED, expected=ProposalStatus.APPROVED
+        )
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.ACTION,
+            f"Pull request opened: {proposal.title}",
+            detail=f"{_shown(delivery.request)}; waiting for its merge",
+            audit="pull_request.opened",
+        )
+        await self._let_go(tx, claim, ActionState.OPENED, next_us)
+
+    async def merged(self, tx: Session, claim: Claim, delivery: Delivery, *, next_us: int) -> None:
+        """People merged it; the cluster is to carry it next."""
+        await tx.remediation.keep_delivery(claim.proposal.id, delivery)
+        await self._tell(
+            tx,
+            claim.proposal,
+            EntryKind.ACTION,
+            f"Merged: {claim.proposal.title}",
+            detail=f"{_shown(delivery.request)} as {delivery.request.merge_commit[:12]}; "
+            "waiting until the cluster carries it",
+            audit="pull_request.merged",
+        )
+        await self._let_go(tx, claim, ActionState.OPENED, next_us)
+
+    async def merged_by(
+        self, tx: Session, proposal: Proposal, request: PullRequest, *, actor: str
+    ) -> None:
+        """A person merged it here, which only the simulation lets them; it is seen at once."""
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.APPROVAL,
+            "Merged in the simulation",
+            detail=_shown(request),
+            actor=actor,
+            audit="pull_request.merged_by_hand",
+        )
+
+    async def closed(self, tx: Session, claim: Claim, delivery: Delivery) -> None:
+        """People closed it without a merge, which is a no."""
+        proposal, reason = claim.proposal, f"{_shown(delivery.request)} was closed without a merge"
+        await tx.remediation.keep_delivery(proposal.id, delivery)
+        outcome = Verification(
+            held=False, reason=reason, observed=(), ended_us=self._clock.now_us()
+        )
+        await self._record(tx, claim, ActionState.FAILED, verification=outcome)
+        await tx.remediation.move(
+            proposal.id, to=ProposalStatus.REJECTED, expected=ProposalStatus.OPENED
+        )
+        await self._tell(
+            tx,
+            proposal,
+            EntryKind.APPROVAL,
+            f"Rejected: {proposal.title}",
+            detail=reason,
+            audit="pull_request.closed",
+        )
+        await self._docket.look_again(tx, proposal.incident_id)
+
+    async def revert_opened(
+        self, tx: Session, claim: Claim, delivery: Delivery, *, next_us: int
+    ) -> None:
+        """It did not hold, and a pull request takes it back."""
+        await tx.remediation.keep_delivery(claim.proposal.id, delivery)
+        shown = _shown(delivery.revert) if delivery.revert else ""
+        await self._tell(
+            tx,
+            claim.proposal,
+            EntryKind.ACTION,
+            f"Pull request opened to take back: {claim.proposal.title}",
+            detail=f"{shown}; waiting for its merge",
+            audit="pull_request.revert_opened",
+        )
+        await self._let_go(tx, claim, ActionState.REVERTING, next_us)
+
+    async def waits(self, tx: Session, claim: Claim, *, next_us: int) -> None:
+        """Nothing has come of it yet: another look later, and nobody holds it until then."""
+        await self._let_go(tx, claim, claim.state, next_us)
+
+    async def _let_go(self, tx: Session, claim: Claim, state: ActionState, next_us: int) -> None:
+        await tx.remediation.record(
+            claim, state=state, at_us=self._clock.now_us(), lease_us=_LET_GO_US
+        )
+        key = f"{REMEDIATE}:{claim.proposal.id}"
+        await tx.jobs.put(REMEDIATE, str(claim.proposal.id), run_us=next_us, dedupe=key)
+
     async def applied(self, tx: Session, claim: Claim, applied: Applied) -> Claim:
-        """The patch is in."""
+        """The patch is in, or the cluster carries what was merged."""
         proposal = claim.proposal
         recorded = await self._record(tx, claim, ActionState.APPLIED, applied=applied)
-        await tx.remediation.move(
-            proposal.id, to=ProposalStatus.APPLIED, expected=ProposalStatus.APPROVED
-        )
+        await tx.remediation.move(proposal.id, to=ProposalStatus.APPLIED, expected=proposal.status)
         await self._tell(
             tx,
             proposal,
@@ -146,9 +240,7 @@ class Remedy:
             held=False, reason=reason, observed=(), ended_us=self._clock.now_us()
         )
         await self._record(tx, claim, ActionState.FAILED, verification=outcome)
-        await tx.remediation.move(
-            proposal.id, to=ProposalStatus.FAILED, expected=ProposalStatus.APPROVED
-        )
+        await tx.remediation.move(proposal.id, to=ProposalStatus.FAILED, expected=proposal.status)
         await self._tell(
             tx,
             proposal,
@@ -283,6 +375,10 @@ class Remedy:
             audit=audit,
         )
         await self._journal.moved(tx, "proposal.updated", proposal.incident_id, now_us)
+
+
+def _shown(request: PullRequest) -> str:
+    return f"#{request.number} {request.url or request.branch}"
 
 
 def _what_went_in(proposal: Proposal, applied: Applied) -> str:

@@ -22,6 +22,17 @@ class Mode(StrEnum):
     AUTONOMOUS = "autonomous"
 
 
+class FixDelivery(StrEnum):
+    PATCH = "patch"
+    PULL_REQUEST = "pull_request"
+    AUTO = "auto"
+
+
+class GitHostKind(StrEnum):
+    GITHUB = "github"
+    GITLAB = "gitlab"
+
+
 class LogLevel(StrEnum):
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -101,6 +112,21 @@ class Settings(BaseSettings):
     """Whether a high risk takes the approval of two people."""
     approval_lifetime: int = Field(default=1800, gt=0)
     """Seconds for which a proposal may be approved."""
+    delivery: FixDelivery = FixDelivery.PATCH
+    """How an approved fix is made: `patch` on the cluster, `pull_request` in Git, `auto`: a pull
+    request for objects that Argo CD or Flux marks as its own, a patch for all others."""
+    git_url: str = ""
+    """The repository that makes the cluster, `https://host/owner/name`; without credentials."""
+    git_host: GitHostKind = GitHostKind.GITHUB
+    """Whose API the repository's host speaks: `github` or `gitlab`."""
+    git_api_url: str = ""
+    """The address of that API; empty derives it from the repository's."""
+    git_token: SecretStr | None = None
+    """Token for it: may read and write the repository's contents and its pull requests."""
+    git_branch: str = ""
+    """The branch that fixes are to be merged into; empty takes the repository's default."""
+    git_path: str = ""
+    """The folder that makes this cluster (an overlay, say); empty takes the whole repository."""
     public_url: str = ""
     """Where people reach the UI, for links in messages; empty takes host and port."""
 

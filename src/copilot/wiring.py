@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import copilot
 from copilot.agents.runbook import parse_runbook
@@ -18,13 +19,13 @@ from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
 from copilot.flow import Flow
 from copilot.journal import Journal
-from copilot.local import LocalAgents
-from copilot.ports import Agents, Clock, Cluster, LanguageModel, Notifier, Store
+from copilot.local import LocalAgents, ThroughGit
+from copilot.ports import Agents, Clock, Cluster, GitHost, LanguageModel, Notifier, Store
 from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.policy import KINDS, Policy, parse_guardrail
 from copilot.remediate.policy import Mode as PolicyMode
 from copilot.remote import RemoteAgents
-from copilot.settings import Mode, Settings
+from copilot.settings import FixDelivery, Mode, Settings
 from copilot.store import open_store
 
 
@@ -79,6 +80,7 @@ async def wired(
         if needs_cluster:
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
+        git = _git(settings, stack) if _REMEDIATOR in roles else None
         notifiers = _notifiers(settings)
         local = LocalAgents(
             store=store,
@@ -87,6 +89,7 @@ async def wired(
             policy=policy_of(settings),
             model=model,
             notifiers=notifiers,
+            git=git,
         )
         agents = RemoteAgents(
             urls=_agents_elsewhere(settings, roles), token=agent_token, local=local
@@ -106,6 +109,7 @@ async def wired(
             cluster=cluster,
             owner=owner,
             against=_READ_ONLY if settings.mode is Mode.READ_ONLY else "",
+            git=git.host if git else None,
         )
         yield Parts(
             store=store,
@@ -119,6 +123,8 @@ async def wired(
         )
 
 
+_REMEDIATOR = "agent-remediator"
+"""The one role that may change anything, and so the one that has the Git host's token."""
 _READ_ONLY = "the co-pilot is in read-only mode"
 
 _NO_CLUSTER = (
@@ -169,6 +175,47 @@ def _model(settings: Settings) -> LanguageModel | None:
         model=settings.openai_model,
         timeout_s=settings.model_timeout,
     )
+
+
+def _git(settings: Settings, stack: AsyncExitStack) -> ThroughGit | None:
+    """Where pull requests go, where fixes are to be some.
+
+    Raises:
+        Invalid: the settings lead to no repository, with what to do.
+    """
+    if settings.delivery is FixDelivery.PATCH:
+        return None
+    return ThroughGit(
+        host=_git_host(settings, stack),
+        base=settings.git_branch,
+        root=settings.git_path,
+        only_managed=settings.delivery is FixDelivery.AUTO,
+    )
+
+
+def _git_host(settings: Settings, stack: AsyncExitStack) -> GitHost:
+    address = urlsplit(settings.git_url)
+    if address.scheme == "file":
+        from copilot.githost.local import LocalGitHost
+
+        return LocalGitHost(Path(address.path))
+    if address.username or address.password:
+        raise Invalid("COPILOT_GIT_URL must not hold credentials; set COPILOT_GIT_TOKEN")
+    if address.scheme != "https" or not address.hostname or settings.git_token is None:
+        raise Invalid(
+            f"delivery {settings.delivery} needs COPILOT_GIT_URL as https://host/owner/name, and "
+            "COPILOT_GIT_TOKEN"
+        )
+    from copilot.githost.rest_hosts import connect
+
+    host = connect(
+        kind=settings.git_host.value,
+        address=address,
+        api=settings.git_api_url,
+        token=settings.git_token.get_secret_value(),
+    )
+    stack.push_async_callback(host.close)
+    return host
 
 
 def _notifiers(settings: Settings) -> dict[Channel, Notifier]:

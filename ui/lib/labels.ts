@@ -1,4 +1,4 @@
-import type { Health, HitKind, ProposalStatus, Risk, Verdict } from './api/types'
+import type { Health, HitKind, ProposalStatus, PullStage, Risk, Verdict } from './api/types'
 
 /** How closed sets are called on screen, and which of the meanings each one has. */
 export type Tone = 'crit' | 'warn' | 'ok' | 'info' | 'idle'
@@ -31,12 +31,25 @@ export const PROPOSAL: Record<ProposalStatus, { label: string; tone: Tone }> = {
   superseded: { label: 'Superseded', tone: 'idle' },
   rejected: { label: 'Rejected', tone: 'idle' },
   approved: { label: 'Approved', tone: 'info' },
+  opened: { label: 'Pull request open', tone: 'info' },
   applied: { label: 'Applied, verifying', tone: 'info' },
   verified: { label: 'Verified', tone: 'ok' },
   relapsed: { label: 'Did not last', tone: 'warn' },
   reverted: { label: 'Taken back', tone: 'warn' },
   failed: { label: 'Failed', tone: 'crit' },
   expired: { label: 'Expired', tone: 'idle' },
+}
+
+export const PULL_STAGE: Record<PullStage, { label: string; tone: Tone }> = {
+  planned: { label: 'Not opened yet', tone: 'idle' },
+  open: { label: 'Waiting for its merge', tone: 'info' },
+  closed: { label: 'Closed without a merge', tone: 'idle' },
+  merged: { label: 'Merged, not in the cluster yet', tone: 'info' },
+  rolling_out: { label: 'Rolling out', tone: 'info' },
+  verified: { label: 'Verified', tone: 'ok' },
+  revert_open: { label: 'Did not hold; its revert waits for its merge', tone: 'warn' },
+  reverted: { label: 'Taken back', tone: 'warn' },
+  failed: { label: 'Failed', tone: 'crit' },
 }
 
 export const HIT: Record<HitKind, string> = {

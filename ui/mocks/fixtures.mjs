@@ -225,6 +225,7 @@ export function proposal(now) {
     watched: { kind: 'Deployment', namespace: 'shop', name: 'checkout', uid: 'uid-checkout' },
     way: 'cluster',
     verification: null,
+    pull_request: null,
   }
 }
 

@@ -11,6 +11,7 @@ import msgspec
 from copilot.domain.action import Action
 from copilot.domain.incident import IncidentId
 from copilot.domain.objects import ObjectRef
+from copilot.domain.pull_request import PullDraft
 
 ProposalId = NewType("ProposalId", int)
 
@@ -29,6 +30,8 @@ class ProposalStatus(StrEnum):
     SUPERSEDED = "superseded"
     REJECTED = "rejected"
     APPROVED = "approved"
+    OPENED = "opened"
+    """As a pull request; people merge it or close it."""
     APPLIED = "applied"
     VERIFIED = "verified"
     RELAPSED = "relapsed"
@@ -47,7 +50,12 @@ PROPOSAL_MOVES: dict[ProposalStatus, frozenset[ProposalStatus]] = {
             ProposalStatus.EXPIRED,
         }
     ),
-    ProposalStatus.APPROVED: frozenset({ProposalStatus.APPLIED, ProposalStatus.FAILED}),
+    ProposalStatus.APPROVED: frozenset(
+        {ProposalStatus.APPLIED, ProposalStatus.OPENED, ProposalStatus.FAILED}
+    ),
+    ProposalStatus.OPENED: frozenset(
+        {ProposalStatus.APPLIED, ProposalStatus.REJECTED, ProposalStatus.FAILED}
+    ),
     ProposalStatus.APPLIED: frozenset(
         {ProposalStatus.VERIFIED, ProposalStatus.REVERTED, ProposalStatus.FAILED}
     ),
@@ -175,6 +183,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """Whose recovery proves it, where that is not the object that is changed."""
     way: Way = Way.CLUSTER
     """`PULL_REQUEST` on a refused one: it is right, but to be made in Git."""
+    pull: PullDraft | None = None
+    """The same change as a pull request, where it is to be delivered so; None for a patch."""
     approvals_needed: int = 1
     """How many people must say yes."""
     guardrail: str = ""
@@ -205,6 +215,8 @@ class Approval:
 
 class ActionState(StrEnum):
     CLAIMED = "claimed"
+    OPENED = "opened"
+    """Its pull request is open, or merged and not yet in the cluster; nobody holds the claim."""
     APPLIED = "applied"
     VERIFIED = "verified"
     REVERTING = "reverting"

@@ -28,12 +28,12 @@ _HOPELESS = frozenset(
 
 
 def patched_us(live: Fields, field_manager: str, fallback_us: int) -> int:
-    """When our patch went in by the API server's clock (whole seconds), so that it compares with
-    the pods' own times whatever our clock says."""
+    """When this manager's patch went in, or anybody's latest where it is empty, by the API server's
+    clock (whole seconds), so that it compares with the pods' own times whatever our clock says."""
     times = [
         epoch_us(datetime.fromisoformat(time))
         for entry in items_at(fields_at(live, "metadata"), "managedFields")
-        if entry.get("manager") == field_manager and not entry.get("subresource")
+        if field_manager in ("", entry.get("manager")) and not entry.get("subresource")
         if (time := text_at(entry, "time"))
     ]
     return max(times, default=fallback_us // 1_000_000 * 1_000_000)

@@ -315,6 +315,13 @@ def _proposals(gateway: Gateway) -> APIRouter:
                 proposal=await room.proposal_view(view, ProposalId(proposal_id))
             )
 
+    @router.post("/proposals/{proposal_id}/merge", status_code=202)
+    async def merge(proposal_id: int, actor: who) -> ProposalView:
+        """Merge its pull request, in the simulation only: elsewhere people do on their host."""
+        await gateway.flow.merge(ProposalId(proposal_id), actor=actor)
+        async with gateway.store.view() as view:
+            return await room.proposal_view(view, ProposalId(proposal_id))
+
     @router.post("/proposals/{proposal_id}/reject")
     async def reject(proposal_id: int, body: RejectBody, actor: who) -> ProposalView:
         """Say no to it."""

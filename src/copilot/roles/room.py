@@ -33,6 +33,7 @@ from copilot.domain.proposal import (
     ReplaceUnready,
     Verification,
 )
+from copilot.domain.pull_request import Delivery, PullState
 from copilot.domain.quantity import parse_bytes
 from copilot.domain.runbook import Runbook
 from copilot.domain.surroundings import CronJob
@@ -45,6 +46,8 @@ from copilot.roles.views import (
     MemoryChart,
     OperationView,
     ProposalView,
+    PullRequestView,
+    PullStage,
     RoomView,
     RunbookView,
     SimilarView,
@@ -56,6 +59,7 @@ AFTER_US = 2 * 60_000_000
 
 _FIRST = (
     ProposalStatus.APPLIED,
+    ProposalStatus.OPENED,
     ProposalStatus.APPROVED,
     ProposalStatus.PROPOSED,
     ProposalStatus.VERIFIED,
@@ -112,6 +116,8 @@ async def stage_of(view: Session, incident: Incident) -> str:
     proposals = await view.remediation.of_incident(incident.id)
     statuses = {proposal.status for proposal in proposals}
     if incident.status is Status.REMEDIATING:
+        if ProposalStatus.OPENED in statuses:
+            return "Pull request open"
         return "Verifying the fix" if ProposalStatus.APPLIED in statuses else "Applying the fix"
     if ProposalStatus.PROPOSED in statuses:
         return "Fix proposed"
@@ -179,7 +185,51 @@ async def _view_of(view: Session, proposal: Proposal) -> ProposalView:
         watched=proposal.proves_on,
         way=proposal.way,
         verification=_verification_view(verification) if verification else None,
+        pull_request=await _pull_view(view, proposal) if proposal.pull else None,
     )
+
+
+async def _pull_view(view: Session, proposal: Proposal) -> PullRequestView | None:
+    pull, delivery = proposal.pull, await view.remediation.delivery(proposal.id)
+    if pull is None:
+        return None
+    shown = (delivery.revert or delivery.request) if delivery else None
+    return PullRequestView(
+        repository=pull.repository,
+        base=pull.base,
+        files=[edit.path for edit in pull.edits],
+        diff=pull.diff,
+        notes=list(pull.notes),
+        stage=_pull_stage(proposal.status, delivery),
+        number=shown.number if shown else None,
+        url=shown.url if shown else "",
+        branch=shown.branch if shown else "",
+        can_merge=bool(
+            shown and pull.is_simulation and shown.state is PullState.OPEN and _waits(proposal)
+        ),
+    )
+
+
+def _waits(proposal: Proposal) -> bool:
+    return proposal.status in (ProposalStatus.OPENED, ProposalStatus.APPLIED)
+
+
+def _pull_stage(status: ProposalStatus, delivery: Delivery | None) -> PullStage:
+    if delivery is None:
+        return PullStage.PLANNED
+    match status:
+        case ProposalStatus.OPENED:
+            return PullStage.MERGED if delivery.merged_us else PullStage.OPEN
+        case ProposalStatus.APPLIED:
+            return PullStage.REVERT_OPEN if delivery.revert else PullStage.ROLLING_OUT
+        case ProposalStatus.VERIFIED:
+            return PullStage.VERIFIED
+        case ProposalStatus.REVERTED:
+            return PullStage.REVERTED
+        case ProposalStatus.REJECTED:
+            return PullStage.CLOSED
+        case _:
+            return PullStage.FAILED
 
 
 def _operation_view(operation: Operation) -> OperationView:

@@ -149,6 +149,43 @@ class VerificationView:
     reverted: bool
 
 
+class PullStage(StrEnum):
+    """Where a fix through Git stands."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    """Waiting for people to merge it."""
+    CLOSED = "closed"
+    MERGED = "merged"
+    """Waiting until the cluster carries it."""
+    ROLLING_OUT = "rolling_out"
+    VERIFIED = "verified"
+    REVERT_OPEN = "revert_open"
+    """It did not hold; waiting for people to merge what takes it back."""
+    REVERTED = "reverted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestView:
+    """The pull request that a proposal is, or becomes once approved."""
+
+    repository: str
+    base: str
+    files: list[str]
+    diff: str
+    """Unified, of the files in Git."""
+    notes: list[str]
+    stage: PullStage
+    number: int | None
+    """None until it is open."""
+    url: str
+    """Empty where there is no page to look at."""
+    branch: str
+    can_merge: bool
+    """Here, by us: only in the simulation; elsewhere people merge it on their host."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationView:
     """What is done beside the patch, or instead of it."""
@@ -199,6 +236,8 @@ class ProposalView:
     way: Way
     """`pull_request` on a refused one: it is right, but to be made in Git."""
     verification: VerificationView | None
+    pull_request: PullRequestView | None
+    """None for a fix that is a patch of the cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

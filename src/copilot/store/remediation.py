@@ -20,6 +20,7 @@ from copilot.domain.proposal import (
     ProposalStatus,
     Verification,
 )
+from copilot.domain.pull_request import Delivery
 from copilot.store.coding import from_json, to_json, utf8
 from copilot.store.database import Database, Row
 
@@ -185,6 +186,24 @@ class SqlRemediation:
             "SELECT outcome FROM actions WHERE proposal_id = ?", (proposal_id,)
         )
         return from_json(row["outcome"], Verification) if row and row["outcome"] else None
+
+    async def keep_delivery(self, proposal_id: ProposalId, delivery: Delivery) -> None:
+        """See the port."""
+        columns = ("proposal_id", "body")
+        if not await self._db.execute(
+            self._db.dialect.insert_new("deliveries", columns), (proposal_id, to_json(delivery))
+        ):
+            await self._db.execute(
+                "UPDATE deliveries SET body = ? WHERE proposal_id = ?",
+                (to_json(delivery), proposal_id),
+            )
+
+    async def delivery(self, proposal_id: ProposalId) -> Delivery | None:
+        """See the port."""
+        row = await self._db.fetch_one(
+            "SELECT body FROM deliveries WHERE proposal_id = ?", (proposal_id,)
+        )
+        return from_json(row["body"], Delivery) if row else None
 
     async def _insert(self, proposal: Proposal) -> Proposal:
         target = proposal.action.target.key

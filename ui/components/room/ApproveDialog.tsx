@@ -39,6 +39,11 @@ export function ApproveDialog(props: ApproveDialogProps) {
         <Row name="Object">
           {objectName(target)}
         </Row>
+        {proposal.pull_request && (
+          <Row name="As">
+            pull request to {proposal.pull_request.repository}, {proposal.pull_request.base}
+          </Row>
+        )}
         <Row name="Changes">
           {changes.length === 0 ? proposal.title : changes.map((change, index) => <span key={index} className="block">{change}</span>)}
         </Row>
@@ -52,12 +57,17 @@ export function ApproveDialog(props: ApproveDialogProps) {
         <Row name="Way back">
           {proposal.rollback === null
             ? proposal.no_rollback_reason || 'none'
-            : `by itself, if the signal does not go quiet within ${proposal.window_s} s`}
+            : wayBack(proposal)}
         </Row>
         {me && <Row name="Recorded as">{me.name}</Row>}
       </dl>
     </ConfirmDialog>
   )
+}
+
+function wayBack({ pull_request: pull, window_s: seconds }: ProposalView): string {
+  const when = `if the signal does not go quiet within ${seconds} s`
+  return pull ? `another pull request, ${when}` : `by itself, ${when}`
 }
 
 function Row({ name, children }: { name: string; children: ReactNode }) {

@@ -24,9 +24,10 @@ export function Decision({ room, proposal, rows, disabledReason }: DecisionProps
   const [asked, setAsked] = useState<'' | 'approve' | 'reject'>('')
   const reasonId = useId()
   const approve = useApprove(room.incident.id)
+  const title = proposal.pull_request ? 'Open pull request' : 'Approve and apply'
   const soFar = approvalsSoFar(proposal)
   useActions([
-    { id: 'approve', title: 'Approve and apply the fix', group: 'Incident', keys: 'a', disabledReason, run: () => setAsked('approve') },
+    { id: 'approve', title: proposal.pull_request ? 'Open a pull request with the fix' : 'Approve and apply the fix', group: 'Incident', keys: 'a', disabledReason, run: () => setAsked('approve') },
     { id: 'reject', title: 'Reject the fix', group: 'Incident', keys: 'x', run: () => setAsked('reject') },
   ])
   return (
@@ -44,7 +45,7 @@ export function Decision({ room, proposal, rows, disabledReason }: DecisionProps
           aria-describedby={disabledReason ? reasonId : undefined}
           onClick={() => setAsked('approve')}
         >
-          <Check className="size-4" aria-hidden /> Approve and apply <Kbd keys="a" />
+          <Check className="size-4" aria-hidden /> {title} <Kbd keys="a" />
         </Button>
         <Button onClick={() => setAsked('reject')}>Reject</Button>
       </div>

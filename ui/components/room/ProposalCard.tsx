@@ -20,6 +20,7 @@ import { Diff } from './Diff'
 import { Operations } from './Operations'
 import { ProposalFacts } from './ProposalFacts'
 import { ProposalOutcome } from './ProposalOutcome'
+import { PullRequest } from './PullRequest'
 
 interface ProposalCardProps {
   room: RoomView
@@ -71,6 +72,9 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
         </div>
       )}
       {proposal.operations.length > 0 && <Operations operations={proposal.operations} />}
+      {proposal.pull_request && (
+        <PullRequest incidentId={room.incident.id} proposal={proposal} pull={proposal.pull_request} />
+      )}
       <ProposalFacts proposal={proposal} />
       <Command command={proposal.command} />
       {proposal.status === 'proposed' && (

@@ -16,7 +16,7 @@ export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
           <span className={clsx('font-semibold', TONE[tone])}>{label}</span>
         </Fact>
         <Fact name="Way back">
-          <span className="font-semibold">{proposal.rollback === null ? 'None' : 'By itself'}</span>
+          <span className="font-semibold">{wayBack(proposal)}</span>
         </Fact>
         <Fact name="Watched for">
           <span className="font-semibold">up to {duration(proposal.window_s)}</span>
@@ -35,6 +35,11 @@ export function ProposalFacts({ proposal }: { proposal: ProposalView }) {
       </dl>
     </div>
   )
+}
+
+function wayBack({ rollback, pull_request: pull }: ProposalView): string {
+  if (rollback === null) return 'None'
+  return pull ? 'By pull request' : 'By itself'
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

@@ -43,6 +43,8 @@ function Headline({ proposal, progress }: { proposal: ProposalView; progress: st
       return null
     case 'approved':
       return <Line icon={<Busy />} title="Approved, being applied" reason={progress || 'The object is read again, then patched.'} />
+    case 'opened':
+      return <Line icon={<Busy />} title="Pull request open" reason={reason || 'People merge it or close it; then the cluster is watched.'} />
     case 'applied':
       return <Line icon={<Busy />} title="Applied, being watched" reason={progress || 'Waiting for the signal that opened the incident to go quiet.'} />
     case 'verified':

@@ -41,7 +41,7 @@ export function useApprove(incidentId: number) {
       ),
     onSuccess: ({ proposal }) => {
       room.show(proposal)
-      toast('Approved. It is applied now, then watched')
+      toast(proposal.pull_request ? 'Approved. The pull request is opened now' : 'Approved. It is applied now, then watched')
     },
     onError: (error) => {
       const newer = error instanceof ApiError ? error.problem?.proposal : null
@@ -62,6 +62,21 @@ export function useReject(incidentId: number) {
         }),
       ),
     onSuccess: room.show,
+    onError: complain,
+    onSettled: room.refresh,
+  })
+}
+
+/** Merges the pull request, which only the simulation lets us do. */
+export function useMerge(incidentId: number) {
+  const room = useRoomCache(incidentId)
+  return useMutation({
+    mutationFn: ({ id }: ProposalView) =>
+      unwrap(api.POST('/api/proposals/{proposal_id}/merge', { params: { path: { proposal_id: id } } })),
+    onSuccess: (proposal) => {
+      room.show(proposal)
+      toast('Merged. The cluster takes it over next')
+    },
     onError: complain,
     onSettled: room.refresh,
   })

@@ -414,6 +414,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proposals/{proposal_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge
+         * @description Merge its pull request, in the simulation only: elsewhere people do on their host.
+         */
+        post: operations["merge_api_proposals__proposal_id__merge_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/proposals/{proposal_id}/reject": {
         parameters: {
             query?: never;
@@ -1151,7 +1171,7 @@ export interface components {
          * ProposalStatus
          * @enum {string}
          */
-        ProposalStatus: "proposed" | "refused" | "superseded" | "rejected" | "approved" | "applied" | "verified" | "relapsed" | "reverted" | "failed" | "expired";
+        ProposalStatus: "proposed" | "refused" | "superseded" | "rejected" | "approved" | "opened" | "applied" | "verified" | "relapsed" | "reverted" | "failed" | "expired";
         /**
          * ProposalView
          * @description A proposal as a person reads it. `digest` is what an approval must name.
@@ -1193,6 +1213,7 @@ export interface components {
             operations: components["schemas"]["OperationView"][];
             /** Patch */
             patch: string;
+            pull_request: components["schemas"]["PullRequestView"] | null;
             /** Refusal */
             refusal: string;
             risk: components["schemas"]["Risk"];
@@ -1212,6 +1233,37 @@ export interface components {
             /** Window S */
             window_s: number;
         };
+        /**
+         * PullRequestView
+         * @description The pull request that a proposal is, or becomes once approved.
+         */
+        PullRequestView: {
+            /** Base */
+            base: string;
+            /** Branch */
+            branch: string;
+            /** Can Merge */
+            can_merge: boolean;
+            /** Diff */
+            diff: string;
+            /** Files */
+            files: string[];
+            /** Notes */
+            notes: string[];
+            /** Number */
+            number: number | null;
+            /** Repository */
+            repository: string;
+            stage: components["schemas"]["PullStage"];
+            /** Url */
+            url: string;
+        };
+        /**
+         * PullStage
+         * @description Where a fix through Git stands.
+         * @enum {string}
+         */
+        PullStage: "planned" | "open" | "closed" | "merged" | "rolling_out" | "verified" | "revert_open" | "reverted" | "failed";
         /** RejectBody */
         RejectBody: {
             /**
@@ -2158,6 +2210,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_api_proposals__proposal_id__merge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
                 };
             };
             /** @description Default Response */

@@ -1,0 +1,1 @@
+"""Git hosts: each module meets `copilot.ports.GitHost` for one repository and no more."""
