@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from lab.cluster import FAKE_NODES, Lab, clean, instances
+from lab.cluster import FAKE_NODES, Lab, clean, instances, save_images
 from lab.commands import LabError
 from lab.instance import Instance
 
@@ -51,6 +51,8 @@ def _do(arguments: argparse.Namespace) -> None:
             print(inside if arguments.inside else lab.instance.kubeconfig)
         case "image":
             lab.load(arguments.tar)
+        case "images":
+            print("\n".join(map(str, save_images(arguments.folder))))
         case "stop":
             lab.stop(arguments.part)
         case _:
@@ -92,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     kubeconfig.add_argument("--inside", action="store_true", help="the one for use inside `run`")
     image = commands.add_parser("image", help="load an OCI or docker-save archive into the node")
     image.add_argument("tar", type=Path)
+    images = commands.add_parser("images", help="write the lab's own images as such archives")
+    images.add_argument("folder", type=Path)
     for name, told in (("stop", "kill a part of it"), ("start", "start such a part again")):
         commands.add_parser(name, help=told).add_argument("part")
     return parser

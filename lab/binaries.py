@@ -1,7 +1,7 @@
 """The programs we build from Go modules, once, into a cache that every checkout shares.
 
-A folder of the cache is named by the sources that went in: the go.mod, go.sum and *.go files of
-`modules/`. It is complete or it does not exist.
+Where a program lies says from which sources it was made: the go.mod, go.sum and *.go files of its
+module in `modules/`.
 """
 
 from __future__ import annotations
@@ -57,57 +57,51 @@ BUILDS = (
 """`kubernetes` is one program for all of Kubernetes: it is what it is called as."""
 
 
-def binaries() -> Path:
-    """The folder with all of them, built where it is missing."""
-    folder = cache() / "bin" / _digest()
-    if folder.is_dir():
-        return folder
-    with locked(cache() / "bin.lock"):
-        if not folder.is_dir():  # somebody else built it while we waited
-            _build_all(folder)
-    return folder
+def program(name: str) -> Path:
+    """The path of one of ours, built where it is missing."""
+    build = next(build for build in BUILDS if build.name == name)
+    path = cache() / "bin" / _digest(build) / name
+    if not path.exists():
+        with locked(cache() / f"{name}.lock"):
+            if not path.exists():  # somebody else may have built it while we waited
+                _build(build, path)
+    return path
 
 
-def _digest() -> str:
-    """Of every source and of how it is built."""
-    digest = hashlib.sha256(repr(BUILDS).encode())
-    for path in sorted(MODULES.rglob("*")):
+def programs() -> None:
+    """Build all that are missing, in this order."""
+    for build in BUILDS:
+        program(build.name)
+
+
+def _digest(build: Build) -> str:
+    """Of the sources and of how they are built."""
+    digest = hashlib.sha256(repr(build).encode())
+    sources = MODULES / build.module
+    for path in sorted(sources.rglob("*")):
         if path.suffix in (".go", ".mod", ".sum"):
-            digest.update(f"{path.relative_to(MODULES)}\0".encode() + path.read_bytes())
+            digest.update(f"{path.relative_to(sources)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _build_all(folder: Path) -> None:
-    _check_go()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as name:
-        made = Path(name)
-        for number, build in enumerate(BUILDS, 1):
-            print(
-                f"==> [{number}/{len(BUILDS)}] building {build.name}"
-                f" (up to {build.minutes} min the first time)",
-                flush=True,
-            )
-            started = time.monotonic()
-            _build(build, made / build.name)
-            print(f"    {build.name}: {time.monotonic() - started:.0f} s", flush=True)
-        made.chmod(0o755)
-        made.rename(folder)
-        made.mkdir()  # for TemporaryDirectory to remove
-
-
 def _build(build: Build, to: Path) -> None:
-    command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {build.stamp}".strip()]
-    # -mod=mod may touch go.sum; a checkout is not ours to change.
-    with tempfile.TemporaryDirectory() as copy:
-        sources = shutil.copytree(MODULES / build.module, Path(copy) / build.module)
+    """All or nothing: who finds the program at its place may run it."""
+    _check_go()
+    print(f"==> building {build.name} (up to {build.minutes} min the first time)", flush=True)
+    started = time.monotonic()
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent) as name:
+        folder = Path(name)
+        # -mod=mod may touch go.sum; a checkout is not ours to change.
+        sources = shutil.copytree(MODULES / build.module, folder / "sources")
+        command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {build.stamp}".strip()]
         output(
-            [*command, "-o", str(to), build.package],
+            [*command, "-o", str(folder / build.name), build.package],
             cwd=sources,
-            CGO_ENABLED="0",
-            GOTOOLCHAIN="local",
-            GOFLAGS="-mod=mod",
+            environment={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"},
         )
+        (folder / build.name).rename(to)
+    print(f"    {build.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _check_go() -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import cgroups, credentials, daemons, host
-from lab.binaries import binaries
+from lab.binaries import program, programs
 from lab.commands import LabError
 from lab.door import free_port
 from lab.images import IMAGES, PRELOADED, Builder
-from lab.instance import NODE_IP, SILENT_IP, Instance
+from lab.instance import NODE_IP, SILENT_IP, Instance, cache
 from lab.sandbox import Sandbox
 
 READY_WITHIN_S = 120.0
@@ -39,6 +39,7 @@ class Lab:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self._sandbox = Sandbox(instance)
+        self._parts = daemons.Daemons(instance)
         self._tier_file = instance.run / "tier"
 
     @property
@@ -54,33 +55,39 @@ class Lab:
         one that is up already, of the same tier, stays as it is."""
         tier = "fake-kubelet" if fake_nodes else "full"
         host.prepare(with_node=not fake_nodes)
-        built = binaries()
+        programs()
         with self.instance.locked():
             if self.tier == tier:
                 return
             self._remove()
-            started = time.monotonic()
-            self._open(built, with_node=not fake_nodes)
-            parts = daemons.Daemons(self.instance, built)
-            for name in CONTROL_PLANE[:2]:
-                self._sandbox.start(name, parts.command(name))
-            self._until(lambda: self.kubectl("get", "--raw", "/readyz") == "ok", "apiserver")
-            for name in CONTROL_PLANE[2:]:
-                self._sandbox.start(name, parts.command(name))
-            if fake_nodes:
-                self._sandbox.start("fake-kubelet", parts.fake_kubelet(fake_nodes))
-            else:
-                self._start_node(parts, built)
-            self._until(lambda: self._ready_nodes() >= max(fake_nodes, 1), "nodes")
+            try:
+                self._start(fake_nodes)
+            except BaseException:  # Ctrl-C too: half a lab is of no use to anybody
+                self._remove()
+                raise
             self._tier_file.write_text(tier)
-            _say(f"{self.instance.name} is up ({tier}, {time.monotonic() - started:.0f} s)")
+
+    def _start(self, fake_nodes: int) -> None:
+        started = time.monotonic()
+        self._open(with_node=not fake_nodes)
+        for name in CONTROL_PLANE[:2]:
+            self._sandbox.start(name, self._parts.command(name))
+        self._until(self.answers, "the API server")
+        for name in CONTROL_PLANE[2:]:
+            self._sandbox.start(name, self._parts.command(name))
+        if fake_nodes:
+            self._sandbox.start("fake-kubelet", self._parts.fake_kubelet(fake_nodes))
+        else:
+            self._start_node()
+        self._until(lambda: self._ready_nodes() >= max(fake_nodes, 1), "every node")
+        _say(f"{self.instance.name} is up ({time.monotonic() - started:.0f} s)")
 
     def down(self) -> None:
         """No process, mount, network or control group of it is left; its logs stay."""
         with self.instance.locked():
             self._remove()
 
-    def _open(self, built: Path, *, with_node: bool) -> None:
+    def _open(self, *, with_node: bool) -> None:
         """Namespaces, network, keys, and the door."""
         state, run = self.instance.state, self.instance.run
         shutil.rmtree(state, ignore_errors=True)
@@ -101,22 +108,22 @@ class Lab:
                 place.mkdir(parents=True, exist_ok=True)
                 binds.append((own, place))
             binds.append((self.instance.config / "resolv.conf", Path("/etc/resolv.conf").resolve()))
-        self._sandbox.open(built / "pause", binds)
+        self._sandbox.open(program("pause"), binds)
         for command in NETWORK:
             self._sandbox.run("ip", *command.split())
-        self._sandbox.start("door", daemons.Daemons(self.instance, built).door(door), net=False)
+        self._sandbox.start("door", self._parts.door(door), net=False)
 
-    def _start_node(self, parts: daemons.Daemons, built: Path) -> None:
+    def _start_node(self) -> None:
         self._allow_dns_to_read()
         for name in NODE[:-1]:
-            self._sandbox.start(name, parts.command(name))
+            self._sandbox.start(name, self._parts.command(name))
         self._until(self.instance.containerd_socket.exists, "containerd")
-        builder, tar = Builder(built), self.instance.state / "image.tar"
+        builder, tar = Builder(), self.instance.state / "image.tar"
         for image in IMAGES:
             builder.write(image, f"{PRELOADED}{image.name}", tar)
             self.load(tar)
         tar.unlink()
-        self._sandbox.start("kubelet", parts.command("kubelet"))
+        self._sandbox.start("kubelet", self._parts.command("kubelet"))
 
     def _allow_dns_to_read(self) -> None:
         self.kubectl(
@@ -146,7 +153,7 @@ class Lab:
     def kubectl(self, *arguments: str) -> str:
         """What kubectl prints, as the administrator."""
         kubeconfig = f"--kubeconfig={self.instance.kubeconfig_of('admin')}"
-        return self._sandbox.run(str(binaries() / "kubernetes"), "kubectl", kubeconfig, *arguments)
+        return self._sandbox.run(str(program("kubernetes")), "kubectl", kubeconfig, *arguments)
 
     def load(self, tar: Path) -> None:
         """Import an OCI or docker-save archive, so that the node need not pull it."""
@@ -154,6 +161,13 @@ class Lab:
         self._sandbox.run(
             "ctr", f"--address={socket}", "-n=k8s.io", "images", "import", str(tar.resolve())
         )
+
+    def answers(self) -> bool:
+        """Whether the API server is ready."""
+        try:
+            return self.kubectl("get", "--raw", "/readyz") == "ok"
+        except LabError:
+            return False
 
     def stop(self, part: str) -> None:
         """Kill a part: `apiserver`, `kubelet`, ..."""
@@ -164,7 +178,7 @@ class Lab:
         """Start a part again that was stopped; nothing happens where it runs."""
         self._known(part)
         if not self._sandbox.runs(part):
-            self._sandbox.start(part, daemons.Daemons(self.instance, binaries()).command(part))
+            self._sandbox.start(part, self._parts.command(part))
 
     def running(self) -> dict[str, bool]:
         """Each part of its tier, and whether it runs."""
@@ -181,9 +195,8 @@ class Lab:
         """Become kubectl, on the host; does not return."""
         if not self.tier:
             raise LabError(f"the lab {self.instance.name} is not up")
-        program = str(binaries() / "kubernetes")
         environment = {**os.environ, "KUBECONFIG": str(self.instance.kubeconfig)}
-        os.execve(program, ["kubectl", *arguments], environment)
+        os.execve(program("kubernetes"), ["kubectl", *arguments], environment)
 
     def _known(self, part: str) -> None:
         if part not in (*CONTROL_PLANE, *NODE):
@@ -199,33 +212,44 @@ class Lab:
         """Until it is so; LabError with the end of the log where it does not come to be."""
         ends = time.monotonic() + READY_WITHIN_S
         said = ""
-        while time.monotonic() < ends:
+        while time.monotonic() < ends and not (dead := self._sandbox.dead()):
             try:
                 if look():
                     return
             except LabError as error:
                 said = str(error)
             time.sleep(0.2)
-        logs = "\n".join(self._tail(path) for path in sorted(self.instance.logs.glob("*.log")))
-        raise LabError(f"{what}: not ready within {READY_WITHIN_S:.0f} s. {said}\n{logs}")
+        told = (
+            f"ended early: {', '.join(dead)}"
+            if dead
+            else f"not ready within {READY_WITHIN_S:.0f} s"
+        )
+        logs = [self._tail(self.instance.logs / f"{name}.log") for name in dead]
+        raise LabError("\n".join([f"{what}: {told}. {said}", *logs, f"logs: {self.instance.logs}"]))
 
     def _tail(self, path: Path) -> str:
         lines = path.read_text(errors="replace").splitlines()[-8:]
         return "\n".join([f"--- {path}", *lines])
 
 
+def save_images(folder: Path) -> list[Path]:
+    """Every image as an archive, for clusters of other makes: `kind load image-archive`, ..."""
+    folder.mkdir(parents=True, exist_ok=True)
+    builder, written = Builder(), []
+    for image in IMAGES:
+        written.append(folder / f"{image.name.replace(':', '-')}.tar")
+        builder.write(image, f"{PRELOADED}{image.name}", written[-1])
+    return written
+
+
 def instances() -> list[Lab]:
     """Those with something on this machine, up or not."""
-    from lab.instance import cache
-
     folders = sorted((cache() / "instances").glob("*/"))
     return [Lab(Instance(folder.name)) for folder in folders]
 
 
 def clean() -> None:
     """Every instance down, and all that was ever built or written removed."""
-    from lab.instance import cache
-
     for lab in instances():
         lab.down()
         shutil.rmtree(lab.instance.state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LONGEST_SAID = 4000
@@ -14,7 +14,12 @@ class LabError(Exception):
     """The message is for people: what is missing or went wrong, and the next step."""
 
 
-def output(command: Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
+def output(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """What a command printed.
 
     Raises:
@@ -23,7 +28,7 @@ def output(command: Sequence[str], *, cwd: Path | None = None, **environment: st
     done = subprocess.run(
         command,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

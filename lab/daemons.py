@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from lab import credentials, host
+from lab.binaries import program
 from lab.images import PAUSE
 from lab.instance import (
     NODE_IP,
@@ -27,9 +28,8 @@ MAX_PODS = 200
 class Daemons:
     """How to start each part of one instance."""
 
-    def __init__(self, instance: Instance, binaries: Path) -> None:
+    def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._binaries = binaries
 
     def command(self, name: str) -> list[str]:
         """Of `apiserver`, `kubelet`, `registry`, ...
@@ -66,13 +66,13 @@ class Daemons:
         return ["env", f"PYTHONPATH={checkout}", sys.executable, "-m", module]
 
     def _kubernetes(self, component: str, *flags: str) -> list[str]:
-        return [str(self._binaries / "kubernetes"), component, *flags]
+        return [str(program("kubernetes")), component, *flags]
 
     # ------------------------------------------------------------------ control plane
 
     def _etcd(self) -> list[str]:
         data = self._instance.state / "etcd"
-        return [str(self._binaries / "etcd"), str(data), ETCD, "http://127.0.0.1:2380"]
+        return [str(program("etcd")), str(data), ETCD, "http://127.0.0.1:2380"]
 
     def _apiserver(self) -> list[str]:
         config = self._instance.config
@@ -92,6 +92,8 @@ class Daemons:
             "--allow-privileged=true",
             "--profiling=false",
             "--event-ttl=2h",
+            # old versions are forgotten within a minute, so that 410 is no rarity
+            "--etcd-compaction-interval=30s",
             "--kubelet-preferred-address-types=InternalIP",
             f"--kubelet-client-certificate={config / 'kubelet-client.crt'}",
             f"--kubelet-client-key={config / 'kubelet-client.key'}",
@@ -156,13 +158,12 @@ class Daemons:
         )
 
     def _dns(self) -> list[str]:
-        return [str(self._binaries / "coredns"), "-conf", str(self._instance.config / "Corefile")]
+        return [str(program("coredns")), "-conf", str(self._instance.config / "Corefile")]
 
     def _registry(self) -> list[str]:
         return [
             *self._python("lab.registry"),
             *("--address", NODE_IP, "--port", str(REGISTRY_PORT)),
-            *("--binaries", str(self._binaries)),
         ]
 
 

@@ -104,7 +104,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """How a container of a pod ends; None of these is a container that runs for ever."""
+    """How a container ends, again and again."""
 
     reason: str
     exit_code: int
@@ -193,7 +193,7 @@ class FakeKubelet:
         """Until it is deleted, which cancels this."""
         statuses = pod.get("status", {}).get("containerStatuses") or ()
         restarts = max((status["restartCount"] for status in statuses), default=0)
-        fates = {c["name"]: fate for c in pod["spec"]["containers"] if (fate := _fate(pod, c))}
+        fates = {c["name"]: fate for c in pod["spec"]["containers"] if (fate := fate_of(pod, c))}
         address = _address(next(self._addresses))
         ended: Json | None = None
         try:
@@ -237,6 +237,7 @@ class FakeKubelet:
                     "name": container["name"],
                     "image": container["image"],
                     "imageID": f"fake://{container['image']}",
+                    "containerID": f"fake://{pod['metadata']['uid']}-{container['name']}-{restarts}",
                     "ready": is_ready or not fate,
                     "started": is_ready or not fate,
                     "restartCount": restarts if fate else 0,
@@ -284,7 +285,8 @@ class FakeKubelet:
         await self._api.call("POST", events, event)
 
 
-def _fate(pod: Json, container: Json) -> Fate | None:
+def fate_of(pod: Json, container: Json) -> Fate | None:
+    """How it ends; None for one that runs for ever."""
     annotations = pod["metadata"].get("annotations") or {}
     limit = container.get("resources", {}).get("limits", {}).get("memory")
     needed = annotations.get(NEEDS_MEMORY)

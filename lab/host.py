@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from lab.commands import LabError, output
@@ -23,13 +24,15 @@ NODE = {
 
 
 def prepare(*, with_node: bool) -> None:
-    """Install what is missing.
+    """Install what is missing; without a node, its fake needs one package of Python.
 
     Raises:
         LabError: not root, or not on a machine with apt-get; the message names the packages.
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         raise LabError("the lab needs Linux and root: it makes namespaces, mounts and cgroups")
+    if not with_node and not find_spec("aiohttp"):
+        raise LabError("the fake kubelet needs aiohttp: use .venv/bin/python (`make install`)")
     needed = CONTROL_PLANE | NODE if with_node else CONTROL_PLANE
     missing = [package for program, package in needed.items() if not shutil.which(program)]
     if with_node and not _is_static(shutil.which("busybox")):
@@ -41,7 +44,7 @@ def prepare(*, with_node: bool) -> None:
     print(f"==> Debian packages: {' '.join(missing)}", flush=True)
     output(["apt-get", "update", "-qq"])
     install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-    output(install, DEBIAN_FRONTEND="noninteractive")
+    output(install, environment={"DEBIAN_FRONTEND": "noninteractive"})
 
 
 def busybox() -> bytes:

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lab import host
+from lab.binaries import program
 from lab.commands import output
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -83,12 +84,9 @@ class Built:
 class Builder:
     """Builds images of the table; the layer of busybox is made once and shared."""
 
-    def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
-
     def build(self, image: Image) -> Built:
         own = {
-            **{path: (self._binaries / name).read_bytes() for path, name in image.programs.items()},
+            **{path: program(name).read_bytes() for path, name in image.programs.items()},
             **image.files,
         }
         layers = [] if image.is_bare else [self._busybox]

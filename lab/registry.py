@@ -19,7 +19,6 @@ import re
 import secrets
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from lab.images import IMAGES, MANIFEST, Builder, Built
 
@@ -30,7 +29,7 @@ _PATH = re.compile(
     r"/v2/(?P<realm>public|private|members|busy)/(?P<name>[a-z0-9-]+)"
     r"/(?P<kind>manifests|blobs|tags)/(?P<ref>[\w.:-]+)"
 )
-_CODES = {401: "UNAUTHORIZED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS"}
+_CODES = {401: "UNAUTHORIZED", 404: "MANIFEST_UNKNOWN", 405: "UNSUPPORTED", 429: "TOOMANYREQUESTS"}
 _BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
@@ -81,6 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_POST(self) -> None:
+        """Clients try OAuth first, and GET where it is not known."""
+        self.close_connection = True
+        self._refuse(405)
+
     def _serve(self, name: str, kind: str, ref: str) -> None:
         if kind == "tags" and ref == "list" and (tags := self.server.tags(name)):
             listed = json.dumps({"name": name, "tags": tags}).encode()
@@ -123,9 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--binaries", type=Path, required=True)
     arguments = parser.parse_args()
-    builder = Builder(arguments.binaries)
+    builder = Builder()
     images = {image.name: builder.build(image) for image in IMAGES}
     with Registry((arguments.address, arguments.port), images) as registry:
         registry.serve_forever()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,23 +99,21 @@ class Sandbox:
     def open(self, holder: Path, binds: Sequence[tuple[Path, Path]]) -> None:
         """Start the holder; `binds` are (what, where to show it) inside the mount namespace."""
         self._instance.logs.mkdir(parents=True, exist_ok=True)
-        with (self._instance.logs / "holder.log").open("w") as log:
-            unshare = subprocess.Popen(
-                [
-                    *("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc"),
-                    *("--propagation", "slave", "--kill-child"),
-                    *("sh", "-c", _SET_UP, "sh", *(f"{what}:{where}" for what, where in binds)),
-                ],
-                env={**os.environ, "HOLDER": str(holder)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = self._instance.logs / "holder.log"
+        log.unlink(missing_ok=True)
+        unshare = _spawn(
+            [
+                *("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc"),
+                *("--propagation", "slave", "--kill-child"),
+                *("sh", "-c", _SET_UP, "sh", *(f"{what}:{where}" for what, where in binds)),
+            ],
+            log,
+            HOLDER=str(holder),
+        )
         ends = time.monotonic() + 10
-        while not (inside := _running(Process.of(unshare.pid), holder)):
-            if unshare.poll() is not None or time.monotonic() > ends:
-                said = (self._instance.logs / "holder.log").read_text().strip()
+        while not (inside := _running(unshare, holder)):
+            if not unshare.is_alive or time.monotonic() > ends:
+                said = log.read_text().strip()
                 unshare.kill()
                 raise LabError(f"no namespaces of our own: {said or 'the holder did not start'}")
             time.sleep(0.02)
@@ -144,15 +141,9 @@ class Sandbox:
     def start(self, name: str, command: Sequence[str], *, net: bool = True) -> None:
         """A daemon inside, its output in `logs/NAME.log`; `net=False` leaves it on the host's."""
         namespaces = ("mount", "net", "pid") if net else ("mount", "pid")
-        with (self._instance.logs / f"{name}.log").open("ab") as log:
-            outside = subprocess.Popen(
-                [*self.entering(*namespaces), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        Process.of(outside.pid).record(self._instance.run / "pids" / name)
+        entered = [*self.entering(*namespaces), *command]
+        outside = _spawn(entered, self._instance.logs / f"{name}.log")
+        outside.record(self._instance.run / "pids" / name)
 
     def stop(self, name: str) -> None:
         """Kill a daemon; nothing happens where it does not run."""
@@ -160,13 +151,26 @@ class Sandbox:
             for inside in outside.children:
                 inside.kill()
             outside.kill()
+        (self._instance.run / "pids" / name).unlink(missing_ok=True)
 
     def runs(self, name: str) -> bool:
         return self._daemon(name) is not None
 
+    def dead(self) -> list[str]:
+        """Daemons that were started and never stopped, and do not run."""
+        names = (path.name for path in sorted((self._instance.run / "pids").glob("*")))
+        return [name for name in names if not self.runs(name)]
+
     def _daemon(self, name: str) -> Process | None:
         found = Process.recorded(self._instance.run / "pids" / name)
         return found if found and found.is_alive else None
+
+
+def _spawn(command: Sequence[str], log: Path, **environment: str) -> Process:
+    """Nobody's child: who starts a lab need not live as long as it does."""
+    script = 'setsid "$@" >>"$LOG" 2>&1 </dev/null & echo $!'
+    pid = output(["sh", "-c", script, "sh", *command], environment={"LOG": str(log), **environment})
+    return Process.of(int(pid))
 
 
 def _running(parent: Process, program: Path) -> Process | None:
