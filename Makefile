@@ -4,10 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .make
 PORT ?= 3000
+PYTHON_CODE := src tests bench lab tools
 
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-flow test-browser test-ui \
-        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three
+        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down \
+        test-cluster
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,10 +67,10 @@ up: ## Run with the OOM demo: set up, build, start, print the address
 # ------------------------------------------------------------------ check
 
 fmt: $(STAMP)/dev ## Format the code
-	@$(BIN)/ruff format src tests bench && $(BIN)/ruff check --fix src tests bench
+	@$(BIN)/ruff format $(PYTHON_CODE) && $(BIN)/ruff check --fix $(PYTHON_CODE)
 
 lint: $(STAMP)/dev ## Format and lint, changing nothing
-	@$(BIN)/ruff format --check src tests bench && $(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check $(PYTHON_CODE) && $(BIN)/ruff check $(PYTHON_CODE)
 
 types: $(STAMP)/dev ## Type check
 	@$(BIN)/mypy
@@ -95,6 +97,19 @@ test-ui: $(STAMP)/node ## Types, lint and unit tests of the screens
 
 test-browser: $(STAMP)/dev ui chromium ## The loop in a real browser; screenshots in artifacts/
 	@$(BIN)/python -m pytest tests/e2e -q -m browser
+
+# ------------------------------------------------------------------ a real cluster
+
+lab-up: $(STAMP)/runtime ## A single-node Kubernetes of real parts; NAME=lab, FAKE=1 without containers
+	@$(BIN)/python -m lab --name $(or $(NAME),lab) up $(if $(FAKE),--fake-kubelet)
+
+lab-down: ## End it; NAME=lab
+	@$(PYTHON) -m lab --name $(or $(NAME),lab) down
+
+CLUSTER_SUITES := tests/contract/test_cluster.py tests/contract/test_kube_adapter.py tests/cluster
+
+test-cluster: $(STAMP)/dev ui chromium ## The cluster suites on a lab of their own; CONTEXT=kind-x takes yours
+	@$(BIN)/python tools/test_cluster.py --context "$(CONTEXT)" $(CLUSTER_SUITES) -q -m "not soak"
 
 check: lint types arch test-unit ## Everything that needs no server and no browser
 
@@ -126,8 +141,8 @@ lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/runtime.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
 
-ci: ## Everything that must pass before a change lands: `make test`, then model and soak
-	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three
+ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three test-cluster
 
 clean: ## Remove what was built and installed
 	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

@@ -1,5 +1,5 @@
 """A whole cluster for contract suites: the demo one, or, where the environment variable
-`COPILOT_TEST_KUBECONFIG` names a kubeconfig (token and CA file), a real one.
+`COPILOT_TEST_KUBECONFIG` names a kubeconfig of one context, a real one.
 
 What the adapter cannot do (create, delete) is done here over plain HTTP.
 """
@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import secrets
-import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
+
+from tests.kubeconfig import access
 
 Json = dict[str, Any]
 KUBECONFIG = os.environ.get("COPILOT_TEST_KUBECONFIG", "")
@@ -93,12 +94,10 @@ async def a_place(folder: Path) -> AsyncIterator[Place]:
 @asynccontextmanager
 async def _own_namespace(kubeconfig: Path, *, is_real: bool) -> AsyncIterator[Place]:
     config = yaml.safe_load(kubeconfig.read_text())
-    cluster = config["clusters"][0]["cluster"]
-    tls = ssl.create_default_context(cafile=cluster.get("certificate-authority"))
-    headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+    given = access(kubeconfig)
     name = f"adapter-{secrets.token_hex(3)}"
-    connector = aiohttp.TCPConnector(ssl=tls)
-    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
+    connector = aiohttp.TCPConnector(ssl=given.tls)
+    async with aiohttp.ClientSession(headers=given.headers, connector=connector) as session:
         place = Place(kubeconfig, name, is_real, config, session)
         labels = {"incident-copilot.io/demo": "true"}
         body = {"metadata": {"name": name, "labels": labels}}

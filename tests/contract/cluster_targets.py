@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import secrets
-import ssl
 import tempfile
 import threading
 import time
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from copilot.demo.cluster import kubeconfig, serve_demo
+from tests.kubeconfig import access
 
 Obj = dict[str, Any]
 
@@ -107,10 +106,12 @@ class KubeHttp:
     """Plain HTTP to an API server, in one namespace of its own."""
 
     def __init__(self, target: Target, namespace: str) -> None:
-        server, headers, verify = _access(target)
+        given = access(target.kubeconfig, target.context)
         self.target = target
         self.namespace = namespace
-        self.http = httpx.Client(base_url=server, headers=headers, verify=verify, timeout=30)
+        self.http = httpx.Client(
+            base_url=given.server, headers=given.headers, verify=given.tls, timeout=30
+        )
 
     def path(self, plural: str, name: str = "", namespace: str | None = None) -> str:
         """`pods` or `apps/deployments`, in our namespace; "" is all of them."""
@@ -229,19 +230,3 @@ def container_status(pod: Obj) -> Obj:
 def _body(answer: httpx.Response) -> Obj:
     assert answer.status_code in (200, 201), answer.text
     return dict(answer.json())
-
-
-def _access(target: Target) -> tuple[str, dict[str, str], ssl.SSLContext | bool]:
-    """Server, headers and TLS of a kubeconfig with a token."""
-    config = yaml.safe_load(target.kubeconfig.read_text())
-    name = target.context or config["current-context"]
-    context = _named(config, "contexts", name)["context"]
-    cluster = _named(config, "clusters", context["cluster"])["cluster"]
-    user = _named(config, "users", context["user"])["user"]
-    authority = cluster.get("certificate-authority")
-    verify = ssl.create_default_context(cafile=authority) if authority else True
-    return cluster["server"], {"Authorization": f"Bearer {user['token']}"}, verify
-
-
-def _named(config: Obj, kind: str, name: str) -> Obj:
-    return next(entry for entry in config[kind] if entry["name"] == name)

@@ -149,12 +149,15 @@ def demo_cluster(folder: Path, data: Path, ingest_url: str, ingest_token: str) -
         process.wait(10)
 
 
-def up_on(folder: Path, kubeconfig: Path, *, port: int = 0, **env: str) -> Copilot:
+def up_on(
+    folder: Path, kubeconfig: Path, *, context: str = "", port: int = 0, **env: str
+) -> Copilot:
     """`incident-copilot up` on a cluster that is there already. Who starts it stops or kills it;
     again on the same folder goes on with the same data."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"up-{len(list(folder.glob('up-*.log')))}.log"
     args = ("--kubeconfig", str(kubeconfig), "--cluster", "demo", "--port", str(port))
+    args += ("--context", context) if context else ()
     process = start("up", "--no-open", *args, env=environment(folder / "data", **env), log=log)
     copilot = Copilot(url="", data=folder / "data", processes=[process])
     try:
@@ -204,6 +207,19 @@ _OPEN = ["open", "investigating", "awaiting_approval", "remediating"]
 def room(client: httpx.Client, incident_id: int) -> dict[str, Any]:
     answer: dict[str, Any] = client.get(f"/api/incidents/{incident_id}").raise_for_status().json()
     return answer
+
+
+def with_verdict(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
+    """The room once it has a cause and a fix that the cluster accepts."""
+    seen = room(client, incident_id)
+    proposals = [p for p in seen["proposals"] if p["dry_run_accepted"]]
+    return seen if seen["hypotheses"] and proposals else None
+
+
+def cited(seen: dict[str, Any]) -> set[str]:
+    """The evidence that a room's sentences stand on."""
+    sentences = [s for h in seen["hypotheses"] for s in (*h["supporting"], *h["against"])]
+    return {e for s in (*sentences, *seen["summary"]) for e in s["evidence"]}
 
 
 def proposed(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:

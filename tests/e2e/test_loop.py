@@ -11,7 +11,16 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.copilot_process import Copilot, chaos_target, open_incident, room, wait_for
+from tests.browser import approves
+from tests.e2e.copilot_process import (
+    Copilot,
+    chaos_target,
+    cited,
+    open_incident,
+    room,
+    wait_for,
+    with_verdict,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 however_started = pytest.mark.parametrize(
@@ -26,19 +35,6 @@ def opens_by_chaos(page: Page, client: httpx.Client, after: int = 0) -> dict[str
     page.get_by_role("button", name=re.compile("^Break it$")).first.click()
     page.get_by_role("alertdialog").get_by_role("button", name="Break it now").click()
     return wait_for(lambda: open_incident(client, after), "an incident", 30)
-
-
-def approves(page: Page, copilot: Copilot, incident_id: int) -> None:
-    """Opens the room, reads the fix, approves it in the dialog."""
-    page.goto(f"{copilot.url}/incident/?id={incident_id}")
-    fix = page.get_by_role("region", name="Proposed fix")
-    expect(fix.get_by_text(re.compile("limits:|memory:")).first).to_be_visible(timeout=15_000)
-    button = fix.get_by_role("button", name=re.compile("Approve and apply"))
-    expect(button).to_be_enabled()
-    button.click()
-    dialog = page.get_by_role("alertdialog")
-    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    dialog.get_by_role("button", name="Approve", exact=True).click()
 
 
 @however_started
@@ -78,20 +74,9 @@ def test_every_citation_in_the_room_opens_a_stored_row(page: Page, copilot: Copi
             expect(page.get_by_test_id(f"evidence-{evidence_id}")).to_be_visible(timeout=10_000)
 
 
-def with_verdict(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
-    seen = room(client, incident_id)
-    proposals = [p for p in seen["proposals"] if p["dry_run_accepted"]]
-    return seen if seen["hypotheses"] and proposals else None
-
-
 def remembered(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
     seen = room(client, incident_id)
     return seen if seen["similar"] else None
-
-
-def cited(seen: dict[str, Any]) -> set[str]:
-    sentences = [s for h in seen["hypotheses"] for s in (*h["supporting"], *h["against"])]
-    return {e for s in (*sentences, *seen["summary"]) for e in s["evidence"]}
 
 
 def assert_source_is_stored(client: httpx.Client, evidence: dict[str, Any]) -> None:

@@ -1,0 +1,3 @@
+module lab.invalid/programs
+
+go 1.24.0
