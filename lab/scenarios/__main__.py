@@ -30,8 +30,8 @@ def main() -> int:
         heal=not given.no_heal,
     )
     outcomes = asyncio.run(run(scenarios, options))
-    print(text(outcomes))  # noqa: T201
-    print(f"\nthe co-pilot's data and log: {options.data}")  # noqa: T201
+    print(text(outcomes))
+    print(f"\nthe co-pilot's data and log: {options.data}")
     if given.json:
         given.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1))
     if given.markdown:

@@ -67,18 +67,25 @@ def _healed(one: Outcome) -> str:
 def _totals(outcomes: Sequence[Outcome]) -> list[str]:
     all_of_it = sums(outcomes)
     unplayed = sum(bool(one.problem) for one in outcomes)
-    return [
+    found = (
         f"detected {all_of_it.detected} faults, object right {all_of_it.object_right},"
-        f" object and cause right {all_of_it.cause_right} ({all_of_it.cause_right.percent})",
+        f" object and cause right {all_of_it.cause_right} ({all_of_it.cause_right.percent})"
+    )
+    fixed = (
         f"fix proposed {all_of_it.proposed} and healed {all_of_it.healed}"
         f" ({all_of_it.healed.percent}) of those that a fix of ours can heal;"
-        f" healed {all_of_it.healed_of_all} ({all_of_it.healed_of_all.percent}) of all faults",
+        f" healed {all_of_it.healed_of_all} ({all_of_it.healed_of_all.percent}) of all faults"
+    )
+    took = (
         f"median from the first sign: to the incident {_seconds(all_of_it.detect_s, '-')},"
-        f" to the right verdict {_seconds(all_of_it.verdict_s, '-')}",
+        f" to the right verdict {_seconds(all_of_it.verdict_s, '-')}"
+    )
+    wrong = (
         f"false incidents in {false_findings(outcomes)} quiet scenes;"
-        f" a wrong cause said to be supported in {all_of_it.never_said} faults",
-        *([f"NOT PLAYED: {unplayed}"] if unplayed else []),
-    ]
+        f" a wrong cause said to be supported in {all_of_it.never_said} faults"
+    )
+    missing = [f"NOT PLAYED: {unplayed}"] if unplayed else []
+    return [found, fixed, took, wrong, *missing]
 
 
 def _by_group(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
