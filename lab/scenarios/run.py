@@ -20,6 +20,7 @@ from lab.scenarios.score import (
     told,
 )
 from lab.scenarios.stage import Signs, Stage, StepFailed
+from lab.scenarios.table import line
 
 QUIET_S = 120
 """How long a quiet scene must stay unsaid."""
@@ -56,7 +57,7 @@ class Run:
         """From its first step to the healed end, or for as long as it must stay quiet."""
         outcome = Outcome(name=scenario.name, group=scenario.group, fix=scenario.fix)
         async with self._room:
-            print(f"    {scenario.namespace}  {scenario.name}", flush=True)
+            print(f"    {scenario.namespace}  {scenario.name} ...", flush=True)
             try:
                 if scenario.is_quiet:
                     await self._quiet(scenario, outcome, is_played)
@@ -64,6 +65,7 @@ class Run:
                     await self._fault(scenario, outcome)
             except StepFailed as failed:
                 outcome.problem = str(failed)
+            print(f"    {scenario.namespace}  {line(outcome)}", flush=True)
             if not self._options.keep:
                 await self._stage.clear(scenario)
         return outcome

@@ -16,7 +16,7 @@ from lab.scenarios.score import (
     said_wrongly,
     sums,
 )
-from lab.scenarios.table import markdown, text
+from lab.scenarios.table import page, text
 
 
 def a_hypothesis(**fields: Any) -> dict[str, Any]:
@@ -104,12 +104,17 @@ def test_an_incident_in_a_quiet_scene_is_a_false_finding() -> None:
     assert "FALSE: Job/seed: failed" in text([loud])
 
 
-def test_the_docs_tell_each_fault_and_each_quiet_scene_with_its_story() -> None:
-    outcomes = [a_fault("a", detect_s=1.25), Outcome(name="q", group="quiet", fix="none")]
+def test_the_page_tells_each_fault_and_each_quiet_scene_with_its_story(scenario: Scenario) -> None:
+    scene = load("quiet-job-completed", "shop-51")
+    outcomes = [
+        a_fault(scenario.name, detect_s=1.25, sign="event Unhealthy"),
+        Outcome(name=scene.name, group="quiet", fix="none"),
+    ]
 
-    page = markdown(outcomes, {"a": "The Service selects nobody.", "q": "All is well."})
+    told = page(outcomes, [scenario, scene], "yesterday")
 
-    assert "| a | none | 1.2 s |" in page
-    assert "The Service selects nobody." in page
-    assert "| q | - | All is well. |" in page
-    assert "0/1 quiet scenes" in page
+    assert "| service-selector | event Unhealthy | 1.2 s |" in told
+    assert scenario.story in told
+    assert f"| quiet-job-completed | nothing | {scene.story} |" in told
+    assert "0/1 quiet scenes" in told
+    assert "Played yesterday" in told
