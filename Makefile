@@ -8,7 +8,7 @@ PYTHON_CODE := src tests bench lab tools
 
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-flow test-browser test-ui \
-        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down \
+        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
         test-cluster
 
 help: ## Show this list
@@ -110,6 +110,14 @@ CLUSTER_SUITES := tests/contract/test_cluster.py tests/contract/test_kube_adapte
 
 test-cluster: $(STAMP)/dev ui chromium ## The cluster suites on a lab of their own; CONTEXT=kind-x takes yours
 	@$(BIN)/python tools/test_cluster.py --context "$(CONTEXT)" $(CLUSTER_SUITES) -q -m "not soak"
+
+lab-scenarios: $(STAMP)/dev ## Faults and quiet scenes beside a co-pilot, as a table; CONTEXT=kind-x, ARGS="--only image*"
+ifdef CONTEXT
+	@$(BIN)/python -m lab.scenarios --context "$(CONTEXT)" $(ARGS)
+else
+	@$(BIN)/python -m lab up
+	@$(BIN)/python -m lab run $(BIN)/python -m lab.scenarios --kubeconfig "$$($(BIN)/python -m lab kubeconfig --inside)" $(ARGS)
+endif
 
 check: lint types arch test-unit ## Everything that needs no server and no browser
 

@@ -53,6 +53,7 @@ BUILDS = (
     Build(name="coredns", module="coredns", minutes=2),
     Build(name="pause", module="programs", package="./pause"),
     Build(name="memhog", module="programs", package="./memhog"),
+    Build(name="shop", module="programs", package="./shop"),
 )
 """`kubernetes` is one program for all of Kubernetes: it is what it is called as."""
 

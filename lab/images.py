@@ -51,6 +51,7 @@ IMAGES = (
     Image(name="pause:1", programs={"pause": "pause"}, entrypoint=("/pause",), is_bare=True),
     Image(name="busybox:1.35", command=("/bin/sh",)),
     Image(name="oom-demo:1", programs={"bin/memhog": "memhog"}, command=("/bin/sh",)),
+    Image(name="shop:1", programs={"bin/shop": "shop"}, command=("/bin/shop",)),
 )
 PRELOADED = "docker.io/lab/"
 """Under this name the node has all of them, as if somebody had pulled them."""

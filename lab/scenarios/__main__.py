@@ -8,12 +8,13 @@ import json
 import sys
 import tempfile
 from dataclasses import asdict
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
 from lab.scenarios.expectation import load, names, namespaces
 from lab.scenarios.run import Options, run
-from lab.scenarios.table import markdown, text
+from lab.scenarios.table import page, text
 
 
 def main() -> int:
@@ -30,13 +31,13 @@ def main() -> int:
         heal=not given.no_heal,
     )
     outcomes = asyncio.run(run(scenarios, options))
-    print(text(outcomes))  # noqa: T201
-    print(f"\nthe co-pilot's data and log: {options.data}")  # noqa: T201
+    print(text(outcomes))
+    print(f"\nthe co-pilot's data and log: {options.data}")
     if given.json:
         given.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1))
     if given.markdown:
-        stories = {one.name: one.story for one in scenarios}
-        given.markdown.write_text(markdown(outcomes, stories))
+        when = f"on {datetime.now(UTC):%Y-%m-%d}, {given.at_once} at once"
+        given.markdown.write_text(page(outcomes, scenarios, when))
     return int(any(one.problem for one in outcomes))
 
 

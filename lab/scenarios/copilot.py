@@ -74,10 +74,10 @@ class Copilot:
         command += ["--data", str(data), "--cluster", "lab"]
         command += ["--kubeconfig", kubeconfig] if kubeconfig else []
         command += ["--context", context] if context else []
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COPILOT_", "OPENAI_"))}  # noqa: TID251  ours and nothing of the developer's
+        # Ours and nothing of the developer's.
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COPILOT_", "OPENAI_"))}
         log = data / "copilot.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(command, env=kept, stdout=out, stderr=subprocess.STDOUT)
+        process = await asyncio.to_thread(_started, command, kept, log)
         for _ in range(START_S * 5):
             address = _ADDRESS.search(log.read_text(errors="replace"))
             if address and (data / "tokens.json").exists():
@@ -139,6 +139,11 @@ class Copilot:
 
     async def _get(self, path: str) -> Any:
         return (await self._client.get(path)).raise_for_status().json()
+
+
+def _started(command: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as out:
+        return subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
 
 
 def _is_at(incident: dict[str, Any], namespace: str) -> bool:

@@ -164,9 +164,9 @@ def names() -> list[str]:
 
 def namespaces(of: list[str]) -> Iterator[tuple[str, str]]:
     """Each scenario and its namespace, whose name gives nothing away."""
+    numbers = {name: number for number, name in enumerate(names(), start=1)}
     for name in of:
-        number = names().index(name) + 1
-        yield name, f"shop-{number:02d}"
+        yield name, f"shop-{numbers[name]:02d}"
 
 
 def _step(given: dict[str, Any]) -> Step:

@@ -42,14 +42,14 @@ def is_ready(thing: Object) -> bool:
             counts = [
                 status.get(f"{word}Replicas", 0) for word in ("updated", "ready", "available")
             ]
-            return seen and status.get("replicas", 0) == wanted and counts == [wanted] * 3
+            return bool(seen and status.get("replicas", 0) == wanted and counts == [wanted] * 3)
         case "StatefulSet":
             is_current = status.get("updateRevision") == status.get("currentRevision")
-            return seen and is_current and status.get("readyReplicas", 0) == wanted
+            return bool(seen and is_current and status.get("readyReplicas", 0) == wanted)
         case "DaemonSet":
             wanted = status.get("desiredNumberScheduled", 0)
             numbers = (status.get("updatedNumberScheduled", 0), status.get("numberReady", 0))
-            return seen and wanted > 0 and numbers == (wanted, wanted)
+            return bool(seen and wanted > 0 and numbers == (wanted, wanted))
         case "Job":
             return has_condition(thing, "Complete")
         case "CronJob":

@@ -20,6 +20,7 @@ from lab.scenarios.score import (
     told,
 )
 from lab.scenarios.stage import Signs, Stage, StepFailed
+from lab.scenarios.table import line
 
 QUIET_S = 120
 """How long a quiet scene must stay unsaid."""
@@ -56,7 +57,7 @@ class Run:
         """From its first step to the healed end, or for as long as it must stay quiet."""
         outcome = Outcome(name=scenario.name, group=scenario.group, fix=scenario.fix)
         async with self._room:
-            print(f"    {scenario.namespace}  {scenario.name}", flush=True)  # noqa: T201
+            print(f"    {scenario.namespace}  {scenario.name} ...", flush=True)
             try:
                 if scenario.is_quiet:
                     await self._quiet(scenario, outcome, is_played)
@@ -64,6 +65,7 @@ class Run:
                     await self._fault(scenario, outcome)
             except StepFailed as failed:
                 outcome.problem = str(failed)
+            print(f"    {scenario.namespace}  {line(outcome)}", flush=True)
             if not self._options.keep:
                 await self._stage.clear(scenario)
         return outcome
@@ -80,28 +82,21 @@ class Run:
     async def _fault(self, scenario: Scenario, outcome: Outcome) -> None:
         began: list[float] = []
         await self._stage.play(scenario, lambda: began.append(time.time()))
-        broke, patience = began[0], scenario.timeouts
-        sign, what = await self._first_sign(scenario, broke)
-        outcome.sign, outcome.sign_s = what, sign - broke
-        until = max(sign, time.time()) + patience.verdict_s
-        right: Seen | None = None
-        while right is None and time.time() < until:
-            await asyncio.sleep(ROOM_S)
-            right = await self._look(scenario, outcome, sign)
-        if not outcome.incidents:
+        sign, outcome.sign = await self._first_sign(scenario, began[0])
+        outcome.sign_s = sign - began[0]
+        seen = await self._verdict(scenario, outcome, sign)
+        if seen is None:
             return
-        best = right or await self._best(scenario)
-        proposal = best.proposal
-        until = time.time() + PROPOSAL_S
-        while proposal is None and time.time() < until:
-            await asyncio.sleep(ROOM_S)
-            best = await self._copilot.read(best.id)
-            proposal = best.proposal
-        self._note(scenario, outcome, best)
-        if proposal is not None:
-            outcome.proposal = f"{proposal['kind']} {proposal['target']['name']}"
+        seen = await self._with_proposal(seen)
+        if seen.first is not None:
+            outcome.verdict = told(seen.first)
+            outcome.object_right = is_object_right(scenario, seen.first, seen.at)
+            outcome.cause_right = is_cause_right(scenario, seen.first)
+            outcome.never_said = said_wrongly(scenario, [seen.first])
+        if seen.proposal is not None:
+            outcome.proposal = f"{seen.proposal['kind']} {seen.proposal['target']['name']}"
             if self._options.heal:
-                await self._heal(scenario, outcome, best, proposal)
+                await self._heal(scenario, outcome, seen, seen.proposal)
 
     async def _first_sign(self, scenario: Scenario, broke: float) -> tuple[float, str]:
         """When it first showed. What never shows in the API counts from when people would say so."""
@@ -116,43 +111,34 @@ class Run:
             await asyncio.sleep(POLL_S)
         raise StepFailed(f"no sign of the fault within {scenario.timeouts.sign_s:.0f} s")
 
-    async def _look(self, scenario: Scenario, outcome: Outcome, sign: float) -> Seen | None:
-        """An incident whose first hypothesis is right; notes what is seen on the way."""
-        found = None
-        for incident in self._copilot.of(scenario.namespace):
-            seen = await self._copilot.read(incident)
-            told_s = max(0.0, seen.opened - sign)
-            outcome.detect_s = told_s if outcome.detect_s is None else min(outcome.detect_s, told_s)
-            if seen.first and _is_right(scenario, seen):
-                found = found or seen
-        if self._copilot.of(scenario.namespace) and not outcome.incidents:
-            outcome.incidents = ["seen"]
-        if found is not None:
-            # The finding's own time where it was right at once, else when we saw it.
-            at = found.found if found.found and len(found.hypotheses) else time.time()
-            outcome.verdict_s = max(0.0, (at if at >= sign else time.time()) - sign)
-        return found
+    async def _verdict(self, scenario: Scenario, outcome: Outcome, sign: float) -> Seen | None:
+        """The incident whose first hypothesis is right as soon as one is; after a while the one
+        that comes nearest. None where nothing was detected."""
+        until = max(sign, time.time()) + scenario.timeouts.verdict_s
+        was_wrong: set[int] = set()
+        rooms: list[Seen] = []
+        while time.time() < until:
+            await asyncio.sleep(ROOM_S)
+            rooms = [await self._copilot.read(id) for id in self._copilot.of(scenario.namespace)]
+            if rooms:
+                outcome.detect_s = max(0.0, min(seen.opened for seen in rooms) - sign)
+            for seen in rooms:
+                if _nearness(scenario, seen) == RIGHT:
+                    # Right from its first finding on, else since a moment ago.
+                    at = time.time() if seen.id in was_wrong else seen.found or time.time()
+                    outcome.verdict_s = max(0.0, at - sign)
+                    return seen
+                if seen.first is not None:
+                    was_wrong.add(seen.id)
+        return max(rooms, key=lambda seen: _nearness(scenario, seen), default=None)
 
-    async def _best(self, scenario: Scenario) -> Seen:
-        """Where none is right: the one that comes nearest, else the first."""
-        rooms = [await self._copilot.read(one) for one in self._copilot.of(scenario.namespace)]
-
-        def near(seen: Seen) -> int:
-            first = seen.first
-            if first is None:
-                return 0
-            is_cause = is_cause_right(scenario, first)
-            return 1 + 2 * is_cause + is_object_right(scenario, first, seen.at)
-
-        return max(rooms, key=near)
-
-    def _note(self, scenario: Scenario, outcome: Outcome, seen: Seen) -> None:
-        first = seen.first
-        if first is not None:
-            outcome.verdict = told(first)
-            outcome.object_right = is_object_right(scenario, first, seen.at)
-            outcome.cause_right = is_cause_right(scenario, first)
-            outcome.never_said = said_wrongly(scenario, seen.hypotheses[:1])
+    async def _with_proposal(self, seen: Seen) -> Seen:
+        """The incident again, once it has a proposal or has had time for one."""
+        until = time.time() + PROPOSAL_S
+        while seen.proposal is None and time.time() < until:
+            await asyncio.sleep(ROOM_S)
+            seen = await self._copilot.read(seen.id)
+        return seen
 
     async def _heal(
         self, scenario: Scenario, outcome: Outcome, seen: Seen, proposal: dict[str, object]
@@ -192,11 +178,15 @@ class Run:
             outcome.incidents = [f"{one.at}: {one.title}" for one in seen]
 
 
-def _is_right(scenario: Scenario, seen: Seen) -> bool:
-    first = seen.first
-    return first is not None and (
-        is_cause_right(scenario, first) and is_object_right(scenario, first, seen.at)
-    )
+RIGHT = 3
+
+
+def _nearness(scenario: Scenario, seen: Seen) -> int:
+    """How near the first hypothesis comes: `RIGHT`, cause only, object only, neither."""
+    if seen.first is None:
+        return 0
+    is_object = is_object_right(scenario, seen.first, seen.at)
+    return 2 * is_cause_right(scenario, seen.first) + is_object
 
 
 async def run(scenarios: Sequence[Scenario], options: Options) -> list[Outcome]:
@@ -204,12 +194,12 @@ async def run(scenarios: Sequence[Scenario], options: Options) -> list[Outcome]:
     async with _stage(options) as (stage, signs):
         await _clear(stage, scenarios)
         before = [one for one in scenarios if one.before]
-        print(f"==> {len(before)} scenes before the co-pilot starts", flush=True)  # noqa: T201
+        print(f"==> {len(before)} scenes before the co-pilot starts", flush=True)
         failed = await _play_before(stage, before)
         copilot = await Copilot.start(options.data, options.kubeconfig, options.context)
         looking = asyncio.create_task(_look_on(copilot))
         try:
-            print(f"==> {len(scenarios)} scenarios, {options.at_once} at once", flush=True)  # noqa: T201
+            print(f"==> {len(scenarios)} scenarios, {options.at_once} at once", flush=True)
             going = Run(stage, signs, copilot, options)
             ordered = sorted(scenarios, key=lambda one: (not one.before, -one.timeouts.verdict_s))
             tasks = {

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.scenarios.expectation import Scenario
 from lab.scenarios.score import Outcome, Sums, false_findings, sums
 
 HEADINGS = ("scenario", "first sign", "detected", "verdict", "found", "fix", "healed")
+
+
+def line(outcome: Outcome) -> str:
+    """One outcome as soon as it is known."""
+    return "  ".join(cell for cell in rows([outcome])[0] if cell)
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
@@ -20,20 +26,59 @@ def text(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, "", *_aligned(_by_group(outcomes)), "", *_totals(outcomes)])
 
 
-def markdown(outcomes: Sequence[Outcome], stories: dict[str, str]) -> str:
-    """For the docs: sums first, then each scenario with what it is."""
-    parts = ["\n".join(f"- {line}" for line in _totals(outcomes)), _md(_by_group(outcomes))]
+def page(outcomes: Sequence[Outcome], scenarios: Sequence[Scenario], played: str) -> str:
+    """The page of the docs: how it is judged, the sums, then each scenario with what it is.
+
+    `played` says when and on what, for people.
+    """
+    stories = {one.name: one.story for one in scenarios}
     faults = [one for one in outcomes if not one.is_quiet]
     quiet = [one for one in outcomes if one.is_quiet]
-    parts.append(
-        _md([(*HEADINGS, "what is wrong"), *((*_fault(o), stories[o.name]) for o in faults)])
-    )
-    said = [
-        (one.name, "; ".join(one.incidents) or one.problem or "-", stories[one.name])
+    told = [(*HEADINGS, "what is wrong"), *((*_fault(one), stories[one.name]) for one in faults)]
+    scenes = [
+        (one.name, "; ".join(one.incidents) or one.problem or "nothing", stories[one.name])
         for one in quiet
     ]
-    parts.append(_md([("quiet scene", "wrongly found", "what it is"), *said]))
+    specs = ", ".join(f"`{one.name}`" for one in scenarios if one.specs_only)
+    parts = [
+        _PAGE.format(played=played, faults=len(faults), quiet=len(quiet), specs=specs or "none"),
+        "\n".join(f"- {line}" for line in _totals(outcomes)),
+        _md(_by_group(outcomes)),
+        "## Faults",
+        _md(told),
+        "## Quiet scenes",
+        _md([("scene", "wrongly found", "what it is"), *scenes]),
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+_PAGE = """# Faults on a real cluster
+
+`make lab-scenarios` plays {faults} faults and {quiet} quiet scenes side by side on a real
+Kubernetes, each in a namespace of its own, with a co-pilot that watches, and writes this page with
+`ARGS="--markdown docs/faults.md"`. `CONTEXT=kind-x` takes a cluster of yours, on whose nodes the
+images of `python -m lab images FOLDER` must be. Played {played}.
+
+How it is judged:
+
+- **First sign** is what the runner's own watch saw first: a bad state, a condition, a Warning event.
+  All times count from there. What never shows in the API counts from when people would say that it
+  shows.
+- **Detected**: there is an incident in the namespace, or at its node. **Verdict**: the first
+  hypothesis names the right object *and* the right cause; where several are true, any of them.
+  It must do so within 75 s in general, and 2 to 4 min where the fault itself takes its time.
+- **Fix**: the first proposal that the cluster accepted in a dry run. It is approved through the API.
+  **Healed**: the co-pilot says verified, and the runner sees everything ready, and still a while
+  later. `(none)`: nothing that the co-pilot may do heals it, and the runbook says what people can.
+  `(may)`: it is not counted among those that must heal.
+- A **quiet scene** is healthy, recovered or only looks odd: any incident in it within two minutes is
+  false.
+- Judged from the specs alone, as the lab cannot show their effect: {specs}. Nodes that fail are
+  objects with a stand-in kubelet: the lab's one real node must stay well.
+
+The manifests and expectations are in `lab/scenarios/`; no line of the product reads them.
+
+## Sums"""
 
 
 def _fault(one: Outcome) -> tuple[str, ...]:
@@ -67,18 +112,25 @@ def _healed(one: Outcome) -> str:
 def _totals(outcomes: Sequence[Outcome]) -> list[str]:
     all_of_it = sums(outcomes)
     unplayed = sum(bool(one.problem) for one in outcomes)
-    return [
+    found = (
         f"detected {all_of_it.detected} faults, object right {all_of_it.object_right},"
-        f" object and cause right {all_of_it.cause_right} ({all_of_it.cause_right.percent})",
+        f" object and cause right {all_of_it.cause_right} ({all_of_it.cause_right.percent})"
+    )
+    fixed = (
         f"fix proposed {all_of_it.proposed} and healed {all_of_it.healed}"
         f" ({all_of_it.healed.percent}) of those that a fix of ours can heal;"
-        f" healed {all_of_it.healed_of_all} ({all_of_it.healed_of_all.percent}) of all faults",
+        f" healed {all_of_it.healed_of_all} ({all_of_it.healed_of_all.percent}) of all faults"
+    )
+    took = (
         f"median from the first sign: to the incident {_seconds(all_of_it.detect_s, '-')},"
-        f" to the right verdict {_seconds(all_of_it.verdict_s, '-')}",
+        f" to the right verdict {_seconds(all_of_it.verdict_s, '-')}"
+    )
+    wrong = (
         f"false incidents in {false_findings(outcomes)} quiet scenes;"
-        f" a wrong cause said to be supported in {all_of_it.never_said} faults",
-        *([f"NOT PLAYED: {unplayed}"] if unplayed else []),
-    ]
+        f" a wrong cause said to be supported in {all_of_it.never_said} faults"
+    )
+    missing = [f"NOT PLAYED: {unplayed}"] if unplayed else []
+    return [found, fixed, took, wrong, *missing]
 
 
 def _by_group(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:

@@ -1,3 +1,0 @@
-module copilot/shop
-
-go 1.24
