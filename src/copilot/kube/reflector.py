@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from copilot.domain.change import ObjectVersion
-from copilot.domain.errors import Busy, CopilotError, Unavailable
+from copilot.domain.errors import Busy, CopilotError, NotFound, Unavailable
 from copilot.domain.evidence import Gap
 from copilot.kube.failures import Expired, failure_in_stream, retry_after_s
 from copilot.kube.objects import pages, version_of
