@@ -252,6 +252,6 @@ CREATE INDEX memories_k_cause ON memories (cause, created_us);
 CREATE TABLE watch_listed (
   cluster TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
 
--- 0004_deliveries
+-- 0003_deliveries
 -- How proposals go through Git: their pull requests.
 CREATE TABLE deliveries (proposal_id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;

@@ -96,7 +96,7 @@ spec:
       labels:
         app: {name}
     spec:
-      containers:
+{account}      containers:
         - name: app
           image: "{repository}:{version}" # bumped by the release job
           ports:
@@ -122,6 +122,11 @@ _SETTINGS = """\
 """
 
 
+_ACCOUNT = """\
+      serviceAccountName: {name}
+"""
+
+
 def manifests() -> dict[str, str]:
     """The scene as files: what the repository begins with."""
     files = {"cluster/demo/oom-demo.yaml": _OOM_DEMO}
@@ -134,6 +139,7 @@ def manifests() -> dict[str, str]:
             repository=service.repository,
             version=service.version,
             settings=settings,
+            account=_ACCOUNT.format(name=service.name) if service.reads_cluster else "",
             memory_mib=service.memory_mib,
             limit_mib=service.limit_mib,
         )
