@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.agents.detective import CAUSE_NAMES
 from copilot.agents.runbook import parse_runbook, seed_sql
 from copilot.causes import CAUSES
 from copilot.detect.rules import RULES
@@ -76,6 +77,10 @@ def test_every_cause_has_a_runbook(cause: Cause) -> None:
     assert re.search(rf"^causes:.*\b{cause.value}\b", runbooks, re.MULTILINE), (
         f"no runbook names {cause}"
     )
+
+
+def test_every_cause_can_be_named_in_a_sentence() -> None:
+    assert set(CAUSE_NAMES) == set(Cause)
 
 
 def test_every_error_stands_in_the_tree_that_opens_the_module() -> None:

@@ -33,13 +33,40 @@ LIKELY = 0.6
 ALIKE = 0.6
 """From this score on, an earlier incident is worth a sentence."""
 
-_NAMES: dict[Cause, str] = {
+CAUSE_NAMES: dict[Cause, str] = {
     Cause.MEMORY_LIMIT_TOO_LOW: "a memory limit that is too low",
     Cause.MEMORY_LEAK: "a memory leak",
     Cause.BAD_ROLLOUT: "new code or configuration",
     Cause.IMAGE_MISSING: "a missing image",
     Cause.BAD_PROBE: "a wrong probe",
     Cause.UNSCHEDULABLE: "a lack of nodes",
+    Cause.MEMORY_VOLUME: "a volume in memory that fills up",
+    Cause.CPU_LIMIT_TOO_LOW: "a CPU limit that is too low",
+    Cause.CONFIG_MISSING: "missing configuration",
+    Cause.SECRET_MISSING: "a missing secret",
+    Cause.BAD_SETTING: "a wrong setting",
+    Cause.COMMAND_INVALID: "a command that cannot run",
+    Cause.PORT_CONFLICT: "a port that is taken",
+    Cause.VOLUME_UNAVAILABLE: "a missing volume",
+    Cause.VOLUME_PERMISSION: "the rights on a volume",
+    Cause.QUOTA_EXCEEDED: "a quota",
+    Cause.LIMIT_RANGE_VIOLATED: "a limit range",
+    Cause.ADMISSION_DENIED: "an admission policy",
+    Cause.ADMISSION_WEBHOOK_DOWN: "an admission webhook",
+    Cause.SERVICE_ACCOUNT_MISSING: "a missing service account",
+    Cause.PERMISSION_MISSING: "missing rights",
+    Cause.SERVICE_SELECTOR_MISMATCH: "a Service's selector",
+    Cause.SERVICE_PORT_MISMATCH: "a Service's ports",
+    Cause.SCALED_TO_ZERO: "a workload scaled to zero",
+    Cause.NAME_NOT_RESOLVED: "a name that does not resolve",
+    Cause.NETWORK_POLICY_BLOCKS: "a network policy",
+    Cause.DEPENDENCY_DOWN: "what it depends on",
+    Cause.CERTIFICATE_INVALID: "a certificate",
+    Cause.INIT_CONTAINER_FAILS: "an init container",
+    Cause.JOB_FAILS: "the Job itself",
+    Cause.CRON_JOB_STOPPED: "a schedule that stopped",
+    Cause.EVICTED: "an eviction",
+    Cause.NODE_UNHEALTHY: "an unhealthy node",
     Cause.UNKNOWN: "other causes",
 }
 
@@ -181,7 +208,7 @@ def _ruled_out(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
     out = [h for h in hypotheses if h.verdict is Verdict.REFUTED and h.against]
     if not out:
         return ()
-    names = ", ".join(_NAMES[h.cause] for h in out)
+    names = ", ".join(CAUSE_NAMES[h.cause] for h in out)
     cites = tuple(dict.fromkeys(e for h in out for s in h.against for e in s.evidence))
     return (Statement(text=f"Ruled out: {names}.", evidence=cites),)
 
