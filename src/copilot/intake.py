@@ -70,6 +70,8 @@ class Intake:
         self._synced: set[Kind] = set()
         self._blind: set[Kind] = set()
         """Kinds that cannot be seen at the moment."""
+        self._unserved: set[Kind] = set()
+        """Kinds that the server does not have: there is nothing of them to see."""
         self._listed: dict[Kind, set[str]] = {}
         """Uids of a kind, until its first full list: what the store knows beside them is gone."""
         self._inventory = Inventory()
@@ -108,11 +110,12 @@ class Intake:
 
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
-        is_empty = not (delta.versions or delta.is_synced)
-        if delta.gap is not None or is_empty:  # nothing at all: the server has no such kind
-            self._blind.add(delta.kind)
-        else:
-            self._blind.discard(delta.kind)
+        is_unserved = not (delta.versions or delta.is_synced or delta.gap)
+        for kinds, is_so in (
+            (self._blind, delta.gap is not None),
+            (self._unserved, is_unserved),
+        ):
+            (kinds.add if is_so else kinds.discard)(delta.kind)
         if delta.is_synced:
             self._synced.add(delta.kind)
             self._listed.pop(delta.kind, None)
@@ -120,7 +123,8 @@ class Intake:
     def sees(self, rule: Rule) -> bool:
         """Whether its silence means anything: what it looks at was listed whole, and the watch has
         no gap now."""
-        return all(kind in self._in_sight for kind in _SHOWN_BY.get(rule, (Kind.POD,)))
+        known = self._in_sight | self._unserved
+        return all(kind in known for kind in _SHOWN_BY.get(rule, (Kind.POD,)))
 
     @property
     def _in_sight(self) -> set[Kind]:
@@ -174,7 +178,7 @@ class Intake:
         )
 
     def note_points(self, batch: Batch) -> None:
-        """Remember what a batch says about containers at their limits; it is committed."""
+        """Remember what a batch says about containers at their limits."""
         self._inventory.put_points(batch.points)
 
     async def seen(self, view: Session, pods: tuple[Pod, ...]) -> Seen:
@@ -217,7 +221,7 @@ class Intake:
         owner = controller_of(pod.metadata)
         if owner is None or owner.kind not in _BETWEEN or self._inventory.knows(owner.uid):
             return False
-        if owner.kind not in self._synced | self._blind:
+        if owner.kind not in self._synced | self._blind | self._unserved:
             return True
         born_us = epoch_us(pod.metadata.creation_timestamp)
         return owner.kind in self._in_sight and self._clock.now_us() - born_us < OWNER_COMES_US

@@ -183,6 +183,19 @@ async def test_an_incident_does_not_end_while_its_kind_cannot_be_seen(watched: W
     assert [status for *_, status in await watched.incidents()] == [Status.OPEN]
 
 
+async def test_a_kind_that_the_server_does_not_have_hides_nothing(watched: Watched) -> None:
+    for kind in Kind:
+        await watched.see(kind, *([a_refused_set("web")] if kind is Kind.REPLICA_SET else []))
+    await watched.tick_after(1)
+    await watched.flow.observe(Delta(kind=Kind.JOB))
+    await watched.see(Kind.REPLICA_SET, a_replica_set("web"))
+
+    await watched.tick_after(1)
+    await watched.tick_after(61)
+
+    assert [status for *_, status in await watched.incidents()] == [Status.RESOLVED]
+
+
 def a_refused_set(app: str) -> ReplicaSet:
     why = f'pods "{app}-" is forbidden: exceeded quota: team, requested: pods=1'
     refused = condition("ReplicaFailure", True, reason="FailedCreate", message=why, since=ago(5))

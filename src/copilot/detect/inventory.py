@@ -138,6 +138,7 @@ class _Backed:
     ports: Counter[frozenset[str]] = field(default_factory=Counter)
     """How many of the pods have containers with ports of these names."""
     empty_since_us: int = 0
+    missing_since_us: int = 0
 
     def count(self, uid: str, glance: _Glance, *, is_meant: bool) -> None:
         """Count this pod in or out."""
@@ -352,7 +353,11 @@ class Inventory:
             backed.empty_since_us = 0
         elif not backed.empty_since_us:
             backed.empty_since_us = seen_us
-        if backed.empty_since_us or backed.missing_ports:
+        if not backed.missing_ports:
+            backed.missing_since_us = 0
+        elif not backed.missing_since_us:
+            backed.missing_since_us = seen_us
+        if backed.empty_since_us or backed.missing_since_us:
             self._troubled.add(service_uid)
         else:
             self._troubled.discard(service_uid)
@@ -404,6 +409,7 @@ class Inventory:
                 p.target_port for p in spec.ports or () if isinstance(p.target_port, str)
             ),
             empty_since_us=known.empty_since_us if known else 0,
+            missing_since_us=known.missing_since_us if known else 0,
         )
         for pod_uid in self._pods_in.get(namespace, ()):
             glance = self._glances[pod_uid]
@@ -468,6 +474,7 @@ class Inventory:
             is_autoscaled=any((w.namespace, w.kind, w.name) in scaled for w in workloads),
             near=() if workloads else self._near(backed),
             missing_ports=backed.missing_ports,
+            missing_since_us=backed.missing_since_us,
         )
 
     def _top(self, glance: _Glance) -> ObjectRef | None:

@@ -95,6 +95,8 @@ class Backing(msgspec.Struct, frozen=True, kw_only=True):
     """Where nothing has its labels: workloads with pods that have some of them, or its name."""
     missing_ports: tuple[str, ...] = ()
     """Target ports it names that no container of its pods names."""
+    missing_since_us: int = 0
+    """Since when, as far as this process saw; 0 where none is missing."""
     callers: tuple[ObjectRef, ...] = ()
     """What runs elsewhere and names it as an address, and Ingresses that lead to it. Looked for
     only where nothing is ready."""

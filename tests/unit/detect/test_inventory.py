@@ -275,6 +275,7 @@ def test_a_named_port_that_none_of_its_pods_has_is_missing(inventory: Inventory)
     (backing,) = backings(inventory)
 
     assert (backing.missing_ports, backing.empty_since_us) == (("http",), 0)
+    assert backing.missing_since_us == NOW_US
 
 
 def test_one_pod_with_the_port_is_enough_while_it_is_there(inventory: Inventory) -> None:

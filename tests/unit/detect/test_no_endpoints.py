@@ -30,6 +30,7 @@ def a_backing(
     is_scaled_down: bool = False,
     is_autoscaled: bool = False,
     missing_ports: tuple[str, ...] = (),
+    missing_s: float = 5,
 ) -> Backing:
     """Service `web`, empty for two minutes unless told otherwise."""
     return Backing(
@@ -43,6 +44,7 @@ def a_backing(
         is_scaled_down=is_scaled_down,
         is_autoscaled=is_autoscaled,
         missing_ports=missing_ports,
+        missing_since_us=ago_us(missing_s),
     )
 
 
@@ -90,6 +92,10 @@ def test_a_service_left_behind_that_is_called_is_told() -> None:
     "backing",
     [
         pytest.param(a_backing(for_s=4, near=(WEB,)), id="its workload may be on its way"),
+        pytest.param(
+            a_backing(for_s=None, n_pods=2, missing_ports=("http",), missing_s=4),
+            id="its pods are just being replaced",
+        ),
         pytest.param(a_backing(for_s=900), id="left behind, and nobody calls it"),
         pytest.param(a_backing(for_s=59, callers=(SHOP,)), id="ahead of its workload"),
         pytest.param(

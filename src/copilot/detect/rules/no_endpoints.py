@@ -6,7 +6,7 @@ Four ways to get there, each with what makes it certain:
   its labels or its name: a selector or a label is wrong. Fires after five seconds. Where nothing is
   near, the Service may be ahead of its workload or left over from one; it fires after a minute, and
   only where something calls it.
-- A port it names is named by none of its pods. Nothing but a change mends that.
+- A port it names is named by none of its pods for five seconds. Nothing but a change mends that.
 - Its pods are there and none is ready. That is a symptom: it is laid on their workload, and fires
   once the pods have had the time that `not_ready` gives each of them.
 - Its workloads ask for no pods. Somebody wanted that, so it is trouble only where a running
@@ -32,7 +32,7 @@ from copilot.detect.placing import (
 )
 from copilot.detect.rules.not_ready import budget_us
 from copilot.domain.alert import Alert, Backing, Rule, Seen
-from copilot.domain.objects import ObjectRef, epoch_us
+from copilot.domain.objects import ObjectRef
 
 SEVERITY = 2
 SEVERITY_DOWN = 3
@@ -50,8 +50,9 @@ def check(seen: Seen) -> Iterator[Alert]:
     for backing in seen.backings:
         if backing.service.metadata.deletion_timestamp is not None:
             continue
-        for port in backing.missing_ports:
-            yield _port_alert(seen, backing, port)
+        if seen.now_us - backing.missing_since_us >= MISSED_US:
+            for port in backing.missing_ports:
+                yield _port_alert(seen, backing, port)
         if backing.empty_since_us:
             yield from _empty(seen, backing, seen.now_us - backing.empty_since_us)
 
@@ -97,7 +98,7 @@ def _time_for_pods_us(seen: Seen, backing: Backing) -> int:
 
 def _port_alert(seen: Seen, backing: Backing, port: str) -> Alert:
     name, port = backing.service.metadata.name, clip(port, 63)
-    since_us = epoch_us(backing.service.metadata.creation_timestamp)
+    since_us = backing.missing_since_us
     return alert_about(
         seen,
         _itself(backing),
