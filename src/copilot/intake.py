@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 _BETWEEN = frozenset({Kind.REPLICA_SET, Kind.JOB})
 """Owners of pods that are mostly owned themselves."""
+MOST_STRAINED = 100
+"""Pods that are well and looked at all the same, in one tick."""
 OWNER_COMES_US = 30_000_000
 MOST_CALLED = 500
 """Services without pods whose callers are remembered."""
@@ -134,7 +136,7 @@ class Intake:
         """What time alone may have made wrong: all that is not well, and errors of late."""
         look = self._inventory.look(self._clock.now_us())
         logging, activity = await self._pods_logging(view, await self._activity(view))
-        strained = await self._pods_named(view, {(s.namespace, s.pod) for s in look.strains})
+        strained = await self._pods_named(view, strained_places(look))
         pods = self._placeable((logging | strained | self._inventory.pods).values())
         refused = {(s.namespace, s.pod) for s in look.strains if s.refusals}
         listened = [p for p in pods if (p.metadata.namespace, p.metadata.name) in refused]
@@ -334,6 +336,21 @@ class Intake:
                 if version.object.key not in own and calls(version, backing.service):
                     callers.append(version.object)
         return tuple(callers)
+
+
+def strained_places(look: Seen) -> set[tuple[str, str]]:
+    """Namespace and name of the pods that a rule may have something to say about because of their
+    readings: the worst first, where they are too many. Throttling matters where a probe fails."""
+    failing = {
+        (e.involved_object.namespace, e.involved_object.name)
+        for e in look.events
+        if e.reason == "Unhealthy"
+    }
+    worst = sorted(
+        (s for s in look.strains if s.kills or s.refusals or (s.namespace, s.pod) in failing),
+        key=lambda s: (-s.kills, -s.refusals, -s.throttled),
+    )
+    return {(s.namespace, s.pod) for s in worst[:MOST_STRAINED]}
 
 
 def is_readable(version: ObjectVersion) -> bool:

@@ -178,7 +178,8 @@ class Inventory:
         self._pods_in: defaultdict[str, set[str]] = defaultdict(set)
         self._owned: dict[str, tuple[ObjectRef, OwnerReference | None]] = {}
         """By uid: controllers and jobs, each with who controls it."""
-        self._templates: dict[str, _Template] = {}
+        self._templates: defaultdict[str, dict[str, _Template]] = defaultdict(dict)
+        """By namespace and uid."""
         self._backed: dict[str, _Backed] = {}
         self._backed_in: defaultdict[str, set[str]] = defaultdict(set)
         self._troubled: set[str] = set()
@@ -314,8 +315,9 @@ class Inventory:
 
     def backings(self) -> Iterator[Backing]:
         """Services behind which nothing is ready, or a port is missing."""
+        scaled = frozenset(self._scaled.values())
         for uid in sorted(self._troubled):
-            yield self._backing(self._backed[uid])
+            yield self._backing(self._backed[uid], scaled)
 
     # ------------------------------------------------------------------ pods
 
@@ -372,7 +374,7 @@ class Inventory:
         self._own(ref, made.metadata)
         if ref.kind in _TEMPLATED:
             labels = made.spec.template.metadata.labels or {}
-            self._templates[ref.uid] = _Template(
+            self._templates[ref.namespace][ref.uid] = _Template(
                 ref=ref,
                 labels=self._share(frozenset(labels.items())),
                 wants_pods=ref.kind == "DaemonSet" or made.spec.replicas != 0,
@@ -423,7 +425,7 @@ class Inventory:
         uid, namespace = version.object.uid, version.object.namespace
         for kept in (
             *(self._pods, self._controllers, self._jobs, self._cron_jobs, self._claims),
-            *(self._classes, self._nodes, self._owned, self._templates, self._scaled),
+            *(self._classes, self._nodes, self._owned, self._templates[namespace], self._scaled),
             *(self._suspended_us, self._changed_us),
         ):
             kept.pop(uid, None)
@@ -448,20 +450,15 @@ class Inventory:
 
     # ------------------------------------------------------------------ Services
 
-    def _backing(self, backed: _Backed) -> Backing:
-        namespace = backed.service.metadata.namespace
-        makers = [
-            t
-            for t in self._templates.values()
-            if t.ref.namespace == namespace and backed.selector <= t.labels
-        ]
+    def _backing(self, backed: _Backed, scaled: frozenset[tuple[str, str, str]]) -> Backing:
+        templates = self._templates.get(backed.service.metadata.namespace, {})
+        makers = [t for t in templates.values() if backed.selector <= t.labels]
         by_pods = {
             top: None
             for uid in sorted(backed.pods)
             if (top := self._top(self._glances[uid])) is not None
         }
         workloads = tuple(by_pods) or tuple(t.ref for t in makers)
-        scaled = set(self._scaled.values())
         return Backing(
             service=backed.service,
             n_pods=len(backed.pods),
@@ -489,11 +486,11 @@ class Inventory:
 
     def _near(self, backed: _Backed) -> tuple[ObjectRef, ...]:
         """Whose pods have some of the labels, or the Service's name, the nearest first."""
-        name = backed.service.metadata.name
+        meta = backed.service.metadata
         candidates = [
-            (len(backed.selector & t.labels), t.ref.name == name, t)
-            for t in self._templates.values()
-            if t.ref.namespace == backed.service.metadata.namespace and t.wants_pods
+            (len(backed.selector & t.labels), t.ref.name == meta.name, t)
+            for t in self._templates.get(meta.namespace, {}).values()
+            if t.wants_pods
         ]
         found = [c for c in candidates if c[0] or c[1]]
         found.sort(key=lambda c: (-c[0], not c[1], c[2].ref))
