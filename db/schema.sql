@@ -246,3 +246,8 @@ CREATE TABLE memories (
 CREATE UNIQUE INDEX memories_uk_incident ON memories (incident_id);
 CREATE INDEX memories_k_app ON memories (cluster, namespace, app, created_us);
 CREATE INDEX memories_k_cause ON memories (cause, created_us);
+
+-- 0002_listed_kinds
+-- The kinds of a cluster that were listed whole: of those, absence means that there is none.
+CREATE TABLE watch_listed (
+  cluster TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
