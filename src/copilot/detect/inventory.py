@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -103,6 +105,8 @@ _OF_USE = frozenset({"SuccessfulCreate", "FailedBinding", "WaitForFirstConsumer"
 Pairs = frozenset[tuple[str, str]]
 _V = TypeVar("_V")
 MANY_SHARED = 50_000
+LIKE = 0.65
+"""As much of two words must be the same for one to be the other mistyped: `wbe` and `web`."""
 
 
 class _Glance(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +143,7 @@ class _Backed:
     """How many of the pods have containers with ports of these names."""
     empty_since_us: int = 0
     missing_since_us: int = 0
+    was_ready: bool = False
 
     def count(self, uid: str, glance: _Glance, *, is_meant: bool) -> None:
         """Count this pod in or out."""
@@ -353,6 +358,7 @@ class Inventory:
     def _judge(self, service_uid: str, backed: _Backed, seen_us: int) -> None:
         if backed.ready:
             backed.empty_since_us = 0
+            backed.was_ready = True
         elif not backed.empty_since_us:
             backed.empty_since_us = seen_us
         if not backed.missing_ports:
@@ -412,6 +418,7 @@ class Inventory:
             ),
             empty_since_us=known.empty_since_us if known else 0,
             missing_since_us=known.missing_since_us if known else 0,
+            was_ready=known.was_ready if known else False,
         )
         for pod_uid in self._pods_in.get(namespace, ()):
             glance = self._glances[pod_uid]
@@ -470,6 +477,7 @@ class Inventory:
             and not any(t.wants_pods for t in makers),
             is_autoscaled=any((w.namespace, w.kind, w.name) in scaled for w in workloads),
             near=() if workloads else self._near(backed),
+            was_ready=backed.was_ready,
             missing_ports=backed.missing_ports,
             missing_since_us=backed.missing_since_us,
         )
@@ -485,10 +493,11 @@ class Inventory:
         return top
 
     def _near(self, backed: _Backed) -> tuple[ObjectRef, ...]:
-        """Whose pods have some of the labels, or the Service's name, the nearest first."""
+        """Whose pods have some of the labels, or nearly the same ones, or the Service's name; the
+        nearest first."""
         meta = backed.service.metadata
         candidates = [
-            (len(backed.selector & t.labels), t.ref.name == meta.name, t)
+            (_likeness(backed.selector, t.labels), t.ref.name == meta.name, t)
             for t in self._templates.get(meta.namespace, {}).values()
             if t.wants_pods
         ]
@@ -502,6 +511,17 @@ def _keep(kept: dict[str, _V], uid: str, made: _V, *, is_well: bool) -> None:
         kept.pop(uid, None)
     else:
         kept[uid] = made
+
+
+def _likeness(wanted: Pairs, labels: Pairs) -> int:
+    """How many of the labels are the same, or were mistyped."""
+    values = dict(labels)
+    return sum(key in values and _is_like(value, values[key]) for key, value in wanted)
+
+
+@lru_cache(4096)
+def _is_like(one: str, other: str) -> bool:
+    return one == other or bool(get_close_matches(one, [other], 1, LIKE))
 
 
 def _port_names(spec: PodSpec) -> frozenset[str]:
