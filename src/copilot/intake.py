@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 _BETWEEN = frozenset({Kind.REPLICA_SET, Kind.JOB})
 """Owners of pods that are mostly owned themselves."""
+MOST_STRAINED = 100
+"""Pods that are well and looked at all the same, in one tick."""
 OWNER_COMES_US = 30_000_000
 MOST_CALLED = 500
 """Services without pods whose callers are remembered."""
@@ -70,6 +72,8 @@ class Intake:
         self._synced: set[Kind] = set()
         self._blind: set[Kind] = set()
         """Kinds that cannot be seen at the moment."""
+        self._unserved: set[Kind] = set()
+        """Kinds that the server does not have: there is nothing of them to see."""
         self._listed: dict[Kind, set[str]] = {}
         """Uids of a kind, until its first full list: what the store knows beside them is gone."""
         self._inventory = Inventory()
@@ -108,11 +112,12 @@ class Intake:
 
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
-        is_empty = not (delta.versions or delta.is_synced)
-        if delta.gap is not None or is_empty:  # nothing at all: the server has no such kind
-            self._blind.add(delta.kind)
-        else:
-            self._blind.discard(delta.kind)
+        is_unserved = not (delta.versions or delta.is_synced or delta.gap)
+        for kinds, is_so in (
+            (self._blind, delta.gap is not None),
+            (self._unserved, is_unserved),
+        ):
+            (kinds.add if is_so else kinds.discard)(delta.kind)
         if delta.is_synced:
             self._synced.add(delta.kind)
             self._listed.pop(delta.kind, None)
@@ -120,7 +125,8 @@ class Intake:
     def sees(self, rule: Rule) -> bool:
         """Whether its silence means anything: what it looks at was listed whole, and the watch has
         no gap now."""
-        return all(kind in self._in_sight for kind in _SHOWN_BY.get(rule, (Kind.POD,)))
+        known = self._in_sight | self._unserved
+        return all(kind in known for kind in _SHOWN_BY.get(rule, (Kind.POD,)))
 
     @property
     def _in_sight(self) -> set[Kind]:
@@ -130,7 +136,7 @@ class Intake:
         """What time alone may have made wrong: all that is not well, and errors of late."""
         look = self._inventory.look(self._clock.now_us())
         logging, activity = await self._pods_logging(view, await self._activity(view))
-        strained = await self._pods_named(view, {(s.namespace, s.pod) for s in look.strains})
+        strained = await self._pods_named(view, strained_places(look))
         pods = self._placeable((logging | strained | self._inventory.pods).values())
         refused = {(s.namespace, s.pod) for s in look.strains if s.refusals}
         listened = [p for p in pods if (p.metadata.namespace, p.metadata.name) in refused]
@@ -174,7 +180,7 @@ class Intake:
         )
 
     def note_points(self, batch: Batch) -> None:
-        """Remember what a batch says about containers at their limits; it is committed."""
+        """Remember what a batch says about containers at their limits."""
         self._inventory.put_points(batch.points)
 
     async def seen(self, view: Session, pods: tuple[Pod, ...]) -> Seen:
@@ -217,7 +223,7 @@ class Intake:
         owner = controller_of(pod.metadata)
         if owner is None or owner.kind not in _BETWEEN or self._inventory.knows(owner.uid):
             return False
-        if owner.kind not in self._synced | self._blind:
+        if owner.kind not in self._synced | self._blind | self._unserved:
             return True
         born_us = epoch_us(pod.metadata.creation_timestamp)
         return owner.kind in self._in_sight and self._clock.now_us() - born_us < OWNER_COMES_US
@@ -330,6 +336,21 @@ class Intake:
                 if version.object.key not in own and calls(version, backing.service):
                     callers.append(version.object)
         return tuple(callers)
+
+
+def strained_places(look: Seen) -> set[tuple[str, str]]:
+    """Namespace and name of the pods that a rule may have something to say about because of their
+    readings: the worst first, where they are too many. Throttling matters where a probe fails."""
+    failing = {
+        (e.involved_object.namespace, e.involved_object.name)
+        for e in look.events
+        if e.reason == "Unhealthy"
+    }
+    worst = sorted(
+        (s for s in look.strains if s.kills or s.refusals or (s.namespace, s.pod) in failing),
+        key=lambda s: (-s.kills, -s.refusals, -s.throttled),
+    )
+    return {(s.namespace, s.pod) for s in worst[:MOST_STRAINED]}
 
 
 def is_readable(version: ObjectVersion) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from copilot.domain.alert import Strain
 from copilot.domain.attributes import MEMORY_KILLS, MEMORY_PEAK, MEMORY_REFUSALS
 from copilot.domain.event import Batch, Point, Stream
 from copilot.domain.evidence import Gap
@@ -16,9 +17,11 @@ from copilot.domain.incident import Status
 from copilot.domain.objects import Deployment, EnvVar, KubeStruct, ReplicaSet
 from copilot.flow import Flow
 from copilot.ingest.sources import pod_logs
+from copilot.intake import MOST_STRAINED, strained_places
 from copilot.ports import Delta, Kind
 from copilot.settings import Settings
 from copilot.wiring import Parts, wired
+from tests.builders_detect import seen
 from tests.builders_objects import (
     NOW_US,
     a_claim,
@@ -27,6 +30,7 @@ from tests.builders_objects import (
     a_deployment,
     a_job,
     a_pod,
+    a_ref,
     a_replica_set,
     a_service,
     a_status,
@@ -183,6 +187,19 @@ async def test_an_incident_does_not_end_while_its_kind_cannot_be_seen(watched: W
     assert [status for *_, status in await watched.incidents()] == [Status.OPEN]
 
 
+async def test_a_kind_that_the_server_does_not_have_hides_nothing(watched: Watched) -> None:
+    for kind in Kind:
+        await watched.see(kind, *([a_refused_set("web")] if kind is Kind.REPLICA_SET else []))
+    await watched.tick_after(1)
+    await watched.flow.observe(Delta(kind=Kind.JOB))
+    await watched.see(Kind.REPLICA_SET, a_replica_set("web"))
+
+    await watched.tick_after(1)
+    await watched.tick_after(61)
+
+    assert [status for *_, status in await watched.incidents()] == [Status.RESOLVED]
+
+
 def a_refused_set(app: str) -> ReplicaSet:
     why = f'pods "{app}-" is forbidden: exceeded quota: team, requested: pods=1'
     refused = condition("ReplicaFailure", True, reason="FailedCreate", message=why, since=ago(5))
@@ -305,3 +322,20 @@ async def test_a_full_pod_that_logs_a_kill_is_found_without_the_nodes_count(
 
     ((_, title, _),) = await watched.incidents()
     assert title == "web/app had a process OOM-killed and lives on (limit 32Mi)"
+
+
+def test_of_many_strained_pods_the_worst_are_looked_at() -> None:
+    strains = [
+        Strain(namespace="demo", pod=f"full-{n}", refusals=n + 1) for n in range(MOST_STRAINED)
+    ]
+    killed = Strain(namespace="demo", pod="killed", container="app", kills=1)
+    slow = Strain(namespace="demo", pod="slow", container="app", throttled=0.9)
+    failing = an_event(a_ref("Pod", "slow"), "Unhealthy")
+
+    many = strained_places(seen(strains=[*strains, killed, slow], events=[failing]))
+    few = strained_places(seen(strains=[killed, slow], events=[failing]))
+
+    assert ("demo", "killed") in many
+    assert ("demo", "full-0") not in many
+    assert few == {("demo", "killed"), ("demo", "slow")}
+    assert strained_places(seen(strains=[slow])) == set()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -103,6 +105,8 @@ _OF_USE = frozenset({"SuccessfulCreate", "FailedBinding", "WaitForFirstConsumer"
 Pairs = frozenset[tuple[str, str]]
 _V = TypeVar("_V")
 MANY_SHARED = 50_000
+LIKE = 0.65
+"""As much of two words must be the same for one to be the other mistyped: `wbe` and `web`."""
 
 
 class _Glance(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +142,8 @@ class _Backed:
     ports: Counter[frozenset[str]] = field(default_factory=Counter)
     """How many of the pods have containers with ports of these names."""
     empty_since_us: int = 0
+    missing_since_us: int = 0
+    was_ready: bool = False
 
     def count(self, uid: str, glance: _Glance, *, is_meant: bool) -> None:
         """Count this pod in or out."""
@@ -177,7 +183,8 @@ class Inventory:
         self._pods_in: defaultdict[str, set[str]] = defaultdict(set)
         self._owned: dict[str, tuple[ObjectRef, OwnerReference | None]] = {}
         """By uid: controllers and jobs, each with who controls it."""
-        self._templates: dict[str, _Template] = {}
+        self._templates: defaultdict[str, dict[str, _Template]] = defaultdict(dict)
+        """By namespace and uid."""
         self._backed: dict[str, _Backed] = {}
         self._backed_in: defaultdict[str, set[str]] = defaultdict(set)
         self._troubled: set[str] = set()
@@ -313,8 +320,9 @@ class Inventory:
 
     def backings(self) -> Iterator[Backing]:
         """Services behind which nothing is ready, or a port is missing."""
+        scaled = frozenset(self._scaled.values())
         for uid in sorted(self._troubled):
-            yield self._backing(self._backed[uid])
+            yield self._backing(self._backed[uid], scaled)
 
     # ------------------------------------------------------------------ pods
 
@@ -350,9 +358,14 @@ class Inventory:
     def _judge(self, service_uid: str, backed: _Backed, seen_us: int) -> None:
         if backed.ready:
             backed.empty_since_us = 0
+            backed.was_ready = True
         elif not backed.empty_since_us:
             backed.empty_since_us = seen_us
-        if backed.empty_since_us or backed.missing_ports:
+        if not backed.missing_ports:
+            backed.missing_since_us = 0
+        elif not backed.missing_since_us:
+            backed.missing_since_us = seen_us
+        if backed.empty_since_us or backed.missing_since_us:
             self._troubled.add(service_uid)
         else:
             self._troubled.discard(service_uid)
@@ -367,7 +380,7 @@ class Inventory:
         self._own(ref, made.metadata)
         if ref.kind in _TEMPLATED:
             labels = made.spec.template.metadata.labels or {}
-            self._templates[ref.uid] = _Template(
+            self._templates[ref.namespace][ref.uid] = _Template(
                 ref=ref,
                 labels=self._share(frozenset(labels.items())),
                 wants_pods=ref.kind == "DaemonSet" or made.spec.replicas != 0,
@@ -404,6 +417,8 @@ class Inventory:
                 p.target_port for p in spec.ports or () if isinstance(p.target_port, str)
             ),
             empty_since_us=known.empty_since_us if known else 0,
+            missing_since_us=known.missing_since_us if known else 0,
+            was_ready=known.was_ready if known else False,
         )
         for pod_uid in self._pods_in.get(namespace, ()):
             glance = self._glances[pod_uid]
@@ -417,7 +432,7 @@ class Inventory:
         uid, namespace = version.object.uid, version.object.namespace
         for kept in (
             *(self._pods, self._controllers, self._jobs, self._cron_jobs, self._claims),
-            *(self._classes, self._nodes, self._owned, self._templates, self._scaled),
+            *(self._classes, self._nodes, self._owned, self._templates[namespace], self._scaled),
             *(self._suspended_us, self._changed_us),
         ):
             kept.pop(uid, None)
@@ -442,20 +457,15 @@ class Inventory:
 
     # ------------------------------------------------------------------ Services
 
-    def _backing(self, backed: _Backed) -> Backing:
-        namespace = backed.service.metadata.namespace
-        makers = [
-            t
-            for t in self._templates.values()
-            if t.ref.namespace == namespace and backed.selector <= t.labels
-        ]
+    def _backing(self, backed: _Backed, scaled: frozenset[tuple[str, str, str]]) -> Backing:
+        templates = self._templates.get(backed.service.metadata.namespace, {})
+        makers = [t for t in templates.values() if backed.selector <= t.labels]
         by_pods = {
             top: None
             for uid in sorted(backed.pods)
             if (top := self._top(self._glances[uid])) is not None
         }
         workloads = tuple(by_pods) or tuple(t.ref for t in makers)
-        scaled = set(self._scaled.values())
         return Backing(
             service=backed.service,
             n_pods=len(backed.pods),
@@ -467,7 +477,9 @@ class Inventory:
             and not any(t.wants_pods for t in makers),
             is_autoscaled=any((w.namespace, w.kind, w.name) in scaled for w in workloads),
             near=() if workloads else self._near(backed),
+            was_ready=backed.was_ready,
             missing_ports=backed.missing_ports,
+            missing_since_us=backed.missing_since_us,
         )
 
     def _top(self, glance: _Glance) -> ObjectRef | None:
@@ -481,12 +493,13 @@ class Inventory:
         return top
 
     def _near(self, backed: _Backed) -> tuple[ObjectRef, ...]:
-        """Whose pods have some of the labels, or the Service's name, the nearest first."""
-        name = backed.service.metadata.name
+        """Whose pods have some of the labels, or nearly the same ones, or the Service's name; the
+        nearest first."""
+        meta = backed.service.metadata
         candidates = [
-            (len(backed.selector & t.labels), t.ref.name == name, t)
-            for t in self._templates.values()
-            if t.ref.namespace == backed.service.metadata.namespace and t.wants_pods
+            (_likeness(backed.selector, t.labels), t.ref.name == meta.name, t)
+            for t in self._templates.get(meta.namespace, {}).values()
+            if t.wants_pods
         ]
         found = [c for c in candidates if c[0] or c[1]]
         found.sort(key=lambda c: (-c[0], not c[1], c[2].ref))
@@ -498,6 +511,17 @@ def _keep(kept: dict[str, _V], uid: str, made: _V, *, is_well: bool) -> None:
         kept.pop(uid, None)
     else:
         kept[uid] = made
+
+
+def _likeness(wanted: Pairs, labels: Pairs) -> int:
+    """How many of the labels are the same, or were mistyped."""
+    values = dict(labels)
+    return sum(key in values and _is_like(value, values[key]) for key, value in wanted)
+
+
+@lru_cache(4096)
+def _is_like(one: str, other: str) -> bool:
+    return one == other or bool(get_close_matches(one, [other], 1, LIKE))
 
 
 def _port_names(spec: PodSpec) -> frozenset[str]:

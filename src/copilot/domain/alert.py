@@ -92,9 +92,14 @@ class Backing(msgspec.Struct, frozen=True, kw_only=True):
     is_autoscaled: bool = False
     """Something scales one of these workloads."""
     near: tuple[ObjectRef, ...] = ()
-    """Where nothing has its labels: workloads with pods that have some of them, or its name."""
+    """Where nothing has its labels: workloads with pods that have some of them, or nearly the same
+    ones, or its name."""
+    was_ready: bool = False
+    """A ready pod has stood behind it since this process watches."""
     missing_ports: tuple[str, ...] = ()
     """Target ports it names that no container of its pods names."""
+    missing_since_us: int = 0
+    """Since when, as far as this process saw; 0 where none is missing."""
     callers: tuple[ObjectRef, ...] = ()
     """What runs elsewhere and names it as an address, and Ingresses that lead to it. Looked for
     only where nothing is ready."""

@@ -215,6 +215,27 @@ def test_near_are_workloads_that_share_a_label_or_the_name(inventory: Inventory)
     assert [ref.name for ref in backing.near] == ["web"]
 
 
+def test_a_mistyped_label_is_near_too(inventory: Inventory) -> None:
+    put(inventory, "Service", a_service("front", selector={"app": "wbe"}))
+    put(inventory, "Deployment", a_deployment("web"), a_deployment("billing"))
+
+    (backing,) = backings(inventory)
+
+    assert [ref.name for ref in backing.near] == ["web"]
+
+
+def test_that_a_service_worked_before_is_remembered(inventory: Inventory) -> None:
+    put(inventory, "Pod", a_pod("web"))
+    put(inventory, "Service", a_service())
+    put(inventory, "Service", a_service(selector={"app": "wbe"}))
+    put(inventory, "Service", a_service("new"))
+
+    assert {b.service.metadata.name: b.was_ready for b in backings(inventory)} == {
+        "web": True,
+        "new": False,
+    }
+
+
 def test_workloads_that_ask_for_no_pods_are_known_as_scaled_down(inventory: Inventory) -> None:
     put(inventory, "Service", a_service())
     put(inventory, "Deployment", a_deployment("web", replicas=0))
@@ -275,6 +296,7 @@ def test_a_named_port_that_none_of_its_pods_has_is_missing(inventory: Inventory)
     (backing,) = backings(inventory)
 
     assert (backing.missing_ports, backing.empty_since_us) == (("http",), 0)
+    assert backing.missing_since_us == NOW_US
 
 
 def test_one_pod_with_the_port_is_enough_while_it_is_there(inventory: Inventory) -> None:

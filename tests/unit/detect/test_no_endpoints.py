@@ -30,10 +30,14 @@ def a_backing(
     is_scaled_down: bool = False,
     is_autoscaled: bool = False,
     missing_ports: tuple[str, ...] = (),
+    missing_s: float = 5,
+    was_ready: bool = False,
+    type: str = "ClusterIP",
 ) -> Backing:
     """Service `web`, empty for two minutes unless told otherwise."""
     return Backing(
-        service=a_service(),
+        service=a_service(type=type),
+        was_ready=was_ready,
         n_pods=n_pods,
         n_ready=0,
         empty_since_us=0 if for_s is None else ago_us(for_s),
@@ -43,6 +47,7 @@ def a_backing(
         is_scaled_down=is_scaled_down,
         is_autoscaled=is_autoscaled,
         missing_ports=missing_ports,
+        missing_since_us=ago_us(missing_s),
     )
 
 
@@ -56,6 +61,21 @@ def test_a_selector_that_misses_the_workload_it_nearly_names_is_told_at_the_serv
     assert alert.workload.kind == "Service"
     assert alert.title == "Service web has no endpoints: its selector app=web means no pod"
     assert "Near are the labels of Deployment web." in alert.message
+
+
+WEB_V2 = a_ref("Deployment", "web-v2")
+
+
+@pytest.mark.parametrize(
+    "backing",
+    [
+        pytest.param(a_backing(for_s=5, near=(WEB_V2,), callers=(SHOP,)), id="it is called"),
+        pytest.param(a_backing(for_s=5, near=(WEB_V2,), was_ready=True), id="it worked"),
+        pytest.param(a_backing(for_s=5, near=(WEB_V2,), type="NodePort"), id="from the outside"),
+    ],
+)
+def test_a_service_that_somebody_wants_is_told(backing: Backing) -> None:
+    assert [alert.severity for alert in alerts_of(backing)] == [2]
 
 
 def test_a_port_that_no_pod_names_is_told_while_the_pods_are_ready() -> None:
@@ -90,6 +110,11 @@ def test_a_service_left_behind_that_is_called_is_told() -> None:
     "backing",
     [
         pytest.param(a_backing(for_s=4, near=(WEB,)), id="its workload may be on its way"),
+        pytest.param(
+            a_backing(for_s=None, n_pods=2, missing_ports=("http",), missing_s=4),
+            id="its pods are just being replaced",
+        ),
+        pytest.param(a_backing(for_s=900, near=(WEB_V2,)), id="the idle half of a pair"),
         pytest.param(a_backing(for_s=900), id="left behind, and nobody calls it"),
         pytest.param(a_backing(for_s=59, callers=(SHOP,)), id="ahead of its workload"),
         pytest.param(

@@ -101,7 +101,7 @@ def test_a_startup_probe_that_has_not_passed_adds_its_budget(up_s: float, fires:
     "pod",
     [
         pytest.param(a_pod(), id="healthy"),
-        pytest.param(an_unready_pod(up_s=500, deleted=ago(30)), id="being deleted"),
+        pytest.param(an_unready_pod(up_s=500, deleted=ago(60)), id="being deleted"),
         pytest.param(
             a_pod(statuses=[a_status(state=waiting("ContainerCreating"), ready=False)]),
             id="not started yet",
@@ -330,13 +330,13 @@ def test_a_service_that_does_not_start_is_not_waited_for() -> None:
 
 
 def test_a_pod_that_was_to_be_gone_is_stuck() -> None:
-    (alert,) = check(seen(a_pod("web", deleted=ago(31))))
+    (alert,) = check(seen(a_pod("web", deleted=ago(61))))
 
     assert alert.title.endswith("does not go: its node has not said that it is gone")
 
 
 def test_a_finalizer_that_holds_a_pod_is_named() -> None:
-    pod = a_pod("web", deleted=ago(31))
+    pod = a_pod("web", deleted=ago(61))
     held = msgspec.structs.replace(pod.metadata, finalizers=["example.org/audit"])
 
     (alert,) = check(seen(msgspec.structs.replace(pod, metadata=held)))

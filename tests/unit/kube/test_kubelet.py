@@ -16,12 +16,14 @@ from copilot.domain.attributes import (
 from copilot.domain.errors import NotFound, Refused, Unavailable
 from copilot.domain.event import Stream
 from copilot.kube.kubelet import (
+    Kubelet,
     counters_in,
     points_of_counters,
     points_of_metrics,
     points_of_summary,
 )
 from tests.builders_kube import FIXTURES, Answer, ScriptedApi, connected
+from tests.fakes import FixedClock
 
 WHERE = Stream(cluster="c1", node="dev")
 SUMMARY = "/api/v1/nodes/dev/proxy/stats/summary"
@@ -193,3 +195,28 @@ def test_counters_that_stand_still_say_nothing() -> None:
     page = a_page(periods=100, stopped=10, kills=3, refusals=9)
 
     assert added(page, page) == []
+
+
+def a_body(*, periods: int, stopped: int, kills: int) -> bytes:
+    page = a_page(periods=periods, stopped=stopped, kills=kills)
+    return b"".join(line + b"\n" for line in page)
+
+
+async def test_two_looks_tell_what_ran_into_a_limit_between_them(tmp_path: Path) -> None:
+    api, clock = ScriptedApi(), FixedClock()
+    api.pages[SUMMARY] = Answer(body=b"{}")
+    api.pages[CADVISOR] = Answer(body=a_body(periods=100, stopped=10, kills=1))
+
+    async with connected(api, tmp_path) as cluster:
+        kubelet = Kubelet(cluster._server, cluster="c1", clock=clock)
+        first = await kubelet.usage("dev")
+        clock.move(11)
+        api.pages[CADVISOR] = Answer(body=a_body(periods=200, stopped=60, kills=2))
+        second = await kubelet.usage("dev")
+
+    assert first == []
+    assert [(p.name, p.stream.container, p.value) for p in second] == [
+        (CPU_THROTTLED, "app", 0.5),
+        (CPU_THROTTLED, "", 0.5),
+        (MEMORY_KILLS, "app", 1.0),
+    ]

@@ -3,10 +3,12 @@
 Four ways to get there, each with what makes it certain:
 
 - Its selector means no pod and no workload's template, though workloads are near that have some of
-  its labels or its name: a selector or a label is wrong. Fires after five seconds. Where nothing is
-  near, the Service may be ahead of its workload or left over from one; it fires after a minute, and
-  only where something calls it.
-- A port it names is named by none of its pods. Nothing but a change mends that.
+  its labels, or nearly the same: a selector or a label is wrong. Fires after five seconds where
+  somebody wants the Service: it is called, or open to the outside, or worked a while ago, or a
+  workload has its very name. (The idle half of a blue-green pair has its labels near, too.) Where
+  nothing is near, the Service may be ahead of its workload or left over from one; it fires after a
+  minute, and only where something calls it.
+- A port it names is named by none of its pods for five seconds. Nothing but a change mends that.
 - Its pods are there and none is ready. That is a symptom: it is laid on their workload, and fires
   once the pods have had the time that `not_ready` gives each of them.
 - Its workloads ask for no pods. Somebody wanted that, so it is trouble only where a running
@@ -32,7 +34,7 @@ from copilot.detect.placing import (
 )
 from copilot.detect.rules.not_ready import budget_us
 from copilot.domain.alert import Alert, Backing, Rule, Seen
-from copilot.domain.objects import ObjectRef, epoch_us
+from copilot.domain.objects import ObjectRef
 
 SEVERITY = 2
 SEVERITY_DOWN = 3
@@ -40,6 +42,7 @@ SEVERITY_DOWN = 3
 MISSED_US = 5 * SECOND_US
 ORPHANED_US = 60 * SECOND_US
 SCALED_US = 10 * SECOND_US
+OUTSIDE = frozenset({"LoadBalancer", "NodePort"})
 NEEDED = frozenset({"Pod", "Service", "Deployment", "StatefulSet", "DaemonSet"})
 
 
@@ -50,8 +53,9 @@ def check(seen: Seen) -> Iterator[Alert]:
     for backing in seen.backings:
         if backing.service.metadata.deletion_timestamp is not None:
             continue
-        for port in backing.missing_ports:
-            yield _port_alert(seen, backing, port)
+        if seen.now_us - backing.missing_since_us >= MISSED_US:
+            for port in backing.missing_ports:
+                yield _port_alert(seen, backing, port)
         if backing.empty_since_us:
             yield from _empty(seen, backing, seen.now_us - backing.empty_since_us)
 
@@ -73,7 +77,7 @@ def _empty(seen: Seen, backing: Backing, empty_us: int) -> Iterator[Alert]:
         if empty_us >= ORPHANED_US:
             why = f"{_list(backing.workloads)} has no pods"
             yield _alert(seen, backing, backing.workloads[0], SEVERITY, why, called)
-    elif backing.near:
+    elif backing.near and _is_wanted(backing):
         if empty_us >= MISSED_US:
             why = f"its selector {_selector(backing)} means no pod"
             near = f" Near are the labels of {_list(backing.near)}."
@@ -81,6 +85,13 @@ def _empty(seen: Seen, backing: Backing, empty_us: int) -> Iterator[Alert]:
     elif empty_us >= ORPHANED_US and backing.callers:
         why = f"its selector {_selector(backing)} means no pod"
         yield _alert(seen, backing, _itself(backing), SEVERITY_DOWN, why, called)
+
+
+def _is_wanted(backing: Backing) -> bool:
+    """Whether anything shows that this Service is to lead somewhere now."""
+    name, is_outside = backing.service.metadata.name, backing.service.spec.type in OUTSIDE
+    is_namesake = any(ref.name == name for ref in backing.near)
+    return bool(backing.callers) or is_outside or backing.was_ready or is_namesake
 
 
 def _time_for_pods_us(seen: Seen, backing: Backing) -> int:
@@ -97,7 +108,7 @@ def _time_for_pods_us(seen: Seen, backing: Backing) -> int:
 
 def _port_alert(seen: Seen, backing: Backing, port: str) -> Alert:
     name, port = backing.service.metadata.name, clip(port, 63)
-    since_us = epoch_us(backing.service.metadata.creation_timestamp)
+    since_us = backing.missing_since_us
     return alert_about(
         seen,
         _itself(backing),

@@ -14,7 +14,7 @@ An init container may take its time. It hangs where it has said the same thing o
 a minute, or has run for a quarter of an hour; but not while a Service that it names has pods that
 are still starting.
 
-A pod that was to be gone half a minute ago, grace period and all, is stuck: its node does not
+A pod that was to be gone a minute ago, grace period and all, is stuck: its node does not
 answer, or a finalizer holds it.
 
 Quiet: within the budget after a start, containers whose image is pulled or that ended (they have
@@ -60,7 +60,7 @@ HANGING_US = 60 * SECOND_US
 HANGING_SILENT_US = 900 * SECOND_US
 SAME_WORDS = 5
 """That often in two minutes the same line is no progress."""
-STUCK_US = 30 * SECOND_US
+STUCK_US = 60 * SECOND_US
 
 _WHERE = re.compile(r" \(pod: .*\)\Z", re.DOTALL)
 """What the kubelet adds to some messages; the alert says itself where it is."""
