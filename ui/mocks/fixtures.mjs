@@ -311,7 +311,9 @@ export function hypotheses() {
   return [
     {
       id: 'H1',
-      cause: 'memory_limit_too_low',
+      detail: '',
+    subject: null,
+    cause: 'memory_limit_too_low',
       title: 'The memory limit of 32Mi is below what the container needs',
       verdict: 'supported',
       confidence: 0.92,
@@ -326,7 +328,9 @@ export function hypotheses() {
     },
     {
       id: 'H2',
-      cause: 'memory_leak',
+      detail: '',
+    subject: null,
+    cause: 'memory_leak',
       title: 'The application leaks memory',
       verdict: 'inconclusive',
       confidence: 0.21,
@@ -337,7 +341,9 @@ export function hypotheses() {
     },
     {
       id: 'H3',
-      cause: 'bad_rollout',
+      detail: '',
+    subject: null,
+    cause: 'bad_rollout',
       title: 'A new image made it worse',
       verdict: 'refuted',
       confidence: 0.04,
