@@ -56,6 +56,7 @@ async def a_proposal(
     *,
     policy: Policy | None = None,
     incident_id: int = 1,
+    workload: ObjectRef | None = None,
 ) -> Proposal:
     """As `prepare` makes it, now."""
     return await prepare(
@@ -64,6 +65,7 @@ async def a_proposal(
         cluster=cluster,
         policy=policy or Policy(),
         now_us=cluster.clock.now_us(),
+        workload=workload,
     )
 
 

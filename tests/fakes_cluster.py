@@ -50,6 +50,8 @@ class Trouble:
     method: str
     error: CopilotError
     after_all: bool = False
+    skip: int = 0
+    """So many calls of it go well before."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,8 @@ class FakeCluster:
     before_patch: list[Callable[[], None]] = field(default_factory=list)
     """Each runs once, before the next real patch: what somebody else does meanwhile."""
     after_write: list[Callable[[Json], None]] = field(default_factory=list)
-    """Each runs after every patch that went in: what a controller does about it."""
+    """Each runs after every patch that went in and every object that was made: what a controller
+    does about it."""
     patches: list[Json] = field(default_factory=list)
     """Real patches that went in, with their manager."""
     created: list[str] = field(default_factory=list)
@@ -128,7 +131,7 @@ class FakeCluster:
         live = self.objects.get(ref.key)
         if live is None:
             raise NotFound(f"{ref} does not exist")
-        asked = body["metadata"].get("resourceVersion")
+        asked = body.get("metadata", {}).get("resourceVersion")
         if asked not in (None, live["metadata"]["resourceVersion"]):
             raise Conflict(f"{ref} has changed since it was read")
         after = merged(live, body)
@@ -161,10 +164,14 @@ class FakeCluster:
         if not dry_run:
             self.objects[key] = tree
             self.created.append(key)
+            for happening in self.after_write:
+                happening(tree)
             self._fail("create", after_all=True)
         return json.dumps(self._shown(tree)).encode()
 
     async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
+        if not ref.uid:
+            raise Invalid(f"{ref} is not deleted by its name alone")
         self._fail("delete")
         live = self.objects.get(ref.key)
         if live is None:
@@ -194,9 +201,13 @@ class FakeCluster:
 
     def _fail(self, method: str, *, after_all: bool = False) -> None:
         for trouble in self.troubles:
-            if trouble.method == method and trouble.after_all is after_all:
-                self.troubles.remove(trouble)
-                raise trouble.error
+            if trouble.method != method or trouble.after_all is not after_all:
+                continue
+            if trouble.skip:
+                trouble.skip -= 1
+                continue
+            self.troubles.remove(trouble)
+            raise trouble.error
 
     def _write(self, ref: ObjectRef, patch: Json, manager: str) -> None:
         before = self.objects[ref.key]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from copilot.domain.attributes import MEMORY_PEAK, MEMORY_WORKING_SET
-from copilot.domain.errors import Conflict, Invalid, NotFound, Refused
+from copilot.domain.errors import BadInput, Conflict, Invalid, NotFound, Refused
 from copilot.domain.event import Point
 from copilot.domain.objects import ContainerState, ContainerStatus, Deployment, ObjectRef, Pod
 from copilot.kube import KubeCluster, connect
@@ -242,6 +242,39 @@ async def test_a_patch_of_what_does_not_exist_is_not_found(
         await cluster.patch(
             ref(place), memory_patch("64Mi"), dry_run=True, field_manager="incident-copilot"
         )
+
+
+# ------------------------------------------------------------------ creating and deleting
+
+
+async def test_what_a_deployment_owns_goes_with_it(place: Place, cluster: KubeCluster) -> None:
+    body = json.dumps(a_deployment(replicas=1))
+    after = json.loads(
+        await cluster.create(ref(place), body, dry_run=False, field_manager="incident-copilot")
+    )
+    target = ObjectRef(
+        kind="Deployment",
+        namespace=place.namespace,
+        name="oom-demo",
+        uid=after["metadata"]["uid"],
+    )
+    await counted(cluster, place, Kind.REPLICA_SET, count=1)
+
+    await cluster.delete(target, dry_run=False)
+
+    await counted(cluster, place, Kind.REPLICA_SET, count=0)
+
+
+async def counted(cluster: KubeCluster, place: Place, kind: Kind, *, count: int) -> None:
+    while len(await cluster.list_objects(kind, place.namespace)) != count:
+        await asyncio.sleep(0.1)
+
+
+async def test_a_field_that_nobody_knows_is_not_created(place: Place, cluster: KubeCluster) -> None:
+    manifest = json.dumps({**a_deployment(), "spek": {}})
+
+    with pytest.raises(BadInput, match='unknown field "spek"'):
+        await cluster.create(ref(place), manifest, dry_run=True, field_manager="incident-copilot")
 
 
 # ------------------------------------------------------------------ watching

@@ -429,6 +429,40 @@ async def test_an_ended_action_is_neither_claimed_nor_changed(store: SqlStore) -
             await tx.remediation.record(claim, state=ActionState.FAILED, at_us=NOW_US)
 
 
+async def test_where_two_must_agree_one_is_not_enough_however_often(store: SqlStore) -> None:
+    wanted = msgspec.structs.replace(a_proposal(), approvals_needed=2)
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident())
+        proposal = await tx.remediation.add(
+            msgspec.structs.replace(wanted, incident_id=incident.id)
+        )
+
+        settled = [
+            await tx.remediation.decide(an_approval(proposal, by=by))
+            for by in ("ana", "ana", "ben")
+        ]
+
+        assert settled == [False, False, True]
+        given = await tx.remediation.approvals(proposal.id)
+        assert [approval.approver for approval in given] == ["ana", "ben"]
+        assert (await tx.remediation.get(proposal.id)).status is ProposalStatus.APPROVED
+
+
+async def test_one_no_is_enough_also_of_somebody_who_had_said_yes(store: SqlStore) -> None:
+    wanted = msgspec.structs.replace(a_proposal(), approvals_needed=2)
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident())
+        proposal = await tx.remediation.add(
+            msgspec.structs.replace(wanted, incident_id=incident.id)
+        )
+        await tx.remediation.decide(an_approval(proposal))
+
+        no = replace(an_approval(proposal), decision=Decision.REJECT)
+
+        assert await tx.remediation.decide(no)
+        assert (await tx.remediation.get(proposal.id)).status is ProposalStatus.REJECTED
+
+
 async def an_approved_proposal(store: SqlStore) -> Proposal:
     async with store.transaction() as tx:
         proposal = await tx.remediation.add(a_proposal())

@@ -101,13 +101,14 @@ class Near:
 def base_of(action: Action, live: bytes) -> Base:
     """The version of the object that a plan is computed against.
 
-    `fields_hash` covers what the plan depends on: our own annotation that it writes, and the part
-    of the object that it changes or copies. Status and `resourceVersion` are not in it: they move
+    `fields_hash` covers what the plan depends on: our own annotations that it writes (so that a
+    change that was taken back may be proposed anew), and the part of the object that it changes or
+    copies. Status and `resourceVersion` are not in it: they move
     with every crash of a pod.
     """
     tree = decode(live)
     touched: Fields = {
-        "annotation": annotation_at(tree, mark_of(action)),
+        "annotations": [annotation_at(tree, name) for name in (mark_of(action), REVERTED)],
         "of": _depends_on(action, tree),
     }
     return Base(

@@ -1,13 +1,38 @@
 """Taken back, once, and never over somebody else's change."""
 
+import copy
+
 import msgspec
 import pytest
 
+from copilot.domain.action import (
+    Action,
+    Bound,
+    SetConfigValue,
+    SetCordon,
+    SetEnv,
+    SetLimitRange,
+    SetPullSecrets,
+    SetQuota,
+    SetSelector,
+    SetServicePort,
+    SetSuspended,
+)
 from copilot.domain.errors import Refused, Unavailable
 from copilot.domain.proposal import ActionState, Claim, Verification
 from copilot.remediate.apply import apply
+from copilot.remediate.merging import is_same
 from copilot.remediate.revert import revert
 from tests.builders_remediate import TARGET, a_claim, a_cluster, a_proposal, to_memory
+from tests.builders_workloads import (
+    a_config_map,
+    a_limit_range,
+    a_quota,
+    a_service,
+    a_workload,
+    an_object,
+    ref,
+)
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Json, Trouble, needs
 
@@ -135,3 +160,74 @@ async def test_a_rollout_that_does_not_end_is_said() -> None:
 
     assert verification.reverted
     assert "its rollout is not complete after 60 s" in verification.reason
+
+
+OTHERS: list[tuple[Action, Json]] = [
+    (SetServicePort(target=ref("Service"), port=80, target_port="http"), a_service()),
+    (SetSelector(target=ref("Service"), entries=(("app", "shop"), ("tier", None))), a_service()),
+    (SetConfigValue(target=ref("ConfigMap", "cfg"), key="new", value="2"), a_config_map()),
+    (SetQuota(target=ref("ResourceQuota", "quota"), entries=(("cpu", "8"),)), a_quota()),
+    (
+        SetLimitRange(
+            target=ref("LimitRange", "bounds"),
+            type="Pod",
+            bound=Bound.MAX,
+            entries=(("memory", "4Gi"),),
+        ),
+        a_limit_range(),
+    ),
+    (SetCordon(target=ref("Node", "n1"), is_cordoned=True), an_object("Node", "n1", spec={})),
+    (SetSuspended(target=ref("CronJob"), is_suspended=True), a_workload("CronJob")),
+    (SetPullSecrets(target=ref("StatefulSet"), names=("a",)), a_workload("StatefulSet")),
+    (
+        SetEnv(target=ref("DaemonSet"), container="app", name="REF", value="2"),
+        a_workload("DaemonSet"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "live"), OTHERS, ids=lambda v: type(v).__name__ if not isinstance(v, dict) else ""
+)
+async def test_each_kind_is_as_it_was(action: Action, live: Json) -> None:
+    cluster = FakeCluster(FixedClock())
+    before = copy.deepcopy(cluster.put(live["kind"], live))
+    claim = a_claim(await a_proposal(cluster, action))
+    await apply(claim, cluster, cluster.clock)
+    changed = copy.deepcopy(cluster.the(action.target))
+
+    verification = await reverted(claim, cluster, cluster.clock)
+
+    parts = ("spec", "data")
+    assert verification.reverted, verification.reason
+    assert {p: changed.get(p) for p in parts} != {p: before.get(p) for p in parts}
+    after = cluster.the(action.target)
+    assert is_same({p: after.get(p) for p in parts}, {p: before.get(p) for p in parts})
+
+
+async def test_the_run_that_was_started_to_prove_it_goes_with_the_change() -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("CronJob", a_workload("CronJob"))
+    action = SetEnv(target=ref("CronJob"), container="app", name="PLAIN", value="2")
+    claim = a_claim(await a_proposal(cluster, action))
+    await apply(claim, cluster, cluster.clock)
+
+    verification = await reverted(claim, cluster, cluster.clock)
+
+    assert verification.reverted
+    assert cluster.created == cluster.deleted
+    assert cluster.created[0].startswith("Job/shop/web-")
+
+
+async def test_what_was_taken_back_may_be_proposed_anew() -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("Service", a_service())
+    action = SetServicePort(target=ref("Service"), port=80, target_port="http")
+    first = await a_proposal(cluster, action)
+    await apply(a_claim(first), cluster, cluster.clock)
+    await reverted(a_claim(first), cluster, cluster.clock)
+
+    again = await a_proposal(cluster, action)
+
+    assert again.digest != first.digest
+    assert not (await apply(a_claim(again), cluster, cluster.clock)).was_there

@@ -42,6 +42,46 @@ PATCHED_US = ago_us(60)
             id="a-kill-before-the-patch-is-history-of-an-old-pod",
         ),
         pytest.param(
+            an_oom_killed_pod(killed=ago(30), lived_s=60, now_is="running"),
+            "",
+            id="a-run-that-began-before-had-not-seen-the-change",
+        ),
+        pytest.param(
+            an_oom_killed_pod(killed=ago(30), lived_s=20, now_is="running"),
+            "after 20 s",
+            id="a-run-that-began-since-had",
+        ),
+        pytest.param(
+            a_pod(
+                created=ago(30),
+                restart_policy="Never",
+                statuses=[
+                    a_status(
+                        state=terminated(
+                            started=ago(20), finished=ago(10), reason="Completed", exit_code=0
+                        )
+                    )
+                ],
+            ),
+            "",
+            id="a-pod-that-runs-to-its-end-may-end-well",
+        ),
+        pytest.param(
+            a_pod(
+                created=ago(30),
+                init_statuses=[
+                    a_status(
+                        "init",
+                        state=terminated(
+                            started=ago(20), finished=ago(10), reason="Error", exit_code=1
+                        ),
+                    )
+                ],
+            ),
+            "container init",
+            id="an-init-container-that-fails",
+        ),
+        pytest.param(
             a_pod(created=ago(30), statuses=[a_status(restart_count=2)]),
             "was restarted 2 times",
             id="a-restart-without-a-trace",

@@ -119,7 +119,8 @@ def _pod_edit(
         case PreferAffinity():
             return {"affinity": {action.affinity: _preferred(action, spec)}}
         case AddToleration():
-            return {"tolerations": [*items_at(spec, "tolerations"), _toleration(action)]}
+            there, wanted = items_at(spec, "tolerations"), _toleration(action)
+            return {"tolerations": [*there] if wanted in there else [*there, wanted]}
         case SetDnsPolicy():
             edit: Fields = {"dnsPolicy": action.policy}
             return {**edit, "dnsConfig": None} if "dnsConfig" in spec else edit

@@ -1,0 +1,219 @@
+"""What is deleted and made anew, and what is done beside a patch."""
+
+import json
+
+import pytest
+
+from copilot.domain.action import (
+    Action,
+    DeletePod,
+    ReplaceClaim,
+    RerunJob,
+    SetConfigValue,
+    SetEnv,
+    SetQuota,
+)
+from copilot.domain.errors import Invalid
+from copilot.domain.proposal import Create, Delete, Patch, ReplaceUnready
+from copilot.remediate.plan import NOTHING, Near, Plan, base_of, plan
+from tests.builders_workloads import (
+    Json,
+    a_claim_object,
+    a_config_map,
+    a_failed_job,
+    a_quota,
+    a_workload,
+    an_object,
+    encoded,
+    ref,
+)
+
+CLAIM = ref("PersistentVolumeClaim", "data")
+OWNED = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+
+
+def planned(action: Action, live: Json, watched: Json | None = None) -> Plan:
+    near = Near(watched=encoded(watched) if watched else None)
+    return plan(action, encoded(live), proposal_key="0123456789abcdef", near=near)
+
+
+def made(found: Plan) -> Json:
+    (create,) = [o for o in found.operations if isinstance(o, Create)]
+    manifest: Json = json.loads(create.manifest)
+    return manifest
+
+
+def test_a_claim_is_deleted_by_its_uid_and_made_anew_with_other_terms() -> None:
+    action = ReplaceClaim(
+        target=CLAIM, storage_class="fast", access_modes=("ReadWriteOnce",), storage="2Gi"
+    )
+
+    found = planned(action, a_claim_object())
+
+    delete = found.operations[0]
+    assert isinstance(delete, Delete)
+    assert delete.target.uid == "uid-persistentvolumeclaim-data"
+    assert made(found)["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "fast",
+        "volumeMode": "Filesystem",
+        "resources": {"requests": {"storage": "2Gi"}},
+    }
+    assert made(found)["metadata"]["annotations"] == {
+        "team": "shop",
+        "incident-copilot.io/proposal": "0123456789abcdef",
+    }
+    assert (found.patch, found.rollback) == (NOTHING, None)
+
+
+@pytest.mark.parametrize("phase", ["Bound", "Lost"])
+def test_a_claim_that_may_hold_data_is_not_touched(phase: str) -> None:
+    with pytest.raises(Invalid, match=f"is {phase}, not waiting"):
+        planned(ReplaceClaim(target=CLAIM, storage_class="fast"), a_claim_object(phase))
+
+
+def test_a_claim_that_was_bound_meanwhile_has_another_base() -> None:
+    action = ReplaceClaim(target=CLAIM, storage_class="fast")
+
+    bases = [base_of(action, encoded(a_claim_object(phase))) for phase in ("Pending", "Bound")]
+
+    assert bases[0] != bases[1]
+
+
+def test_a_job_is_made_anew_without_what_its_controller_added() -> None:
+    found = planned(RerunJob(target=ref("Job", "load")), a_failed_job())
+
+    manifest = made(found)
+    assert manifest["metadata"]["labels"] == {"app": "load"}
+    assert manifest["spec"]["template"]["metadata"] == {"labels": {"app": "load"}}
+    assert "selector" not in manifest["spec"]
+    assert "status" not in manifest
+    assert found.no_rollback_reason == "what a run has done is done"
+
+
+def test_a_job_of_a_cron_job_stays_its_own() -> None:
+    owner = [{"kind": "CronJob", "name": "c", "uid": "u9", "controller": True}]
+
+    found = planned(RerunJob(target=ref("Job", "load")), a_failed_job(ownerReferences=owner))
+
+    assert made(found)["metadata"]["ownerReferences"] == owner
+
+
+def test_a_job_that_has_not_failed_is_not_run_again() -> None:
+    with pytest.raises(Invalid, match="has not failed"):
+        planned(RerunJob(target=ref("Job", "load")), {**a_failed_job(), "status": {"active": 1}})
+
+
+def test_a_pod_is_deleted_as_the_one_that_was_seen() -> None:
+    found = planned(DeletePod(target=ref("Pod")), an_object("Pod", **OWNED))
+
+    assert [o.target.uid for o in found.operations] == ["uid-pod-web"]
+    assert found.command == "kubectl -n shop delete pod web"
+
+
+@pytest.mark.parametrize(
+    ("pod", "says"),
+    [
+        pytest.param(an_object("Pod"), "no controller", id="nobody-makes-another"),
+        pytest.param(
+            an_object("Pod", deletionTimestamp="2026-11-23T07:00:00Z", **OWNED),
+            "being deleted already",
+            id="only-force-would-help",
+        ),
+    ],
+)
+def test_a_pod_that_would_be_lost_is_left_alone(pod: Json, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        planned(DeletePod(target=ref("Pod")), pod)
+
+
+def value_of_k() -> SetConfigValue:
+    return SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
+
+
+def test_a_value_that_is_read_at_the_start_takes_a_rollout_with_it() -> None:
+    found = planned(value_of_k(), a_config_map(), a_workload())
+
+    (patch,) = found.operations
+    assert isinstance(patch, Patch)
+    assert json.loads(patch.patch) == {
+        "spec": {
+            "template": {
+                "metadata": {"annotations": {"incident-copilot.io/touched": "0123456789abcdef"}}
+            }
+        }
+    }
+    assert json.loads(patch.rollback)["spec"]["template"]["metadata"] == {
+        "annotations": {"incident-copilot.io/touched": None}
+    }
+    assert "2 pods replaced" in found.disruption
+    assert "read only at the start" in found.disruption
+
+
+def test_a_value_that_is_mounted_follows_by_itself() -> None:
+    workload = a_workload()
+    app = workload["spec"]["template"]["spec"]["containers"][0]
+    del app["env"], app["envFrom"]
+
+    found = planned(value_of_k(), a_config_map(), workload)
+
+    assert found.operations == ()
+    assert found.disruption.startswith("no pod is replaced")
+
+
+def test_a_single_file_that_is_mounted_does_not_follow() -> None:
+    workload = a_workload()
+    app = workload["spec"]["template"]["spec"]["containers"][0]
+    del app["env"], app["envFrom"]
+    app["volumeMounts"] = [{"name": "conf", "mountPath": "/etc/k", "subPath": "k"}]
+
+    assert len(planned(value_of_k(), a_config_map(), workload).operations) == 1
+
+
+def test_another_quota_wakes_up_who_was_refused() -> None:
+    action = SetQuota(target=ref("ResourceQuota", "quota"), entries=(("pods", "8"),))
+
+    found = planned(action, a_quota(), a_workload())
+
+    (patch,) = found.operations
+    assert isinstance(patch, Patch)
+    assert json.loads(patch.patch).keys() == {"metadata"}
+
+
+def test_an_ordered_stateful_set_is_freed_of_its_broken_pods() -> None:
+    action = SetEnv(target=ref("StatefulSet"), container="app", name="PLAIN", value="2")
+
+    found = planned(action, a_workload("StatefulSet"))
+
+    assert [type(o) for o in found.operations] == [ReplaceUnready]
+    assert found.disruption.endswith("those that are not ready are deleted first")
+    assert (
+        planned(action, a_workload("StatefulSet", podManagementPolicy="Parallel")).operations == ()
+    )
+
+
+def test_a_changed_cron_job_runs_once_at_once() -> None:
+    action = SetEnv(target=ref("CronJob"), container="app", name="PLAIN", value="2")
+
+    job = made(planned(action, a_workload("CronJob")))
+
+    assert job["metadata"]["name"] == "web-01234567"
+    assert job["metadata"]["ownerReferences"][0]["name"] == "web"
+    variables = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert variables[0] == {"name": "PLAIN", "value": "2"}
+
+
+@pytest.mark.parametrize(
+    ("cron_job", "says"),
+    [
+        pytest.param(a_workload("CronJob", suspend=True), "is suspended", id="suspended"),
+        pytest.param(
+            {**a_workload("CronJob", concurrencyPolicy="Forbid"), "status": {"active": [{}]}},
+            "one run at a time",
+            id="it-runs-now",
+        ),
+    ],
+)
+def test_a_cron_job_that_may_not_run_now_cannot_prove_it(cron_job: Json, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        planned(SetEnv(target=ref("CronJob"), container="app", name="PLAIN", value="2"), cron_job)
