@@ -197,10 +197,13 @@ async def _start_demo(
     group: asyncio.TaskGroup, settings: Settings, url: str, sender_token: str, gitops: bool
 ) -> tuple[Settings, asyncio.Task[None]]:
     """The demo cluster beside us, and the settings that make us watch it."""
+    from copilot.demo.gitops import seed
     from copilot.settings import FixDelivery
 
     kubeconfig = settings.data / "demo" / "kubeconfig"
     repository = (settings.data / "demo" / "cluster.git").absolute() if gitops else None
+    if repository is not None:
+        await seed(repository)
     started = asyncio.Event()
     task = group.create_task(_demo(kubeconfig, 0, url, sender_token, started, repository))
     await started.wait()

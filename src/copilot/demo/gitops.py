@@ -159,10 +159,14 @@ def _config_map(service: scene.Service) -> str:
     )
 
 
+async def seed(repository: Path) -> None:
+    """Make the repository; nothing happens where it is there."""
+    await LocalGitHost(repository).seed(manifests(), branch=BRANCH)
+
+
 async def reconcile(repository: Path, *, api: str, token: str, clock: Clock) -> None:
-    """Make the repository where it is not there, and apply each new commit, until cancelled."""
+    """Apply the branch, and each new commit of it, until cancelled."""
     host = LocalGitHost(repository)
-    await host.seed(manifests(), branch=BRANCH)
     applied = ""
     async with httpx.AsyncClient(
         base_url=api, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S

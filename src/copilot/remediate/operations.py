@@ -94,6 +94,8 @@ def beside(
     if isinstance(action, SetConfigValue):
         if not reads_at_start(watched, action.target.name, action.key):
             return ()
+        if fields_at(watched, "spec").get("paused") is True:
+            raise Invalid(f"rollouts of {ref_of(watched)} are paused; it would not read the value")
         notes: Fields = {"metadata": {"annotations": {TOUCHED: key}}}
         return (_patch(watched, nested(("spec", "template"), notes)), *_unstuck(watched))
     if isinstance(action, SetQuota | SetLimitRange):

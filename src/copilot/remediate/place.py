@@ -27,6 +27,8 @@ class Place:
     """That manages the target's replicas."""
     also: tuple[str, ...] = ()
     """Other workloads that the change reaches, for people."""
+    unseen: tuple[str, ...] = ()
+    """Kinds that should have been looked at and could not be."""
 
     @property
     def is_demo(self) -> bool:

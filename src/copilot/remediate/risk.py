@@ -204,6 +204,8 @@ def _of_place(place: Place, plan: Plan) -> Iterator[Reason]:
         place.budgets, place.pod_labels, away=plan.n_away, n_unready=place.n_unready
     ):
         yield Risk.MEDIUM, overdraft
+    if place.unseen:
+        yield Risk.LOW, f"not held against {', '.join(place.unseen)}, which cannot be read"
     if place.also:
         more = f" and {len(place.also) - _SHOWN} more" if len(place.also) > _SHOWN else ""
         yield Risk.MEDIUM, f"it reaches others, too: {', '.join(place.also[:_SHOWN])}{more}"

@@ -5,8 +5,9 @@ What may not be read is left out; for chaos that counts against it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
@@ -31,6 +32,8 @@ from copilot.remediate.place import Place
 from copilot.remediate.plan import Near
 from copilot.remediate.readers import reads
 from copilot.remediate.tree import Fields, decode, fields_at, template_path, text_at
+
+T = TypeVar("T", Node, PodDisruptionBudget, HorizontalPodAutoscaler)
 
 _READERS = (
     Kind.DEPLOYMENT,
@@ -62,7 +65,8 @@ def watched_of(action: Action, live: Fields, workload: ObjectRef | None) -> Obje
         return ObjectRef(
             kind=owner.kind, namespace=action.target.namespace, name=owner.name, uid=owner.uid
         )
-    if workload is None or workload.key == action.target.key:
+    is_known = workload is not None and workload.kind in set(Kind)
+    if workload is None or not is_known or workload.key == action.target.key:
         return None
     return workload
 
@@ -71,32 +75,58 @@ async def place_of(
     action: Action, live: Fields, watched: ObjectRef | None, cluster: Cluster
 ) -> Place:
     """What guard and risk hold the action against."""
+    eyes = _Eyes(cluster)
     is_demo, labels, smallest = False, {}, None
     if isinstance(action, ChaosMemory):
         is_demo = (await cluster.info()).is_demo
         labels = await _labels_of(action.target.namespace, cluster)
     if isinstance(action, SetMemory | SetResources):
-        with suppress(Refused):
-            smallest = smallest_allocatable(await cluster.list_objects(Kind.NODE))
+        smallest = smallest_allocatable(await eyes.all_of(Kind.NODE, "", Node))
     pod_labels = _pod_labels(action, live)
+    namespace = action.target.namespace
+    budgets: list[PodDisruptionBudget] = []
+    if pod_labels:
+        budgets = await eyes.all_of(Kind.BUDGET, namespace, PodDisruptionBudget)
     return Place(
         is_demo_cluster=is_demo,
         namespace_labels=labels,
         smallest_allocatable=smallest,
-        budgets=await _budgets(action, cluster) if pod_labels else (),
+        budgets=tuple(budgets),
         pod_labels=pod_labels,
-        n_unready=await _n_unready(action, live, cluster) if pod_labels else 0,
-        autoscaler=await _autoscaler(action, cluster),
-        also=tuple([name async for name in _also(action, watched, cluster)]),
+        n_unready=_n_unready(action, live) if pod_labels else 0,
+        autoscaler=await _autoscaler(action, eyes),
+        also=await _also(action, watched, eyes),
+        unseen=tuple(eyes.unseen),
     )
 
 
-def smallest_allocatable(nodes: list[bytes]) -> int | None:
+class _Eyes:
+    """Lists what may be listed and makes sense, and remembers what may not."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.unseen: list[str] = []
+
+    async def all_of(self, kind: Kind, namespace: str, shape: type[T]) -> list[T]:
+        found: list[T] = []
+        for body in await self.bodies(kind, namespace):
+            with suppress(msgspec.DecodeError):  # whoever may write there may leave odd ones
+                found.append(msgspec.json.decode(body, type=shape))
+        return found
+
+    async def bodies(self, kind: Kind, namespace: str) -> list[bytes]:
+        try:
+            return await self._cluster.list_objects(kind, namespace)
+        except (Refused, NotFound):  # also a server that does not know the kind
+            self.unseen.append(f"{kind}s")
+            return []
+
+
+def smallest_allocatable(nodes: Iterable[Node]) -> int | None:
     """Bytes of memory of the smallest node that takes pods, None where there is none."""
-    decoded = [msgspec.json.decode(node, type=Node) for node in nodes]
     rooms = [
         parse_bytes(node.status.allocatable["memory"])
-        for node in decoded
+        for node in nodes
         if node.status.allocatable
         and "memory" in node.status.allocatable
         and not node.spec.unschedulable
@@ -139,46 +169,36 @@ def _pod_labels(action: Action, live: Fields) -> dict[str, str]:
     return {}
 
 
-async def _budgets(action: Action, cluster: Cluster) -> tuple[PodDisruptionBudget, ...]:
-    with suppress(Refused):
-        listed = await cluster.list_objects(Kind.BUDGET, action.target.namespace)
-        return tuple(msgspec.json.decode(body, type=PodDisruptionBudget) for body in listed)
-    return ()
-
-
-async def _n_unready(action: Action, live: Fields, cluster: Cluster) -> int:
+def _n_unready(action: Action, live: Fields) -> int:
     if isinstance(action, DeletePod):
-        statuses = msgspec.json.decode(
-            await cluster.get(action.target), type=Pod
-        ).status.container_statuses
+        statuses = msgspec.convert(live, type=Pod).status.container_statuses
         return 0 if statuses and all(status.ready for status in statuses) else 1
     status = _typed(live).status
-    return max(0, status.replicas - status.ready_replicas)
+    wanted = status.desired_number_scheduled or status.replicas
+    return max(0, wanted - (status.number_ready or status.ready_replicas))
 
 
-async def _autoscaler(action: Action, cluster: Cluster) -> HorizontalPodAutoscaler | None:
+async def _autoscaler(action: Action, eyes: _Eyes) -> HorizontalPodAutoscaler | None:
     if not isinstance(action, Scale):
         return None
-    with suppress(Refused):
-        for body in await cluster.list_objects(Kind.AUTOSCALER, action.target.namespace):
-            scaler = msgspec.json.decode(body, type=HorizontalPodAutoscaler)
-            named = scaler.spec.scale_target_ref
-            if (named.kind, named.name) == (action.target.kind, action.target.name):
-                return scaler
+    wanted = (action.target.kind, action.target.name)
+    for scaler in await eyes.all_of(
+        Kind.AUTOSCALER, action.target.namespace, HorizontalPodAutoscaler
+    ):
+        named = scaler.spec.scale_target_ref
+        if (named.kind, named.name) == wanted:
+            return scaler
     return None
 
 
-async def _also(action: Action, watched: ObjectRef | None, cluster: Cluster) -> AsyncIterator[str]:
+async def _also(action: Action, watched: ObjectRef | None, eyes: _Eyes) -> tuple[str, ...]:
     """Other workloads that the change reaches."""
     if not isinstance(action, SetConfigValue):
-        return
+        return ()
     own = watched.key if watched else ""
-    for kind in _READERS:
-        with suppress(Refused):
-            for body in await cluster.list_objects(kind, action.target.namespace):
-                other = decode(body)
-                if ref_of(other).key != own and reads(other, action.target.name):
-                    yield str(ref_of(other))
+    namespace, name = action.target.namespace, action.target.name
+    others = [decode(body) for kind in _READERS for body in await eyes.bodies(kind, namespace)]
+    return tuple(str(ref_of(o)) for o in others if ref_of(o).key != own and reads(o, name))
 
 
 def _typed(live: Fields) -> Deployment:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from copilot.domain.action import SetCordon, SetMemory, SetSuspended
 from copilot.domain.alert import Check, Seen
-from copilot.domain.errors import Busy, NotFound, Refused, Unavailable
+from copilot.domain.errors import BadInput, Busy, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Applied, Claim, Proposal, Verification
 from copilot.domain.quantity import parse_bytes
@@ -98,6 +98,8 @@ async def _poll(watch: _Watch, cluster: Cluster, now_us: int, enrich: Enrich | N
         watch.judge(sight, also, await enrich(seen) if enrich else seen, now_us)
     except NotFound as gone:
         watch.fail(f"{watch.proves_on} was deleted" if watch.is_changed_there else gone.message)
+    except BadInput as error:
+        watch.fail(error.message)
     except (Unavailable, Busy, Refused) as error:
         watch.missed += 1
         watch.state = f"the API server does not answer ({error.message[:120]})"
