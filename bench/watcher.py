@@ -9,7 +9,6 @@ where a figure is over its budget.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lab.cluster import Lab
-from lab.instance import Instance
+from lab.instance import own_instance
 from tests.contract.cluster_targets import (
     KubeHttp,
     Target,
@@ -78,7 +77,7 @@ def main() -> int:
 @contextmanager
 def a_lab() -> Iterator[Target]:
     """A cluster of fifty fake nodes, for this run."""
-    lab = Lab(Instance(f"bench-{os.getpid()}"))
+    lab = Lab(own_instance("bench"))
     try:
         lab.up(fake_nodes=NODES)
         yield Target(is_demo=False, kubeconfig=lab.instance.kubeconfig, context=None)

@@ -153,9 +153,9 @@ def next_step(client: httpx.Client, strike: Strike, after: int) -> dict[str, Any
             return None
         strike.reach("opened")
         incident = mine[-1]
-        if waiting := proposed(client, incident["id"]):
-            if approve(client, waiting).status_code == 202:
-                strike.reach("approved")
+        waiting = proposed(client, incident["id"])
+        if waiting and approve(client, waiting).status_code == 202:
+            strike.reach("approved")
         seen = room(client, incident["id"])
         if any(p["status"] in ("applied", "verified") for p in seen["proposals"]):
             strike.reach("applied")
