@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-flow test-browser test-ui \
         soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster
+        test-cluster soak-cluster soak-cluster-one bench-watcher
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -106,7 +106,7 @@ lab-up: $(STAMP)/runtime ## A single-node Kubernetes of real parts; NAME=lab, FA
 lab-down: ## End it; NAME=lab
 	@$(PYTHON) -m lab --name $(or $(NAME),lab) down
 
-CLUSTER_SUITES := tests/contract/test_cluster.py tests/contract/test_kube_adapter.py tests/cluster
+CLUSTER_SUITES := $(wildcard tests/contract/test_cluster*.py) tests/contract/test_kube_adapter.py tests/cluster
 
 test-cluster: $(STAMP)/dev ui chromium ## The cluster suites on a lab of their own; CONTEXT=kind-x takes yours
 	@$(BIN)/python tools/test_cluster.py --context "$(CONTEXT)" $(CLUSTER_SUITES) -q -m "not soak"
@@ -118,6 +118,12 @@ else
 	@$(BIN)/python -m lab up
 	@$(BIN)/python -m lab run $(BIN)/python -m lab.scenarios --kubeconfig "$$($(BIN)/python -m lab kubeconfig --inside)" $(ARGS)
 endif
+
+soak-cluster: $(STAMP)/dev ## API server and co-pilot killed in each leg on a real cluster; ROUNDS=20 OUTAGES="10 60"
+	@ROUNDS=$(or $(ROUNDS),20) OUTAGES="$(or $(OUTAGES),10 60)" $(BIN)/python tools/test_cluster.py tests/cluster -q -m soak --timeout=900
+
+soak-cluster-one:
+	@$(MAKE) --no-print-directory soak-cluster ROUNDS=1 OUTAGES=10
 
 check: lint types arch test-unit ## Everything that needs no server and no browser
 
@@ -131,6 +137,9 @@ soak-kill: $(STAMP)/dev ## kill -9 at random points of the loop; ROUNDS=50
 
 soak-three:
 	@$(MAKE) --no-print-directory soak-kill ROUNDS=3
+
+bench-watcher: $(STAMP)/dev ## Memory and speed on 5,000 pods (control plane only)
+	@$(BIN)/python bench/watcher.py
 
 bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
 	@$(BIN)/python bench/loop.py

@@ -29,6 +29,8 @@ NETWORK = (
     "route add default dev node0",
     f"neigh add {SILENT_IP} lladdr 02:00:00:00:00:09 dev node0 nud permanent",
 )
+FIXED_PLACES = (Path("/run/containerd"), Path("/var/lib/cni"), Path("/var/log/containers"))
+"""Where programs of the node keep things whatever they are told: each instance has its own there."""
 CONTROL_PLANE = ("etcd", "apiserver", "controller-manager", "scheduler")
 NODE = ("containerd", "dns", "registry", "proxy", "kubelet")
 
@@ -97,13 +99,8 @@ class Lab:
         if with_node:
             daemons.configure_node(self.instance)
             cgroups.make(self.instance)
-            # What these programs keep at fixed places is the instance's own too.
-            for place in (
-                Path("/run/containerd"),
-                Path("/var/lib/cni"),
-                Path("/var/log/containers"),
-            ):
-                own = (run if place.parts[1] == "run" else state) / "own" / place.name
+            for place in FIXED_PLACES:
+                own = run / "own" / place.relative_to("/")
                 own.mkdir(parents=True, exist_ok=True)
                 place.mkdir(parents=True, exist_ok=True)
                 binds.append((own, place))
@@ -114,7 +111,6 @@ class Lab:
         self._sandbox.start("door", self._parts.door(door), net=False)
 
     def _start_node(self) -> None:
-        self._allow_dns_to_read()
         for name in NODE[:-1]:
             self._sandbox.start(name, self._parts.command(name))
         self._until(self.instance.containerd_socket.exists, "containerd")
@@ -124,21 +120,6 @@ class Lab:
             self.load(tar)
         tar.unlink()
         self._sandbox.start("kubelet", self._parts.command("kubelet"))
-
-    def _allow_dns_to_read(self) -> None:
-        self.kubectl(
-            "create", "clusterrolebinding", "lab-dns", "--clusterrole=view", "--user=lab:dns"
-        )
-        self.kubectl(
-            "create", "clusterrole", "lab-dns", "--verb=list,watch", "--resource=nodes,namespaces"
-        )
-        self.kubectl(
-            "create",
-            "clusterrolebinding",
-            "lab-dns-nodes",
-            "--clusterrole=lab-dns",
-            "--user=lab:dns",
-        )
 
     def _remove(self) -> None:
         self._sandbox.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -73,9 +74,15 @@ class Instance:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One `up` or `down` of an instance at a time."""
-        with locked(cache() / "instances" / f"{self.name}.lock"):
+        """One `up` or `down` at a time, of whichever instance."""
+        with locked(cache() / "instances.lock"):
             yield
+
+
+def own_instance(purpose: str) -> Instance:
+    """Of this checkout: two of them do not meet, and the same one finds what it left behind."""
+    checkout = hashlib.sha256(str(Path(__file__).parents[1]).encode()).hexdigest()[:6]
+    return Instance(f"{purpose}-{checkout}")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ images of `python -m lab images FOLDER` must be on its nodes.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import signal
 import subprocess
@@ -26,13 +25,12 @@ sys.path.insert(0, str(ROOT))
 
 from lab.cluster import Lab
 from lab.commands import LabError, output
-from lab.instance import Instance
+from lab.instance import own_instance
 
 
 def on_lab(pytest: Sequence[str]) -> int:
     """pytest's exit code, inside a lab of our own."""
-    checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
-    lab = Lab(Instance(f"test-{checkout}"))
+    lab = Lab(own_instance("test"))
     try:
         lab.up()
         command = [sys.executable, "-m", "lab", "--name", lab.instance.name, "run", *pytest]

@@ -436,7 +436,7 @@ async def test_the_kubelet_tells_of_memory_and_of_the_peak_of_a_killed_pod(
             working_set = max(working_set, highest(points, MEMORY_WORKING_SET, place, "roomy"))
             await asyncio.sleep(2)
 
-    assert peak == LIMIT
+    assert LIMIT <= peak < LIMIT + 2**16  # a kernel may count a few pages beyond it
 
 
 def highest(points: list[Point], name: str, place: Place, app: str) -> float:

@@ -1,0 +1,168 @@
+"""The API server dies in the middle of each leg, and the co-pilot in the middle of apply and of
+verify, on a real cluster: the loop ends, nothing is done twice, and what was done is either proven or
+taken back and says so.
+
+`ROUNDS` says how often (1), `OUTAGES` for how many seconds the API server is gone ("10"; "10 60").
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lab.cluster import Lab
+from lab.instance import Instance
+from tests.contract.cluster_targets import KubeHttp, Target, limit_patch
+from tests.e2e.copilot_process import (
+    Copilot,
+    approve,
+    audited,
+    chaos_target,
+    free_port,
+    proposed,
+    room,
+    up_on,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.cluster, pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(600)]
+
+ROUNDS = range(1, int(os.environ.get("ROUNDS", "1")) + 1)
+OUTAGES = [float(seconds) for seconds in os.environ.get("OUTAGES", "10").split()]
+ENDS_WITHIN_S = 300
+
+LEGS = {
+    "leg 1": "broken",
+    "leg 2": "opened",
+    "apply": "approved",
+    "verify": "applied",
+}
+"""What is struck: the moment that it begins with."""
+DELAYS_S = {"broken": 1.0, "opened": 0.05, "approved": 0.02, "applied": 4.0}
+OVER = {"verified", "reverted", "failed", "superseded", "rejected", "refused", "expired"}
+
+
+@dataclass
+class House:
+    """The co-pilot, which may be killed, and the lab, of which parts may be."""
+
+    folder: Path
+    kubeconfig: Path
+    port: int
+    lab: Lab
+    copilot: Copilot = field(init=False)
+
+    def start(self) -> None:
+        self.copilot = up_on(self.folder, self.kubeconfig, port=self.port)
+
+    def kill_copilot(self) -> None:
+        self.copilot.kill()
+        self.start()
+
+    def outage(self, seconds: float) -> None:
+        self.lab.stop("apiserver")
+        time.sleep(seconds)
+        self.lab.start("apiserver")
+
+
+@pytest.fixture(scope="module")
+def house(
+    cluster: Target, demo: KubeHttp, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    lab = Lab(Instance(os.environ["COPILOT_TEST_LAB"]))
+    house = House(tmp_path_factory.mktemp("soak"), cluster.kubeconfig, free_port(), lab)
+    house.start()
+    yield house
+    house.copilot.stop()
+
+
+@dataclass
+class Strike:
+    """One blow, at its moment and never again."""
+
+    moment: str
+    blow: Callable[[], None]
+    _thread: threading.Thread | None = None
+
+    def reach(self, moment: str) -> None:
+        if moment == self.moment and self._thread is None:
+            self._thread = threading.Thread(target=self._fall)
+            self._thread.start()
+
+    def _fall(self) -> None:
+        time.sleep(DELAYS_S[self.moment])
+        self.blow()
+
+    @property
+    def is_over(self) -> bool:
+        return self._thread is not None and not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("number", ROUNDS)
+@pytest.mark.parametrize("seconds", OUTAGES)
+@pytest.mark.parametrize("leg", LEGS)
+def test_an_outage_of_the_api_server_loses_nothing_and_doubles_nothing(
+    house: House, demo: KubeHttp, leg: str, seconds: float, number: int
+) -> None:
+    goes_well(house, demo, Strike(LEGS[leg], lambda: house.outage(seconds)))
+
+
+@pytest.mark.parametrize("number", ROUNDS)
+@pytest.mark.parametrize("leg", ["apply", "verify"])
+def test_a_death_of_the_copilot_loses_nothing_and_doubles_nothing(
+    house: House, demo: KubeHttp, leg: str, number: int
+) -> None:
+    goes_well(house, demo, Strike(LEGS[leg], house.kill_copilot))
+
+
+def goes_well(house: House, demo: KubeHttp, strike: Strike) -> None:
+    """One way through the loop with a blow in it."""
+    with house.copilot.client() as client:
+        chaos_target(client)
+        rows = client.get("/api/incidents").raise_for_status().json()["rows"]
+        after = max((row["incident"]["id"] for row in rows), default=0)
+        demo.patch("apps/deployments", "oom-demo", limit_patch("32Mi"), fieldManager="soak")
+        before = generation(demo)
+        strike.reach("broken")
+
+        ended = wait_for(lambda: next_step(client, strike, after), "the end", ENDS_WITHIN_S)
+
+        demo.rolled_out("oom-demo")
+        done = audited(client, ended["incident"]["id"])
+        writes = done.count("action.applied") + done.count("action.reverted")
+        assert generation(demo) - before == writes, done
+        assert done.count("action.verified") == 1, done
+        assert {p["status"] for p in ended["proposals"]} <= OVER
+        assert client.get("/api/audit").json()["broken"] == []
+
+
+def next_step(client: httpx.Client, strike: Strike, after: int) -> dict[str, Any] | None:
+    """Do what a person would do next; the room once the blow has fallen and it is resolved."""
+    try:
+        rows = client.get("/api/incidents").raise_for_status().json()["rows"]
+        mine = [row["incident"] for row in rows if row["incident"]["id"] > after]
+        if not mine:
+            return None
+        strike.reach("opened")
+        incident = mine[-1]
+        waiting = proposed(client, incident["id"])
+        if waiting and approve(client, waiting).status_code == 202:
+            strike.reach("approved")
+        seen = room(client, incident["id"])
+        if any(p["status"] in ("applied", "verified") for p in seen["proposals"]):
+            strike.reach("applied")
+        return seen if incident["status"] == "resolved" and strike.is_over else None
+    except (httpx.TransportError, httpx.HTTPStatusError):
+        return None  # it was killed, or cannot reach its cluster
+
+
+def generation(kube: KubeHttp) -> int:
+    return int(kube.read("apps/deployments", "oom-demo")["metadata"]["generation"])
