@@ -83,7 +83,7 @@ class Scenario:
     before: bool
     """Played before the co-pilot starts: what is over must stay unsaid."""
     at_fault: frozenset[str]
-    """Any of these is right."""
+    """Any of these is right; `*` stands for what a controller adds to a name."""
     causes: frozenset[str]
     """Any of these is right."""
     never: frozenset[str]

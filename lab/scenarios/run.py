@@ -65,6 +65,7 @@ class Run:
                     await self._fault(scenario, outcome)
             except StepFailed as failed:
                 outcome.problem = str(failed)
+            await self._keep_rooms(scenario, outcome)
             print(f"    {scenario.namespace}  {line(outcome)}", flush=True)
             if not self._options.keep:
                 await self._stage.clear(scenario)
@@ -74,10 +75,6 @@ class Run:
         if not is_played:
             await self._stage.play(scenario)
         await asyncio.sleep(QUIET_S)
-        await self._copilot.look()
-        seen = [await self._copilot.read(one) for one in self._copilot.of(scenario.namespace)]
-        outcome.incidents = [f"{one.at}: {one.title}" for one in seen]
-        outcome.room = [asdict(one) for one in seen]
 
     async def _fault(self, scenario: Scenario, outcome: Outcome) -> None:
         began: list[float] = []
@@ -130,6 +127,7 @@ class Run:
                     return seen
                 if seen.first is not None:
                     was_wrong.add(seen.id)
+                    outcome.first_verdict = outcome.first_verdict or told(seen.first)
         return max(rooms, key=lambda seen: _nearness(scenario, seen), default=None)
 
     async def _with_proposal(self, seen: Seen) -> Seen:
@@ -169,13 +167,12 @@ class Run:
             await asyncio.sleep(1)
         return False
 
-    async def finish(self, scenario: Scenario, outcome: Outcome) -> None:
-        """The rooms as they were left, for who looks into a miss."""
-        ids = self._copilot.of(scenario.namespace)
-        seen = [await self._copilot.read(one) for one in ids]
-        outcome.room = outcome.room or [asdict(one) for one in seen]
-        if not scenario.is_quiet:
-            outcome.incidents = [f"{one.at}: {one.title}" for one in seen]
+    async def _keep_rooms(self, scenario: Scenario, outcome: Outcome) -> None:
+        """The rooms as they are before all is taken away, for who looks into a miss."""
+        await self._copilot.look()
+        seen = [await self._copilot.read(id) for id in self._copilot.of(scenario.namespace)]
+        outcome.incidents = [f"{one.at}: {one.title}" for one in seen]
+        outcome.room = [asdict(one) for one in seen]
 
 
 RIGHT = 3
@@ -207,9 +204,8 @@ async def run(scenarios: Sequence[Scenario], options: Options) -> list[Outcome]:
                 for one in ordered
             }
             outcomes = {name: await task for name, task in tasks.items()}
-            for one in scenarios:
-                await going.finish(one, outcomes[one.name])
-                outcomes[one.name].problem = failed.get(one.name, outcomes[one.name].problem)
+            for name, problem in failed.items():
+                outcomes[name].problem = problem
         finally:
             looking.cancel()
             await copilot.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from statistics import median
 from typing import Any
 
@@ -25,6 +26,8 @@ class Outcome:
     detect_s: float | None = None
     verdict_s: float | None = None
     """Until the first hypothesis named the right object and cause."""
+    first_verdict: str = ""
+    """The first hypothesis as it was first seen, where it was not right then."""
     verdict: str = ""
     """The first hypothesis at the end: cause, detail, object."""
     object_right: bool = False
@@ -60,7 +63,7 @@ def is_object_right(scenario: Scenario, hypothesis: dict[str, Any], at: str) -> 
     """The hypothesis' subject, or where it names none, what the incident is about."""
     subject = hypothesis.get("subject")
     named = f"{subject['kind']}/{subject['name']}" if subject else at
-    return named in scenario.at_fault
+    return any(fnmatchcase(named, one) for one in scenario.at_fault)
 
 
 def is_cause_right(scenario: Scenario, hypothesis: dict[str, Any]) -> bool:

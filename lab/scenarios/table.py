@@ -12,18 +12,20 @@ HEADINGS = ("scenario", "first sign", "detected", "verdict", "found", "fix", "he
 
 def line(outcome: Outcome) -> str:
     """One outcome as soon as it is known."""
-    return "  ".join(cell for cell in rows([outcome])[0] if cell)
-
-
-def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
-    """One a scenario, as `HEADINGS`; times in seconds from the first sign."""
-    return [_quiet(one) if one.is_quiet else _fault(one) for one in outcomes]
+    return "  ".join(_quiet(outcome) if outcome.is_quiet else _fault(outcome))
 
 
 def text(outcomes: Sequence[Outcome]) -> str:
     """For a terminal."""
-    lines = _aligned([HEADINGS, *rows(outcomes)])
-    return "\n".join([*lines, "", *_aligned(_by_group(outcomes)), "", *_totals(outcomes)])
+    faults = [one for one in outcomes if not one.is_quiet]
+    quiet = [one for one in outcomes if one.is_quiet]
+    tables = [
+        [HEADINGS, *(_fault(one) for one in faults)],
+        [("quiet scene", ""), *(_quiet(one) for one in quiet)],
+        _by_group(outcomes),
+    ]
+    parts = ["\n".join(_aligned(lines)) for lines in tables if len(lines) > 1]
+    return "\n\n".join([*parts, "\n".join(_totals(outcomes))])
 
 
 def page(outcomes: Sequence[Outcome], scenarios: Sequence[Scenario], played: str) -> str:
@@ -100,7 +102,7 @@ def _fault(one: Outcome) -> tuple[str, ...]:
 
 def _quiet(one: Outcome) -> tuple[str, ...]:
     found = "; ".join(one.incidents)
-    return (one.name, "", f"FALSE: {found}" if found else one.problem or "quiet", "", "", "", "")
+    return (one.name, f"FALSE: {found}" if found else one.problem or "quiet")
 
 
 def _healed(one: Outcome) -> str:
