@@ -19,16 +19,16 @@ Set once: `NS=demo APP=web C=app POD=<the unready pod>`.
 - Ask the same yourself: `kubectl -n $NS port-forward pod/$POD 18080:8080` and `curl -i http://127.0.0.1:18080/healthz`
 
 ## Likely causes
-1. Port or path of the probe is not what the program serves (a change on one side only).
+1. Port, path or scheme of the probe is not what the program serves (a change on one side only).
 2. The program is really not ready: it waits for a database, a cache, a migration. Its log says so.
 3. The probe is too strict: `timeoutSeconds: 1` under load; `initialDelaySeconds` shorter than the start.
 4. The health endpoint checks its dependencies, so one slow database takes every pod out at once.
-5. CPU throttling makes both program and probe slow.
+5. CPU throttling makes both program and probe slow. See *cpu-throttled*.
 
 ## Steps
 1. Is anything still ready? `kubectl -n $NS get pods -l app=$APP`. If nothing is, this is an outage: take the fastest way back.
 2. Did it begin with a rollout? Go back: `kubectl -n $NS rollout undo deployment/$APP`
-3. Read the probe''s answer in the events. `connection refused`: wrong port, or the program does not listen yet. `404`: wrong path. `context deadline exceeded`: too slow. `500`, `503`: it says itself that it is not well; read its log: `kubectl -n $NS logs $POD -c $C --tail=100`
+3. Read the probe''s answer in the events. `connection refused`: wrong port, or the program does not listen yet. `server gave HTTP response to HTTPS client`: wrong scheme. `404`: wrong path. `context deadline exceeded`: too slow. `500`, `503`: it says itself that it is not well; read its log: `kubectl -n $NS logs $POD -c $C --tail=100`
 4. Wrong port or path: correct the probe where the manifest is kept, or now: `kubectl -n $NS edit deployment/$APP`
 5. Slow start: add a `startupProbe` with `failureThreshold` times `periodSeconds` above the longest start; do not stretch the liveness probe.
 6. Not well because of a dependency: go there. Do not restart these pods: it adds load.
@@ -64,16 +64,16 @@ Set once: `NS=demo APP=web C=app POD=<the unready pod>`.
 - Ask the same yourself: `kubectl -n $NS port-forward pod/$POD 18080:8080` and `curl -i http://127.0.0.1:18080/healthz`
 
 ## Likely causes
-1. Port or path of the probe is not what the program serves (a change on one side only).
+1. Port, path or scheme of the probe is not what the program serves (a change on one side only).
 2. The program is really not ready: it waits for a database, a cache, a migration. Its log says so.
 3. The probe is too strict: `timeoutSeconds: 1` under load; `initialDelaySeconds` shorter than the start.
 4. The health endpoint checks its dependencies, so one slow database takes every pod out at once.
-5. CPU throttling makes both program and probe slow.
+5. CPU throttling makes both program and probe slow. See *cpu-throttled*.
 
 ## Steps
 1. Is anything still ready? `kubectl -n $NS get pods -l app=$APP`. If nothing is, this is an outage: take the fastest way back.
 2. Did it begin with a rollout? Go back: `kubectl -n $NS rollout undo deployment/$APP`
-3. Read the probe''s answer in the events. `connection refused`: wrong port, or the program does not listen yet. `404`: wrong path. `context deadline exceeded`: too slow. `500`, `503`: it says itself that it is not well; read its log: `kubectl -n $NS logs $POD -c $C --tail=100`
+3. Read the probe''s answer in the events. `connection refused`: wrong port, or the program does not listen yet. `server gave HTTP response to HTTPS client`: wrong scheme. `404`: wrong path. `context deadline exceeded`: too slow. `500`, `503`: it says itself that it is not well; read its log: `kubectl -n $NS logs $POD -c $C --tail=100`
 4. Wrong port or path: correct the probe where the manifest is kept, or now: `kubectl -n $NS edit deployment/$APP`
 5. Slow start: add a `startupProbe` with `failureThreshold` times `periodSeconds` above the longest start; do not stretch the liveness probe.
 6. Not well because of a dependency: go there. Do not restart these pods: it adds load.
@@ -176,6 +176,95 @@ The revision before. Way back: undo once more, it is only another revision.
 - Canary, or one zone first. Migrations that both versions can live with.
 ', '["rollout","deploy","rollback","change","cause:bad_rollout","rule:crash_loop","rule:not_ready","rule:error_burst"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'bad-rollout');
+
+UPDATE runbooks SET service = '*', title = 'A certificate is not accepted (x509)', body = 'One side shows a certificate that the other does not accept: it is over, not begun, signed by an
+authority the program does not know, or made out to another name. The log says which.
+
+Whom to trust is a decision about security: the co-pilot reads no Secrets and changes no certificate.
+
+Set once: `NS=demo HOST=<the peer in the log> PORT=443 SECRET=<the TLS Secret of the peer>`.
+
+## Symptoms
+- Go: `x509: certificate has expired or is not yet valid`, `signed by unknown authority`, `is valid for a, not b`.
+- OpenSSL, Python, curl: `certificate verify failed`, `certificate has expired`, `unable to get local issuer certificate`.
+- Java: `PKIX path building failed`. Everything worked until a certain minute.
+
+## Confirm
+- The dates and names that are really shown:
+  `kubectl -n $NS run ask --rm -i --restart=Never --image=alpine/openssl -- s_client -connect $HOST:$PORT -servername $HOST </dev/null | openssl x509 -noout -dates -issuer -subject -ext subjectAltName`
+- The same of the Secret: `kubectl -n $NS get secret $SECRET -o go-template=''{{index .data "tls.crt" | base64decode}}'' | openssl x509 -noout -enddate -ext subjectAltName`
+- With cert-manager: `kubectl -n $NS get certificates,certificaterequests`
+
+## Likely causes
+1. It ran out and its renewal failed, or was renewed and the server still holds the old one.
+2. The server shows a self-signed one, or the chain lacks the intermediate.
+3. The client lacks the authority: its own bundle is old, or the CA was renewed.
+4. The client asks by a name (or an address) that the certificate does not list.
+5. A clock is wrong: compare the "current time" in the message with the log line''s own time.
+
+## Steps
+1. Read which of the four it is, and of which peer.
+2. Expired: see why the renewal failed: `kubectl -n $NS describe certificate <name>`; renew: `cmctl -n $NS renew <name>`
+3. Renewed but still shown as old: let the server read it again: `kubectl -n $NS rollout restart deployment/<server>`
+4. Unknown authority: put the CA into the client''s bundle where that is kept, then restart the client.
+5. Wrong name: call the name the certificate lists, or have one made out to both names.
+6. Never turn verification off, not even for the night.
+
+## Fix
+A valid certificate, or the right authority, and a restart of who must read it.
+Way back: the Secret as it was, from its own source; a restart needs none.
+
+## Verify
+- The first command of Confirm shows the new dates; the client''s log is quiet.
+
+## Prevent
+- Alert 21 days before a certificate ends, on what is served and not on the Secret.
+', tags = '["certificate","tls","x509","expired","unknown-authority","hostname","cause:certificate_invalid"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'certificate-invalid';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'certificate-invalid', '*', 'A certificate is not accepted (x509)', 'One side shows a certificate that the other does not accept: it is over, not begun, signed by an
+authority the program does not know, or made out to another name. The log says which.
+
+Whom to trust is a decision about security: the co-pilot reads no Secrets and changes no certificate.
+
+Set once: `NS=demo HOST=<the peer in the log> PORT=443 SECRET=<the TLS Secret of the peer>`.
+
+## Symptoms
+- Go: `x509: certificate has expired or is not yet valid`, `signed by unknown authority`, `is valid for a, not b`.
+- OpenSSL, Python, curl: `certificate verify failed`, `certificate has expired`, `unable to get local issuer certificate`.
+- Java: `PKIX path building failed`. Everything worked until a certain minute.
+
+## Confirm
+- The dates and names that are really shown:
+  `kubectl -n $NS run ask --rm -i --restart=Never --image=alpine/openssl -- s_client -connect $HOST:$PORT -servername $HOST </dev/null | openssl x509 -noout -dates -issuer -subject -ext subjectAltName`
+- The same of the Secret: `kubectl -n $NS get secret $SECRET -o go-template=''{{index .data "tls.crt" | base64decode}}'' | openssl x509 -noout -enddate -ext subjectAltName`
+- With cert-manager: `kubectl -n $NS get certificates,certificaterequests`
+
+## Likely causes
+1. It ran out and its renewal failed, or was renewed and the server still holds the old one.
+2. The server shows a self-signed one, or the chain lacks the intermediate.
+3. The client lacks the authority: its own bundle is old, or the CA was renewed.
+4. The client asks by a name (or an address) that the certificate does not list.
+5. A clock is wrong: compare the "current time" in the message with the log line''s own time.
+
+## Steps
+1. Read which of the four it is, and of which peer.
+2. Expired: see why the renewal failed: `kubectl -n $NS describe certificate <name>`; renew: `cmctl -n $NS renew <name>`
+3. Renewed but still shown as old: let the server read it again: `kubectl -n $NS rollout restart deployment/<server>`
+4. Unknown authority: put the CA into the client''s bundle where that is kept, then restart the client.
+5. Wrong name: call the name the certificate lists, or have one made out to both names.
+6. Never turn verification off, not even for the night.
+
+## Fix
+A valid certificate, or the right authority, and a restart of who must read it.
+Way back: the Secret as it was, from its own source; a restart needs none.
+
+## Verify
+- The first command of Confirm shows the new dates; the client''s log is quiet.
+
+## Prevent
+- Alert 21 days before a certificate ends, on what is served and not on the Secret.
+', '["certificate","tls","x509","expired","unknown-authority","hostname","cause:certificate_invalid"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'certificate-invalid');
 
 UPDATE runbooks SET service = '*', title = 'A container has nothing to run, or its port is taken', body = 'The command is not in the image, may not be run, or is made for another machine; or two programs of
 one pod want the same port. Nothing gets better by waiting.
@@ -363,6 +452,89 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 ', '["configuration","configmap","secret","environment","cause:config_missing","cause:secret_missing","cause:bad_setting"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'configuration-missing');
 
+UPDATE runbooks SET service = '*', title = 'A container is held back by its CPU limit', body = 'The kernel stops a container for the rest of each 100 ms once it has used its share. The program is
+not broken, only slow; its probes may run out of time and get it restarted.
+
+Set once: `NS=demo APP=web C=app POD=<the slow pod>`.
+
+## Symptoms
+- Probes fail with `context deadline exceeded` or `timed out`, now and then rather than always.
+- Latency in steps; start-up takes minutes. CPU use looks flat, exactly at the limit.
+
+## Confirm
+- The limit: `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" "}{.resources}{"; "}{end}''`
+- What it uses: `kubectl -n $NS top pod $POD --containers` (needs metrics-server)
+- The kernel''s own count, from inside: `kubectl -n $NS exec $POD -c $C -- cat /sys/fs/cgroup/cpu.stat` (cgroup v1: `/sys/fs/cgroup/cpu/cpu.stat`): `nr_throttled` against `nr_periods`.
+- From the kubelet: `kubectl get --raw /api/v1/nodes/$NODE/proxy/metrics/cadvisor | grep container_cpu_cfs_throttled_periods_total`
+
+## Likely causes
+1. The limit was set by guess, or lowered; the program never fitted.
+2. More load, or a new version that does more. Look for a change just before.
+3. A busy loop: CPU at the limit without requests.
+4. The runtime starts more threads than the limit feeds (Go before 1.25 without `GOMAXPROCS`, JVM).
+
+## Steps
+1. Did it begin with a change of the limit or the image? Go back: `kubectl -n $NS rollout undo deployment/$APP`
+2. Is it work or a loop? Compare requests a second with CPU, before and now.
+3. Raise the limit one step, within what nodes and quota have: `kubectl -n $NS set resources deployment/$APP -c $C --limits=cpu=200m`
+4. Watch it: `kubectl -n $NS rollout status deployment/$APP --timeout=180s`, then throttling and latency.
+5. Still throttled: one more step. A third time: it is the program, not the limit.
+6. Slow at start only: a `startupProbe` with patience is better than a limit for one minute a day.
+
+## Fix
+A CPU limit above what the program uses when nothing holds it back, or none where the cluster''s rules
+allow that; a request near its usual use. Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `nr_throttled` stands still; no probe fails for ten minutes; latency is what it was.
+
+## Prevent
+- Alert on the share of throttled periods, not on CPU use.
+- Tell the runtime how many cores it has.
+', tags = '["cpu","throttling","limits","slow","latency","probe-timeout","cause:cpu_limit_too_low","rule:cpu_throttled"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'cpu-throttled';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'cpu-throttled', '*', 'A container is held back by its CPU limit', 'The kernel stops a container for the rest of each 100 ms once it has used its share. The program is
+not broken, only slow; its probes may run out of time and get it restarted.
+
+Set once: `NS=demo APP=web C=app POD=<the slow pod>`.
+
+## Symptoms
+- Probes fail with `context deadline exceeded` or `timed out`, now and then rather than always.
+- Latency in steps; start-up takes minutes. CPU use looks flat, exactly at the limit.
+
+## Confirm
+- The limit: `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" "}{.resources}{"; "}{end}''`
+- What it uses: `kubectl -n $NS top pod $POD --containers` (needs metrics-server)
+- The kernel''s own count, from inside: `kubectl -n $NS exec $POD -c $C -- cat /sys/fs/cgroup/cpu.stat` (cgroup v1: `/sys/fs/cgroup/cpu/cpu.stat`): `nr_throttled` against `nr_periods`.
+- From the kubelet: `kubectl get --raw /api/v1/nodes/$NODE/proxy/metrics/cadvisor | grep container_cpu_cfs_throttled_periods_total`
+
+## Likely causes
+1. The limit was set by guess, or lowered; the program never fitted.
+2. More load, or a new version that does more. Look for a change just before.
+3. A busy loop: CPU at the limit without requests.
+4. The runtime starts more threads than the limit feeds (Go before 1.25 without `GOMAXPROCS`, JVM).
+
+## Steps
+1. Did it begin with a change of the limit or the image? Go back: `kubectl -n $NS rollout undo deployment/$APP`
+2. Is it work or a loop? Compare requests a second with CPU, before and now.
+3. Raise the limit one step, within what nodes and quota have: `kubectl -n $NS set resources deployment/$APP -c $C --limits=cpu=200m`
+4. Watch it: `kubectl -n $NS rollout status deployment/$APP --timeout=180s`, then throttling and latency.
+5. Still throttled: one more step. A third time: it is the program, not the limit.
+6. Slow at start only: a `startupProbe` with patience is better than a limit for one minute a day.
+
+## Fix
+A CPU limit above what the program uses when nothing holds it back, or none where the cluster''s rules
+allow that; a request near its usual use. Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `nr_throttled` stands still; no probe fails for ten minutes; latency is what it was.
+
+## Prevent
+- Alert on the share of throttled periods, not on CPU use.
+- Tell the runtime how many cores it has.
+', '["cpu","throttling","limits","slow","latency","probe-timeout","cause:cpu_limit_too_low","rule:cpu_throttled"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'cpu-throttled');
+
 UPDATE runbooks SET service = '*', title = 'A container is in a crash loop', body = 'A container starts, ends, and is started again, with pauses of 10 s up to 5 min. The loop is a
 symptom: find how it ends.
 
@@ -461,6 +633,87 @@ command. Deleting the pod is no fix; it resets the pause and the evidence.
 - Set `minReadySeconds` and `progressDeadlineSeconds`, so that a bad version stops rolling out.
 ', '["crash-loop","restarts","exit-code","cause:unknown","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'crash-loop');
+
+UPDATE runbooks SET service = '*', title = 'Something that the program calls is down', body = 'The workload complains, but the cause lies in what it calls. Mend that; restarting the caller only
+adds load.
+
+Set once: `NS=demo APP=shop SVC=<the Service that is called>`.
+
+## Symptoms
+- The caller logs `connection refused`, resets, timeouts or 5xx that name another host.
+- Its readiness probe may fail with it, if its health endpoint asks its dependencies.
+- Several callers of the same Service complain at the same moment.
+
+## Confirm
+- What the caller says: `kubectl -n $NS logs deployment/$APP --tail=50`
+- Who stands behind the Service: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC`
+- How those pods are: `kubectl -n $NS get pods -l app=$SVC -o wide`
+- What they say: `kubectl -n $NS logs -l app=$SVC --tail=50 --prefix`
+
+## Likely causes
+1. The dependency crashes, is not ready, or is being rolled out.
+2. It is up and overloaded: answers late, or with 503.
+3. It lies outside the cluster, and is down or not to be reached from here.
+4. It is well and the way to it is not: see *service-unreachable*, *network-policy*, *name-resolution*.
+
+## Steps
+1. Open the incident of the dependency, if there is one: its cause is the cause.
+2. No ready endpoints: look at its pods: `kubectl -n $NS describe pods -l app=$SVC`
+3. It began with its rollout: go back there: `kubectl -n $NS rollout undo deployment/$SVC`
+4. It is overloaded: see what grew, then give it more: `kubectl -n $NS scale deployment/$SVC --replicas=3`
+5. It is outside: tell its owners, and let the caller degrade instead of failing.
+6. Leave the caller as it is. It comes back by itself, or its retries are to be mended later.
+
+## Fix
+Whatever heals the dependency. Way back: that of the action taken there.
+
+## Verify
+- Its pods are ready, the caller''s log is quiet, and the caller''s own probes pass again.
+
+## Prevent
+- Timeouts, retries with back-off and jitter, a circuit breaker. Readiness must not ask for others.
+', tags = '["dependency","upstream","connection-refused","timeout","cascade","status-503","cause:dependency_down"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'dependency-down';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'dependency-down', '*', 'Something that the program calls is down', 'The workload complains, but the cause lies in what it calls. Mend that; restarting the caller only
+adds load.
+
+Set once: `NS=demo APP=shop SVC=<the Service that is called>`.
+
+## Symptoms
+- The caller logs `connection refused`, resets, timeouts or 5xx that name another host.
+- Its readiness probe may fail with it, if its health endpoint asks its dependencies.
+- Several callers of the same Service complain at the same moment.
+
+## Confirm
+- What the caller says: `kubectl -n $NS logs deployment/$APP --tail=50`
+- Who stands behind the Service: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC`
+- How those pods are: `kubectl -n $NS get pods -l app=$SVC -o wide`
+- What they say: `kubectl -n $NS logs -l app=$SVC --tail=50 --prefix`
+
+## Likely causes
+1. The dependency crashes, is not ready, or is being rolled out.
+2. It is up and overloaded: answers late, or with 503.
+3. It lies outside the cluster, and is down or not to be reached from here.
+4. It is well and the way to it is not: see *service-unreachable*, *network-policy*, *name-resolution*.
+
+## Steps
+1. Open the incident of the dependency, if there is one: its cause is the cause.
+2. No ready endpoints: look at its pods: `kubectl -n $NS describe pods -l app=$SVC`
+3. It began with its rollout: go back there: `kubectl -n $NS rollout undo deployment/$SVC`
+4. It is overloaded: see what grew, then give it more: `kubectl -n $NS scale deployment/$SVC --replicas=3`
+5. It is outside: tell its owners, and let the caller degrade instead of failing.
+6. Leave the caller as it is. It comes back by itself, or its retries are to be mended later.
+
+## Fix
+Whatever heals the dependency. Way back: that of the action taken there.
+
+## Verify
+- Its pods are ready, the caller''s log is quiet, and the caller''s own probes pass again.
+
+## Prevent
+- Timeouts, retries with back-off and jitter, a circuit breaker. Readiness must not ask for others.
+', '["dependency","upstream","connection-refused","timeout","cascade","status-503","cause:dependency_down"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'dependency-down');
 
 UPDATE runbooks SET service = '*', title = 'New or bursting errors in the log', body = 'An application logs an error it never logged before, or one ten times as often as before. Pods may
 be green all the while.
@@ -740,6 +993,7 @@ Set once: `NS=demo APP=web C=app POD=<the waiting pod>`.
 |---|---|
 | `not found`, `manifest unknown` | the tag does not exist: a typing error, a build that failed, a tag cleaned up |
 | `unauthorized`, `denied`, `pull access denied` | no or wrong `imagePullSecrets`, an expired token, or a private repository that does not exist |
+| event `FailedToRetrieveImagePullSecret` | the pull secret it names does not exist in this namespace |
 | `i/o timeout`, `no such host`, `connection refused` | network, proxy or DNS of the node, or the registry is down |
 | `toomanyrequests` | rate limit of the registry |
 | `no match for platform` | the image is not built for this node''s architecture |
@@ -786,6 +1040,7 @@ Set once: `NS=demo APP=web C=app POD=<the waiting pod>`.
 |---|---|
 | `not found`, `manifest unknown` | the tag does not exist: a typing error, a build that failed, a tag cleaned up |
 | `unauthorized`, `denied`, `pull access denied` | no or wrong `imagePullSecrets`, an expired token, or a private repository that does not exist |
+| event `FailedToRetrieveImagePullSecret` | the pull secret it names does not exist in this namespace |
 | `i/o timeout`, `no such host`, `connection refused` | network, proxy or DNS of the node, or the registry is down |
 | `toomanyrequests` | rate limit of the registry |
 | `no match for platform` | the image is not built for this node''s architecture |
@@ -1073,6 +1328,279 @@ takes it back.
 ', '["memory","leak","oom","limits","cause:memory_leak","rule:oom_killed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'memory-leak');
 
+UPDATE runbooks SET service = '*', title = 'A volume in memory fills the container''s memory limit', body = 'An `emptyDir` with `medium: Memory` is a file system in RAM. What is written there counts as memory
+of the container that wrote it, so a cache or a scratch file gets it OOM-killed.
+
+Set once: `NS=demo APP=web C=app POD=<the pod>`.
+
+## Symptoms
+- `OOMKilled` although the program''s own heap is small; often while it writes files.
+- The files stay when the container is restarted: the next life begins with a full volume.
+
+## Confirm
+- The volumes and their size limits: `kubectl -n $NS get pod $POD -o jsonpath=''{range .spec.volumes[?(@.emptyDir)]}{.name}{" "}{.emptyDir}{"; "}{end}''`
+- Where they are mounted: `kubectl -n $NS get pod $POD -o jsonpath=''{range .spec.containers[*]}{.name}{" "}{.volumeMounts}{" "}{.resources.limits}{"; "}{end}''`
+- What lies there: `kubectl -n $NS exec $POD -c $C -- df -h` and `kubectl -n $NS exec $POD -c $C -- du -sh /cache`
+
+## Likely causes
+1. The volume''s `sizeLimit` is as large as the memory limit, or larger.
+2. It has no `sizeLimit`: then only the pod''s limits bound it.
+3. Nobody cleans the cache up.
+
+## Steps
+1. Add up: memory of the program plus what the volume may hold must be below the limit.
+2. Empty it to get air: `kubectl -n $NS delete pod $POD` (a new pod begins with an empty volume).
+3. Raise the limit to hold both: `kubectl -n $NS set resources deployment/$APP -c $C --limits=memory=96Mi`
+4. Or make it smaller, where the program can live with `No space left on device`: set `sizeLimit` in the manifest.
+5. Or let it lie on disk: take `medium: Memory` away, if speed does not matter.
+
+## Fix
+A memory limit for program and volume together, or a volume with a size that leaves room.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- No restart while the volume fills up to its size; `df -h` shows that size.
+
+## Prevent
+- Give every volume in memory a `sizeLimit`, and count it into the limit in the same review.
+', tags = '["memory","oom","tmpfs","emptydir","medium-memory","shm","cause:memory_volume","rule:oom_killed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'memory-volume';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'memory-volume', '*', 'A volume in memory fills the container''s memory limit', 'An `emptyDir` with `medium: Memory` is a file system in RAM. What is written there counts as memory
+of the container that wrote it, so a cache or a scratch file gets it OOM-killed.
+
+Set once: `NS=demo APP=web C=app POD=<the pod>`.
+
+## Symptoms
+- `OOMKilled` although the program''s own heap is small; often while it writes files.
+- The files stay when the container is restarted: the next life begins with a full volume.
+
+## Confirm
+- The volumes and their size limits: `kubectl -n $NS get pod $POD -o jsonpath=''{range .spec.volumes[?(@.emptyDir)]}{.name}{" "}{.emptyDir}{"; "}{end}''`
+- Where they are mounted: `kubectl -n $NS get pod $POD -o jsonpath=''{range .spec.containers[*]}{.name}{" "}{.volumeMounts}{" "}{.resources.limits}{"; "}{end}''`
+- What lies there: `kubectl -n $NS exec $POD -c $C -- df -h` and `kubectl -n $NS exec $POD -c $C -- du -sh /cache`
+
+## Likely causes
+1. The volume''s `sizeLimit` is as large as the memory limit, or larger.
+2. It has no `sizeLimit`: then only the pod''s limits bound it.
+3. Nobody cleans the cache up.
+
+## Steps
+1. Add up: memory of the program plus what the volume may hold must be below the limit.
+2. Empty it to get air: `kubectl -n $NS delete pod $POD` (a new pod begins with an empty volume).
+3. Raise the limit to hold both: `kubectl -n $NS set resources deployment/$APP -c $C --limits=memory=96Mi`
+4. Or make it smaller, where the program can live with `No space left on device`: set `sizeLimit` in the manifest.
+5. Or let it lie on disk: take `medium: Memory` away, if speed does not matter.
+
+## Fix
+A memory limit for program and volume together, or a volume with a size that leaves room.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- No restart while the volume fills up to its size; `df -h` shows that size.
+
+## Prevent
+- Give every volume in memory a `sizeLimit`, and count it into the limit in the same review.
+', '["memory","oom","tmpfs","emptydir","medium-memory","shm","cause:memory_volume","rule:oom_killed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'memory-volume');
+
+UPDATE runbooks SET service = '*', title = 'A name does not resolve (no such host, NXDOMAIN, bad address)', body = 'A program asks for a host that its name server does not know. Mostly the name is wrong; sometimes
+the pod asks the wrong server, or the cluster''s own is down.
+
+Set once: `NS=demo APP=shop POD=<the failing pod> NAME=<the name in the log>`.
+
+## Symptoms
+- The log says `no such host`, `bad address`, `Name or service not known`, `ENOTFOUND`,
+  `UnknownHostException`, `Could not resolve host`.
+- `server misbehaving`, `Temporary failure in name resolution`, `i/o timeout` on port 53: the server
+  itself did not answer, which says nothing about the name.
+
+## Confirm
+- Is there such a Service, anywhere: `kubectl get services -A | grep -i "$NAME"`
+- Whom the pod asks: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.dnsPolicy}{" "}{.spec.dnsConfig}{" hostNetwork="}{.spec.hostNetwork}''`
+- The same question from beside it: `kubectl -n $NS run ask --rm -it --restart=Never --image=busybox:1.35 -- nslookup $NAME`
+- Is the cluster''s name server well: `kubectl -n kube-system get pods -l k8s-app=kube-dns`
+
+## Likely causes
+1. A slip of the pen in the Service''s name, in a variable or a ConfigMap.
+2. The Service lies in another namespace: `api` must be `api.shop` then.
+3. `dnsPolicy: Default`, or `hostNetwork: true` with `ClusterFirst`: the pod asks the node''s servers.
+4. `dnsPolicy: None` with search domains that lack `<namespace>.svc.cluster.local`.
+5. A network policy that does not let the pod ask on port 53. See *network-policy*.
+6. CoreDNS is down or overloaded: then everybody complains, not one workload.
+
+## Steps
+1. Is it one name or every name? Every name and every pod: go to CoreDNS: `kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50`
+2. One name: compare it letter by letter with `kubectl -n $NS get services`.
+3. Find where it stands: `kubectl -n $NS set env deployment/$APP --list` and `kubectl -n $NS get configmaps -o name`
+4. Correct a variable: `kubectl -n $NS set env deployment/$APP -c app API_URL=http://api/`
+5. Correct a ConfigMap where it is kept, then restart its readers: `kubectl -n $NS rollout restart deployment/$APP`
+6. The pod''s own DNS settings: `kubectl -n $NS patch deployment $APP --type=strategic -p ''{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirst","dnsConfig":null}}}}''` (`ClusterFirstWithHostNet` on the host''s network).
+
+## Fix
+The right name where the wrong one stands, or the DNS policy that asks the cluster''s server.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=120s`, and the log does not repeat the line.
+
+## Prevent
+- Take addresses from one place that the deployment checks. Prefer `service.namespace` to bare names across teams.
+', tags = '["dns","name","resolve","nxdomain","no-such-host","dnspolicy","coredns","cause:name_not_resolved"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'name-resolution';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'name-resolution', '*', 'A name does not resolve (no such host, NXDOMAIN, bad address)', 'A program asks for a host that its name server does not know. Mostly the name is wrong; sometimes
+the pod asks the wrong server, or the cluster''s own is down.
+
+Set once: `NS=demo APP=shop POD=<the failing pod> NAME=<the name in the log>`.
+
+## Symptoms
+- The log says `no such host`, `bad address`, `Name or service not known`, `ENOTFOUND`,
+  `UnknownHostException`, `Could not resolve host`.
+- `server misbehaving`, `Temporary failure in name resolution`, `i/o timeout` on port 53: the server
+  itself did not answer, which says nothing about the name.
+
+## Confirm
+- Is there such a Service, anywhere: `kubectl get services -A | grep -i "$NAME"`
+- Whom the pod asks: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.dnsPolicy}{" "}{.spec.dnsConfig}{" hostNetwork="}{.spec.hostNetwork}''`
+- The same question from beside it: `kubectl -n $NS run ask --rm -it --restart=Never --image=busybox:1.35 -- nslookup $NAME`
+- Is the cluster''s name server well: `kubectl -n kube-system get pods -l k8s-app=kube-dns`
+
+## Likely causes
+1. A slip of the pen in the Service''s name, in a variable or a ConfigMap.
+2. The Service lies in another namespace: `api` must be `api.shop` then.
+3. `dnsPolicy: Default`, or `hostNetwork: true` with `ClusterFirst`: the pod asks the node''s servers.
+4. `dnsPolicy: None` with search domains that lack `<namespace>.svc.cluster.local`.
+5. A network policy that does not let the pod ask on port 53. See *network-policy*.
+6. CoreDNS is down or overloaded: then everybody complains, not one workload.
+
+## Steps
+1. Is it one name or every name? Every name and every pod: go to CoreDNS: `kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50`
+2. One name: compare it letter by letter with `kubectl -n $NS get services`.
+3. Find where it stands: `kubectl -n $NS set env deployment/$APP --list` and `kubectl -n $NS get configmaps -o name`
+4. Correct a variable: `kubectl -n $NS set env deployment/$APP -c app API_URL=http://api/`
+5. Correct a ConfigMap where it is kept, then restart its readers: `kubectl -n $NS rollout restart deployment/$APP`
+6. The pod''s own DNS settings: `kubectl -n $NS patch deployment $APP --type=strategic -p ''{"spec":{"template":{"spec":{"dnsPolicy":"ClusterFirst","dnsConfig":null}}}}''` (`ClusterFirstWithHostNet` on the host''s network).
+
+## Fix
+The right name where the wrong one stands, or the DNS policy that asks the cluster''s server.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
+
+## Verify
+- `kubectl -n $NS rollout status deployment/$APP --timeout=120s`, and the log does not repeat the line.
+
+## Prevent
+- Take addresses from one place that the deployment checks. Prefer `service.namespace` to bare names across teams.
+', '["dns","name","resolve","nxdomain","no-such-host","dnspolicy","coredns","cause:name_not_resolved"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'name-resolution');
+
+UPDATE runbooks SET service = '*', title = 'A network policy blocks a connection', body = 'A pod that any NetworkPolicy selects may only do what some policy allows. Most networks drop what is
+not allowed, so callers see timeouts and not refusals.
+
+What may talk to what is a decision about security: the co-pilot shows the rule that is missing and
+does not write it. It judges from the specs; whether your network enforces policies it cannot see.
+
+Set once: `NS=demo APP=shop POD=<the calling pod> TO=<the pod that is called> PORT=8080`.
+
+## Symptoms
+- `i/o timeout`, `context deadline exceeded`, `ETIMEDOUT` at the caller; the called pods are ready.
+- Names do not resolve in one workload only: its egress does not let it ask on port 53.
+- Liveness and readiness probes pass: a node may always reach its own pods.
+
+## Confirm
+- The policies: `kubectl -n $NS get networkpolicies -o custom-columns=NAME:.metadata.name,PODS:.spec.podSelector,TYPES:.spec.policyTypes`
+- One of them in words: `kubectl -n $NS describe networkpolicy <name>`
+- Labels of both ends: `kubectl -n $NS get pods $POD $TO --show-labels`
+- The namespace''s labels, where a rule selects namespaces: `kubectl get namespace $NS --show-labels`
+
+## Likely causes
+1. A deny-all policy was added without the rules that let the needed flows through.
+2. A policy lists the Service''s port. Policies see the pod''s port (`targetPort`).
+3. Labels of caller or callee changed, and the policy selects the old ones.
+4. Egress was restricted and port 53 to kube-dns forgotten.
+
+## Steps
+1. Find the policies that select the called pod (Ingress) and the calling pod (Egress). Each end needs a rule that lets this flow through.
+2. Look what changed lately: `kubectl -n $NS get networkpolicies --sort-by=.metadata.creationTimestamp`
+3. Ask whoever owns the policy. If it was a mistake of the last minutes, take the change back where it came from.
+4. Write the narrowest rule: from these pods, to this port. Check it first: `kubectl -n $NS apply --dry-run=server -f policy.yaml`
+5. Apply it through the policy''s own repository and review.
+
+## Fix
+```yaml
+ingress:
+- from: [{podSelector: {matchLabels: {app: shop}}}]
+  ports: [{protocol: TCP, port: 8080}]
+```
+and for names, in a policy with Egress:
+```yaml
+egress:
+- to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+  ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+```
+Way back: `kubectl -n $NS apply -f` the policy as it was. Never delete a deny-all policy to make a light green.
+
+## Verify
+- From the caller: `kubectl -n $NS exec $POD -- wget -q -T 3 -O- http://api/` answers.
+- What should stay shut is still shut.
+
+## Prevent
+- Keep policies beside the workloads they speak of, and test a needed flow after each change.
+', tags = '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'network-policy';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'network-policy', '*', 'A network policy blocks a connection', 'A pod that any NetworkPolicy selects may only do what some policy allows. Most networks drop what is
+not allowed, so callers see timeouts and not refusals.
+
+What may talk to what is a decision about security: the co-pilot shows the rule that is missing and
+does not write it. It judges from the specs; whether your network enforces policies it cannot see.
+
+Set once: `NS=demo APP=shop POD=<the calling pod> TO=<the pod that is called> PORT=8080`.
+
+## Symptoms
+- `i/o timeout`, `context deadline exceeded`, `ETIMEDOUT` at the caller; the called pods are ready.
+- Names do not resolve in one workload only: its egress does not let it ask on port 53.
+- Liveness and readiness probes pass: a node may always reach its own pods.
+
+## Confirm
+- The policies: `kubectl -n $NS get networkpolicies -o custom-columns=NAME:.metadata.name,PODS:.spec.podSelector,TYPES:.spec.policyTypes`
+- One of them in words: `kubectl -n $NS describe networkpolicy <name>`
+- Labels of both ends: `kubectl -n $NS get pods $POD $TO --show-labels`
+- The namespace''s labels, where a rule selects namespaces: `kubectl get namespace $NS --show-labels`
+
+## Likely causes
+1. A deny-all policy was added without the rules that let the needed flows through.
+2. A policy lists the Service''s port. Policies see the pod''s port (`targetPort`).
+3. Labels of caller or callee changed, and the policy selects the old ones.
+4. Egress was restricted and port 53 to kube-dns forgotten.
+
+## Steps
+1. Find the policies that select the called pod (Ingress) and the calling pod (Egress). Each end needs a rule that lets this flow through.
+2. Look what changed lately: `kubectl -n $NS get networkpolicies --sort-by=.metadata.creationTimestamp`
+3. Ask whoever owns the policy. If it was a mistake of the last minutes, take the change back where it came from.
+4. Write the narrowest rule: from these pods, to this port. Check it first: `kubectl -n $NS apply --dry-run=server -f policy.yaml`
+5. Apply it through the policy''s own repository and review.
+
+## Fix
+```yaml
+ingress:
+- from: [{podSelector: {matchLabels: {app: shop}}}]
+  ports: [{protocol: TCP, port: 8080}]
+```
+and for names, in a policy with Egress:
+```yaml
+egress:
+- to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+  ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+```
+Way back: `kubectl -n $NS apply -f` the policy as it was. Never delete a deny-all policy to make a light green.
+
+## Verify
+- From the caller: `kubectl -n $NS exec $POD -- wget -q -T 3 -O- http://api/` answers.
+- What should stay shut is still shut.
+
+## Prevent
+- Keep policies beside the workloads they speak of, and test a needed flow after each change.
+', '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'network-policy');
+
 UPDATE runbooks SET service = '*', title = 'A container is OOM-killed (exit 137)', body = 'A container asked for more memory than its limit allows and the kernel killed it. Kubernetes starts
 it again, with a longer pause each time.
 
@@ -1098,7 +1626,10 @@ Set once: `NS=demo APP=oom-demo C=app POD=<the failing pod>`.
 2. The limit was lowered, or a new version needs more: look for a change just before the first kill.
 3. A leak: it lives about as long after every raise of the limit. See *memory-leak*.
 4. One request or batch is too large: it dies at odd times, right after the same kind of log line.
-5. The runtime does not know the limit (JVM without `-XX:MaxRAMPercentage`, Node.js without
+5. A child process is killed and the first process lives on: no status says OOMKilled, no restart
+   happens; only the kernel''s line, the kubelet''s count, or a log line such as `signal: killed` tells.
+6. A volume in memory fills it. See *memory-volume*.
+7. The runtime does not know the limit (JVM without `-XX:MaxRAMPercentage`, Node.js without
    `--max-old-space-size`, Go without `GOMEMLIMIT`).
 
 ## Steps
@@ -1151,7 +1682,10 @@ Set once: `NS=demo APP=oom-demo C=app POD=<the failing pod>`.
 2. The limit was lowered, or a new version needs more: look for a change just before the first kill.
 3. A leak: it lives about as long after every raise of the limit. See *memory-leak*.
 4. One request or batch is too large: it dies at odd times, right after the same kind of log line.
-5. The runtime does not know the limit (JVM without `-XX:MaxRAMPercentage`, Node.js without
+5. A child process is killed and the first process lives on: no status says OOMKilled, no restart
+   happens; only the kernel''s line, the kubelet''s count, or a log line such as `signal: killed` tells.
+6. A volume in memory fills it. See *memory-volume*.
+7. The runtime does not know the limit (JVM without `-XX:MaxRAMPercentage`, Node.js without
    `--max-old-space-size`, Go without `GOMEMLIMIT`).
 
 ## Steps
@@ -1179,6 +1713,95 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 - Review limits where they are changed: in the pull request.
 ', '["memory","oom","limits","exit-137","cause:memory_limit_too_low","rule:oom_killed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'oom-killed');
+
+UPDATE runbooks SET service = '*', title = 'The API server refuses a service account (forbidden)', body = 'A program in a pod asks the Kubernetes API and may not. The refusal itself names the account, the
+verb, the resource and the namespace.
+
+Who may do what is a decision about security: the co-pilot names what is missing and grants nothing.
+
+Set once: `NS=demo SA=default VERB=list RESOURCE=pods` as the refusal says them.
+
+## Symptoms
+- `pods is forbidden: User "system:serviceaccount:demo:default" cannot list resource "pods" in API group "" in the namespace "demo"`.
+- An operator or controller crash-loops at its start, or runs and does nothing.
+
+## Confirm
+- May it: `kubectl auth can-i $VERB $RESOURCE -n $NS --as=system:serviceaccount:$NS:$SA`
+- All it may: `kubectl auth can-i --list -n $NS --as=system:serviceaccount:$NS:$SA`
+- Who is bound to what here: `kubectl -n $NS get rolebindings -o wide`
+- And in the whole cluster: `kubectl get clusterrolebindings -o wide | grep "$NS/$SA"`
+
+## Likely causes
+1. No binding at all: the pod runs as `default` because its manifest names no service account.
+2. The binding''s subject names the account in another namespace (copied manifests).
+3. The role lacks the verb, the subresource (`pods/log`) or the API group (`apps`).
+4. A Role binds in its own namespace only, and the program asks for all namespaces.
+5. The binding refers to a role that is not there.
+
+## Steps
+1. Read the refusal word by word; it is exact.
+2. See which account the pod really runs as: `kubectl -n $NS get pod <pod> -o jsonpath=''{.spec.serviceAccountName}''`
+3. Read the binding: `kubectl -n $NS get rolebinding <name> -o yaml`; compare the subject''s namespace.
+4. Read the role: `kubectl -n $NS describe role <name>`; look for verb, resource, subresource, API group.
+5. Ask whoever owns the program whether it should be able to do this at all.
+6. Grant the least that works, in the manifest''s own repository. Try it first: `kubectl -n $NS create rolebinding reader --role=reader --serviceaccount=$NS:$SA --dry-run=server`
+
+## Fix
+One rule or one binding, as narrow as the refusal. Never `cluster-admin`, never `*`.
+Way back: delete that rule or binding. No restart is needed: rights hold from the next request on.
+
+## Verify
+- `kubectl auth can-i $VERB $RESOURCE -n $NS --as=system:serviceaccount:$NS:$SA` says `yes`.
+- The program''s log does not repeat the line.
+
+## Prevent
+- Ship account, role and binding with the program, and test them under `--as`.
+', tags = '["rbac","forbidden","serviceaccount","role","rolebinding","status-403","cause:permission_missing"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'permission-missing';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'permission-missing', '*', 'The API server refuses a service account (forbidden)', 'A program in a pod asks the Kubernetes API and may not. The refusal itself names the account, the
+verb, the resource and the namespace.
+
+Who may do what is a decision about security: the co-pilot names what is missing and grants nothing.
+
+Set once: `NS=demo SA=default VERB=list RESOURCE=pods` as the refusal says them.
+
+## Symptoms
+- `pods is forbidden: User "system:serviceaccount:demo:default" cannot list resource "pods" in API group "" in the namespace "demo"`.
+- An operator or controller crash-loops at its start, or runs and does nothing.
+
+## Confirm
+- May it: `kubectl auth can-i $VERB $RESOURCE -n $NS --as=system:serviceaccount:$NS:$SA`
+- All it may: `kubectl auth can-i --list -n $NS --as=system:serviceaccount:$NS:$SA`
+- Who is bound to what here: `kubectl -n $NS get rolebindings -o wide`
+- And in the whole cluster: `kubectl get clusterrolebindings -o wide | grep "$NS/$SA"`
+
+## Likely causes
+1. No binding at all: the pod runs as `default` because its manifest names no service account.
+2. The binding''s subject names the account in another namespace (copied manifests).
+3. The role lacks the verb, the subresource (`pods/log`) or the API group (`apps`).
+4. A Role binds in its own namespace only, and the program asks for all namespaces.
+5. The binding refers to a role that is not there.
+
+## Steps
+1. Read the refusal word by word; it is exact.
+2. See which account the pod really runs as: `kubectl -n $NS get pod <pod> -o jsonpath=''{.spec.serviceAccountName}''`
+3. Read the binding: `kubectl -n $NS get rolebinding <name> -o yaml`; compare the subject''s namespace.
+4. Read the role: `kubectl -n $NS describe role <name>`; look for verb, resource, subresource, API group.
+5. Ask whoever owns the program whether it should be able to do this at all.
+6. Grant the least that works, in the manifest''s own repository. Try it first: `kubectl -n $NS create rolebinding reader --role=reader --serviceaccount=$NS:$SA --dry-run=server`
+
+## Fix
+One rule or one binding, as narrow as the refusal. Never `cluster-admin`, never `*`.
+Way back: delete that rule or binding. No restart is needed: rights hold from the next request on.
+
+## Verify
+- `kubectl auth can-i $VERB $RESOURCE -n $NS --as=system:serviceaccount:$NS:$SA` says `yes`.
+- The program''s log does not repeat the line.
+
+## Prevent
+- Ship account, role and binding with the program, and test them under `--as`.
+', '["rbac","forbidden","serviceaccount","role","rolebinding","status-403","cause:permission_missing"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'permission-missing');
 
 UPDATE runbooks SET service = '*', title = 'Pods are refused by a policy, a webhook, or for want of a service account', body = 'Before a pod exists, the API server asks policies and webhooks and looks up the service account.
 One of them said no, or did not answer.
@@ -1361,6 +1984,107 @@ Way back: the former value; both are one patch.
 - Set default requests by a limit range where a quota counts them.
 ', '["quota","limitrange","namespace","capacity","cause:quota_exceeded","cause:limit_range_violated"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'quota-and-limits');
+
+UPDATE runbooks SET service = '*', title = 'A Service has no endpoints, or leads to the wrong port', body = 'The pods may be well, and still nobody reaches them: the Service selects none of them, sends to a
+port on which they do not listen, or there are none because the workload was scaled to 0.
+
+Set once: `NS=demo SVC=api APP=api`.
+
+## Symptoms
+- Callers log `connection refused` at once (no endpoints, or nobody listens at the target port).
+- Callers time out, or log `no route to host`: they ask for a port that the Service does not have.
+- An ingress answers 503. The pods behind look healthy and get no requests.
+
+## Confirm
+- Who stands behind it: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC`
+  `<unset>` endpoints: the selector picks no ready pod. Endpoints without a port: no pod has the named port.
+- What it selects, and to which port it sends:
+  `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"  "}{.spec.ports}''`
+- What the pods carry: `kubectl -n $NS get pods --show-labels`
+- What the pods listen on:
+  `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" "}{.ports}{"; "}{end}''`
+- How many there should be: `kubectl -n $NS get deployment $APP`
+
+## Likely causes
+1. The Service''s selector, or the pods'' labels, were changed on one side only; or a slip of the pen.
+2. `targetPort` is a number on which the program does not listen, or a name that no container gives.
+3. The caller asks for the pods'' port (8080) instead of the Service''s (80).
+4. Somebody scaled the workload to 0 and forgot it.
+5. Pods are selected but none is ready: then the pods are the trouble, not the Service.
+
+## Steps
+1. Look at the endpoints first. If there are ready ones with a port, leave the Service alone and go to *network-policy* or the caller.
+2. Compare the selector with the labels of the pods, key by key.
+3. Look who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields | grep -E ''manager|time:''`
+4. Selector wrong: set it to what the pods carry: `kubectl -n $NS patch service $SVC --type=merge -p ''{"spec":{"selector":{"app":"api"}}}''`
+5. Target port wrong: `kubectl -n $NS patch service $SVC --type=strategic -p ''{"spec":{"ports":[{"port":80,"targetPort":8080}]}}''`
+6. Scaled to 0: ask who did it and why, then scale it to what it was: `kubectl -n $NS scale deployment/$APP --replicas=2`
+7. The caller''s port is wrong: correct the address in its own configuration, not the Service that others use.
+
+## Fix
+The selector or target port that fits the pods, or the number of replicas that was there before.
+Way back: the same `patch` with the values you noted in step 2, or `kubectl -n $NS scale`.
+Write it into the manifest''s own repository, or the next deploy brings the fault back.
+
+## Verify
+- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` shows the pods and the port.
+- The caller''s log is quiet: `kubectl -n $NS logs deployment/<caller> --since=1m`
+
+## Prevent
+- Name container ports and send to the name. Let one template make selector and labels.
+- Alert on Services without ready endpoints that somebody calls.
+', tags = '["service","endpoints","selector","port","targetport","connection-refused","replicas","cause:service_selector_mismatch","cause:service_port_mismatch","cause:scaled_to_zero","rule:no_endpoints"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'service-unreachable';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'service-unreachable', '*', 'A Service has no endpoints, or leads to the wrong port', 'The pods may be well, and still nobody reaches them: the Service selects none of them, sends to a
+port on which they do not listen, or there are none because the workload was scaled to 0.
+
+Set once: `NS=demo SVC=api APP=api`.
+
+## Symptoms
+- Callers log `connection refused` at once (no endpoints, or nobody listens at the target port).
+- Callers time out, or log `no route to host`: they ask for a port that the Service does not have.
+- An ingress answers 503. The pods behind look healthy and get no requests.
+
+## Confirm
+- Who stands behind it: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC`
+  `<unset>` endpoints: the selector picks no ready pod. Endpoints without a port: no pod has the named port.
+- What it selects, and to which port it sends:
+  `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"  "}{.spec.ports}''`
+- What the pods carry: `kubectl -n $NS get pods --show-labels`
+- What the pods listen on:
+  `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" "}{.ports}{"; "}{end}''`
+- How many there should be: `kubectl -n $NS get deployment $APP`
+
+## Likely causes
+1. The Service''s selector, or the pods'' labels, were changed on one side only; or a slip of the pen.
+2. `targetPort` is a number on which the program does not listen, or a name that no container gives.
+3. The caller asks for the pods'' port (8080) instead of the Service''s (80).
+4. Somebody scaled the workload to 0 and forgot it.
+5. Pods are selected but none is ready: then the pods are the trouble, not the Service.
+
+## Steps
+1. Look at the endpoints first. If there are ready ones with a port, leave the Service alone and go to *network-policy* or the caller.
+2. Compare the selector with the labels of the pods, key by key.
+3. Look who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields | grep -E ''manager|time:''`
+4. Selector wrong: set it to what the pods carry: `kubectl -n $NS patch service $SVC --type=merge -p ''{"spec":{"selector":{"app":"api"}}}''`
+5. Target port wrong: `kubectl -n $NS patch service $SVC --type=strategic -p ''{"spec":{"ports":[{"port":80,"targetPort":8080}]}}''`
+6. Scaled to 0: ask who did it and why, then scale it to what it was: `kubectl -n $NS scale deployment/$APP --replicas=2`
+7. The caller''s port is wrong: correct the address in its own configuration, not the Service that others use.
+
+## Fix
+The selector or target port that fits the pods, or the number of replicas that was there before.
+Way back: the same `patch` with the values you noted in step 2, or `kubectl -n $NS scale`.
+Write it into the manifest''s own repository, or the next deploy brings the fault back.
+
+## Verify
+- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` shows the pods and the port.
+- The caller''s log is quiet: `kubectl -n $NS logs deployment/<caller> --since=1m`
+
+## Prevent
+- Name container ports and send to the name. Let one template make selector and labels.
+- Alert on Services without ready endpoints that somebody calls.
+', '["service","endpoints","selector","port","targetport","connection-refused","replicas","cause:service_selector_mismatch","cause:service_port_mismatch","cause:scaled_to_zero","rule:no_endpoints"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'service-unreachable');
 
 UPDATE runbooks SET service = '*', title = 'A pod finds no node', body = 'The scheduler says for every node why it will not do. The pod waits in `Pending`.
 

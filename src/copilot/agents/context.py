@@ -49,6 +49,8 @@ BEFORE_US, AFTER_US = 90 * SECOND_US, 10 * SECOND_US
 """Log lines are read this far around each moment that matters."""
 MOST_NODES = 200
 MOST_NAMED_NODES = 20
+_MEMORY = (attributes.MEMORY_WORKING_SET, attributes.MEMORY_PEAK)
+_CPU = (attributes.CPU_USAGE, attributes.CPU_THROTTLED)
 ELSEWHERE = "default"
 """Events about what is in no namespace, nodes above all, live there."""
 MOST_LINES = 200
@@ -81,7 +83,8 @@ async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Cas
         bare,
         events=await _events(view, bare),
         lines=await _lines(view, bare, now_us),
-        memory=await _memory(view, bare, now_us),
+        memory=await _series(view, bare, now_us, _MEMORY),
+        cpu=await _series(view, bare, now_us, _CPU),
         changes=await _changes(view, incident, now_us),
         similar=await _similar(view, bare, now_us),
         attempts=await _attempts(view, incident_id),
@@ -250,12 +253,14 @@ def _place(address: str) -> tuple[int, ...]:
     return tuple(int(part) for part in address.split(":") if part.isdecimal())
 
 
-async def _memory(view: Session, case: Case, now_us: int) -> tuple[Series, ...]:
+async def _series(
+    view: Session, case: Case, now_us: int, wanted: Sequence[str]
+) -> tuple[Series, ...]:
     names = sorted({p.metadata.name for p in case.pods})
     if not names:
         return ()
     found: list[Series] = []
-    for name in (attributes.MEMORY_WORKING_SET, attributes.MEMORY_PEAK):
+    for name in wanted:
         found += await view.telemetry.series(
             name=name,
             namespace=case.incident.namespace,

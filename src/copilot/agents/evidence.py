@@ -14,7 +14,7 @@ import msgspec
 from copilot.agents.referred import Thing, referred
 from copilot.agents.showing import bare, title_of
 from copilot.causes import failures
-from copilot.causes.bad_probe import port_announced
+from copilot.causes.certificate_invalid import flaw_of
 from copilot.causes.citing import (
     alert_key,
     change_key,
@@ -24,10 +24,14 @@ from copilot.causes.citing import (
     object_key,
     series_key,
 )
+from copilot.causes.connecting import how_of
+from copilot.causes.listening import port_announced
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
+from copilot.causes.permissions import forbidden_in
 from copilot.causes.placement import is_wanted
 from copilot.causes.rollouts import JUST_BEFORE_US, is_of_workload, rollouts
 from copilot.causes.wording import clock, one_line
+from copilot.domain import attributes
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
@@ -67,6 +71,7 @@ _TELLING = frozenset(
         "FailedCreatePodSandBox",
         "FailedMount",
         "FailedScheduling",
+        "FailedToRetrieveImagePullSecret",
         "FailedNeedsStart",
         "JobAlreadyActive",
         "MissSchedule",
@@ -123,6 +128,7 @@ def _decisive(case: Case) -> Iterator[Evidence]:
     yield from (_of_pod(case, pod) for pod in pods)
     yield from (_of_change(change) for change in _telling_changes(case))
     yield from _of_memory(case, pods)
+    yield from _of_cpu(case, pods)
     yield from (_of_line(line) for line in _telling_lines(case))
     yield from (_of_event(event) for event in _telling_events(case, pods))
     yield from (_of_revision(owned) for owned in _telling_revisions(case))
@@ -137,11 +143,13 @@ def _decisive(case: Case) -> Iterator[Evidence]:
 
 def telling_pods(case: Case) -> tuple[Pod, ...]:
     """One failing pod for each way to fail, newest first; after a rollout also one that was fine
-    before it."""
+    before it. Where none fails, the one that an alert names: what ails it shows in no status."""
     ways: dict[tuple[object, ...], Pod] = {}
     for pod in failures.failing_pods(case):
         ways.setdefault(_way(pod), pod)
-    return (*list(ways.values())[:MOST_PODS], *_fine_before(case))
+    named = {a.pod for a in case.alerts}
+    quiet = [] if ways else [p for p in case.pods if p.metadata.name in named][:1]
+    return (*list(ways.values())[:MOST_PODS], *quiet, *_fine_before(case))
 
 
 def _way(pod: Pod) -> tuple[object, ...]:
@@ -197,11 +205,18 @@ def _state_of(case: Case, pod: Pod) -> str:
 
 
 def _telling_changes(case: Case) -> list[Change]:
-    """Of the workload and its configuration: the last three before, the first two after."""
+    """Of the workload and its configuration: the last three before, the first two after. Of what
+    it refers to (a Service, a policy, whom it calls) the last two before."""
     began = failures.began_us(case)
     mine = [c for c in case.changes if is_of_workload(case, c)]
     before = [c for c in mine if c.ts_us <= began + 2_000_000]
-    return before[-3:] + [c for c in mine if c not in before][:2]
+    around = {(t.ref.kind, t.ref.name) for t in referred(case)}
+    theirs = [
+        c
+        for c in case.changes
+        if (c.object.kind, c.object.name) in around and c not in mine and c.ts_us <= began
+    ]
+    return before[-3:] + [c for c in mine if c not in before][:2] + theirs[-2:]
 
 
 def _of_change(change: Change) -> Evidence:
@@ -286,6 +301,22 @@ def _of_run(run: Run) -> Evidence:
     )
 
 
+def _of_cpu(case: Case, pods: Iterable[Pod]) -> Iterator[Evidence]:
+    """How a container with a CPU limit fares under it; nothing of one that has none."""
+    limited = {
+        (pod.metadata.name, c.name)
+        for pod in pods
+        for c in pod.spec.containers or ()
+        if c.resources and "cpu" in (c.resources.limits or {})
+    }
+    mine = [s for s in case.cpu if (s.pod, s.container) in limited and s.points]
+    for series in mine[:MOST_SERIES]:
+        peak = max(p.high for p in series.points)
+        is_share = series.name == attributes.CPU_THROTTLED
+        said = f"CPU throttled {peak:.0%} at most" if is_share else f"CPU {peak:.3g} cores at most"
+        yield _of_series(series, f"{series.container} in {series.pod}: {said}", None)
+
+
 def _of_series(series: Series, title: str, limit: int | None) -> Evidence:
     step = -(-len(series.points) // MOST_POINTS) or 1
     kept = series.points[::-step][::-1]  # the end matters most
@@ -330,9 +361,27 @@ def _telling_lines(case: Case) -> list[LogLine]:
     ]
     distinct = {_shape(line.body): line for line in errors}
     listens = [x for x in case.lines if x.pod in names and port_announced(x.body) is not None]
-    picked = {x.address: x for x in (*words, *list(distinct.values())[-2:], *listens[-1:])}
+    complaints = {_complaint(x.body): x for x in case.lines if x.pod in names}
+    complaints.pop("", None)
+    picked = {
+        x.address: x
+        for x in (
+            *words,
+            *list(distinct.values())[-2:],
+            *listens[-1:],
+            *list(complaints.values())[-2:],
+        )
+    }
     ordered = sorted(picked.values(), key=lambda x: (x.ts_us, _place(x.address)))
     return ordered[-MOST_LINES:]
+
+
+def _complaint(body: str) -> str:
+    """What a line complains about in whatever level: others that it cannot reach, or that refuse
+    it; empty for nothing of that."""
+    if forbidden_in(body):
+        return "forbidden"
+    return flaw_of(body) or how_of(body) or ""
 
 
 def _last_words(case: Case, pod: Pod) -> list[LogLine]:

@@ -207,13 +207,13 @@ def _network(case: Case) -> Iterator[Thing]:
     around, own = case.surroundings, case.incident.workload
     if case.alerts and all(a.rule in _SILENT for a in case.alerts):
         return
-    called = called_services(case)
+    told = {own.name, case.incident.app, *(a.workload.name for a in case.alerts)}
+    same_name = [s for s in around.services if s.metadata.name in told]
+    called = tuple({s.metadata.uid: s for s in (*called_services(case), *same_name)}.values())
     yield from (_thing("Service", s) for s in called[:MOST_OF_A_KIND])
     for service in called[:MOST_OF_A_KIND]:
         yield from _behind(case, service)
     yield from (_thing("Service", s) for s in case.services[:MOST_OF_A_KIND])
-    same_name = [s for s in around.services if s.metadata.name in (own.name, case.incident.app)]
-    yield from (_thing("Service", s) for s in same_name)
     ends = [p.metadata.labels for p in case.pods[:1]]
     ends += [s.spec.selector for s in called]
     policies = [

@@ -10,22 +10,19 @@ from dataclasses import dataclass
 
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies import REMEDIES
-from copilot.agents.rollback import earlier_revisions, no_way_back, roll_back
+from copilot.agents.rollback import roll_back
 from copilot.agents.sizing import NoSize, memory_size, tried_limits
 from copilot.causes.citing import cited, object_key
 from copilot.causes.failures import (
     began_us,
-    failing_containers,
-    failing_pods,
     limit_of,
     oom_kills,
-    revision_of,
 )
 from copilot.causes.memory_series import time_to_failure_us
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import lasting, one_line
-from copilot.domain.action import Action, RollBack, SetImage, SetMemory
+from copilot.domain.action import Action, RollBack, SetMemory
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Container, Deployment, ReplicaSet
@@ -34,9 +31,6 @@ from copilot.domain.quantity import format_bytes, humanise_bytes
 
 MOST_DRAFTS = 4
 _MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
-_PULL_FAILS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +126,6 @@ class _Desk:
                 yield from self.memory(hypothesis)
             case Cause.BAD_ROLLOUT:
                 yield from self.undo(hypothesis)
-            case Cause.IMAGE_MISSING:
-                yield from self.image(hypothesis)
-                yield from self.roll_back(hypothesis, about="].image", beside="].image")
-            case Cause.BAD_PROBE:
-                yield from self.roll_back(hypothesis, about="Probe")
             case _:  # a cause without a remedy of ours
                 yield from ()
 
@@ -208,28 +197,6 @@ class _Desk:
             wanted=self._has_more_memory if is_memory else lambda _: True,
         )
 
-    def image(self, hypothesis: Hypothesis) -> Iterator[Draft | str]:
-        """The image of the newest earlier revision that had another one."""
-        container = self._container_without_image()
-        now = _container(self.workload, container)
-        for earlier in earlier_revisions(self.case):
-            before = _container(earlier, container)
-            if before is None or now is None or before.image in ("", now.image):
-                continue
-            yield drafted(
-                self.case,
-                SetImage(target=workload_ref(self.case), container=container, image=before.image),
-                title=f"Set the image of {container} back to {one_line(before.image, 120)}",
-                why=(
-                    f"{one_line(now.image, 120)} cannot be pulled; revision "
-                    f"{revision_of(earlier)} ran {one_line(before.image, 120)}."
-                ),
-                hypothesis=hypothesis,
-                keys=(object_key(earlier.metadata),),
-            )
-            return
-        yield no_way_back(self.case, "].image")
-
     def _container(self) -> str:
         """The one that ran out of memory, as far as pods or alerts tell."""
         kills = oom_kills(self.case)
@@ -240,16 +207,6 @@ class _Desk:
             return named[-1]
         own = self.workload.spec.template.spec.containers or []
         return own[0].name if len(own) == 1 else ""
-
-    def _container_without_image(self) -> str:
-        for pod in failing_pods(self.case):
-            for status in pod.status.container_statuses or ():
-                waiting = status.state.waiting if status.state else None
-                if waiting and waiting.reason in _PULL_FAILS:
-                    return status.name
-            for name in failing_containers(pod):
-                return name
-        return self._container()
 
     def _request(self, container: str, limit: str) -> str | None:
         """Where request and limit were equal they stay so: the pod keeps its quality of service."""

@@ -13,9 +13,12 @@ from copilot.causes.admission_webhook_down import admission_webhook_down
 from copilot.causes.bad_probe import bad_probe
 from copilot.causes.bad_rollout import bad_rollout
 from copilot.causes.bad_setting import bad_setting
+from copilot.causes.certificate_invalid import certificate_invalid
 from copilot.causes.command_invalid import command_invalid
 from copilot.causes.config_missing import config_missing
+from copilot.causes.cpu_limit_too_low import cpu_limit_too_low
 from copilot.causes.cron_job_stopped import cron_job_stopped
+from copilot.causes.dependency_down import dependency_down
 from copilot.causes.evicted import evicted
 from copilot.causes.image_missing import image_missing
 from copilot.causes.init_container_fails import init_container_fails
@@ -23,12 +26,19 @@ from copilot.causes.job_fails import job_fails
 from copilot.causes.limit_range_violated import limit_range_violated
 from copilot.causes.memory_leak import memory_leak
 from copilot.causes.memory_limit_too_low import memory_limit_too_low
+from copilot.causes.memory_volume import memory_volume
+from copilot.causes.name_not_resolved import name_not_resolved
+from copilot.causes.network_policy_blocks import network_policy_blocks
 from copilot.causes.node_unhealthy import node_unhealthy
+from copilot.causes.permission_missing import permission_missing
 from copilot.causes.port_conflict import port_conflict
 from copilot.causes.quota_exceeded import quota_exceeded
 from copilot.causes.ranker import rank
+from copilot.causes.scaled_to_zero import scaled_to_zero
 from copilot.causes.secret_missing import secret_missing
 from copilot.causes.service_account_missing import service_account_missing
+from copilot.causes.service_port_mismatch import service_port_mismatch
+from copilot.causes.service_selector_mismatch import service_selector_mismatch
 from copilot.causes.unknown import unknown
 from copilot.causes.unschedulable import unschedulable
 from copilot.causes.volume_permission import volume_permission
@@ -60,6 +70,16 @@ CAUSES: tuple[Callable[[Case], Hypothesis | None], ...] = (
     service_account_missing,
     volume_permission,
     volume_unavailable,
+    memory_volume,
+    cpu_limit_too_low,
+    service_selector_mismatch,
+    service_port_mismatch,
+    scaled_to_zero,
+    name_not_resolved,
+    network_policy_blocks,
+    dependency_down,
+    permission_missing,
+    certificate_invalid,
 )
 
 

@@ -1,4 +1,5 @@
-"""The program runs, but the probe asks the wrong port, path or command, or asks too strictly."""
+"""The program runs, but the probe asks the wrong port, path, scheme or command, too early, or too
+strictly."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ import re
 from dataclasses import dataclass
 
 from copilot.causes.citing import backed, concluded, event_key, line_key, object_key, said
+from copilot.causes.connecting import how_of
+from copilot.causes.cpu_limit_too_low import has_cpu_to_spare
 from copilot.causes.failures import (
+    Ending,
     began_us,
     container_named_by,
     container_of,
@@ -16,30 +20,38 @@ from copilot.causes.failures import (
     is_ready,
     statuses_of,
 )
+from copilot.causes.listening import port_announced, probe_port
+from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import SLACK_US, Part, just_before
 from copilot.causes.wording import clock, lasting, one_line, time_before
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
-from copilot.domain.objects import Container, KubeEvent, Pod, Probe, epoch_us
+from copilot.domain.objects import Container, KubeEvent, ObjectRef, Pod, Probe, epoch_us
 
 _KIND = re.compile(r"^(Readiness|Liveness|Startup) probe (?:failed|errored)", re.IGNORECASE)
 _STATUS = re.compile(r"statuscode: (\d{3})", re.IGNORECASE)
 _REFUSED = re.compile(r"connection refused|connection reset", re.IGNORECASE)
 _TIMEOUT = re.compile(r"deadline exceeded|Client\.Timeout|timed? ?out|i/o timeout", re.IGNORECASE)
-_NO_COMMAND = re.compile(r"executable file not found|no such file or directory", re.IGNORECASE)
-_LISTENS = re.compile(
-    r"\b(?:listen\w*|serving|bound)\b[^\n]{0,60}?(?::|\bon )(\d{2,5})\b(?![:.]\d)"
-    r"|\b(?:listen|serv|start)\w*\b[^\n]{0,60}?\bport\W{1,3}(\d{2,5})\b",
+_WRONG_SCHEME = re.compile(
+    r"server gave HTTP response to HTTPS client|malformed HTTP (?:response|status)|"
+    r"first record does not look like a TLS handshake",
     re.IGNORECASE,
 )
-LOWEST_PORT = 80
-"""Below it a number near "listening" is likelier a second or a count."""
+_WANTS_TLS = re.compile(
+    r"HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port", re.IGNORECASE
+)
+_NO_GRPC = re.compile(r"failed to connect service|service unimplemented|Unimplemented")
+_RUNTIME_IS_AWAY = re.compile(r"rpc error: code = Unavailable|unknown service runtime")
+"""The kubelet did not reach the container runtime: that says nothing about the program."""
+_NO_COMMAND = re.compile(r"executable file not found|no such file or directory", re.IGNORECASE)
 KILLED_BY_US = frozenset({137, 143})
 """What the kubelet's own stop leaves behind: SIGKILL and SIGTERM."""
 MISMATCH = 0.85
 LIKELY = 0.6
 UNDECIDED = 0.4
+TIME_AND_AGAIN = 3
+"""Restarts from which on a life that ends with the probe's patience is no accident."""
 CHANGED = 0.1
 REFUTED = 0.06
 
@@ -71,6 +83,7 @@ class _Mismatch:
     text: str
     confidence: float
     keys: tuple[str, ...]
+    detail: str
 
 
 def bad_probe(case: Case) -> Hypothesis | None:
@@ -95,6 +108,7 @@ def bad_probe(case: Case) -> Hypothesis | None:
             verdict=Verdict.REFUTED,
             confidence=REFUTED,
             against=refuting,
+            subject=_subject(case, failed),
         )
     changed = _changed_just_before(case, failed)
     found = _mismatch(case, failed)
@@ -112,13 +126,33 @@ def bad_probe(case: Case) -> Hypothesis | None:
             *_runs_fine(case, failed),
         ),
         next_check="" if is_sure else f"Ask {_asked(failed.probe)} from inside the pod by hand.",
+        subject=_subject(case, failed),
+        detail=found.detail if found else "",
     )
 
 
-def port_announced(line: str) -> int | None:
-    """The port on which a log line says that a program listens."""
-    heard = [int(m[1] or m[2]) for m in _LISTENS.finditer(line[:2000])]
-    return next((p for p in heard if LOWEST_PORT <= p < 65_536), None)
+def failed_probe(case: Case) -> tuple[Pod, Container, str, Probe] | None:
+    """The pod, the container, the kind (`readiness`, ...) and the probe that a hypothesis of this
+    cause is about."""
+    failed = _failed(case)
+    return (failed.pod, failed.container, failed.kind, failed.probe) if failed else None
+
+
+def listens_after_us(case: Case) -> int:
+    """How long after its start the program was seen to listen, where that is longer than the probe
+    is patient; 0 where it was not seen."""
+    failed = _failed(case)
+    late = _listens_late(case, failed) if failed else None
+    return late[1] if late else 0
+
+
+def _subject(case: Case, failed: _Failed) -> ObjectRef:
+    """The workload, or the pod itself where nothing made it."""
+    owned = workload_ref(case)
+    if owned.kind != "Service" and (case.workload is not None or owned.kind != "Pod"):
+        return owned
+    meta = failed.pod.metadata
+    return ObjectRef(kind="Pod", namespace=meta.namespace, name=meta.name, uid=meta.uid)
 
 
 def _failed(case: Case) -> _Failed | None:
@@ -127,6 +161,8 @@ def _failed(case: Case) -> _Failed | None:
     for event in backed(case, events_about(case, "Unhealthy", "ProbeError"), event_key):
         pod = pods.get(event.involved_object.uid)
         kind = _KIND.match(event.message)
+        if _RUNTIME_IS_AWAY.search(event.message):
+            continue
         if pod is None or kind is None or (is_ready(pod) and kind[1].lower() == "readiness"):
             continue
         name = container_named_by(event)
@@ -193,15 +229,15 @@ def _outcome(message: str) -> str:
 
 def _dies_by_itself(case: Case, failed: _Failed) -> tuple[Statement, ...]:
     """A container that ends without the kubelet's doing cannot answer; the probe only says so."""
-    was_stopped = any(
-        "probe" in e.message and e.involved_object.uid == failed.pod.metadata.uid
+    stops = [
+        epoch_us(e.occurred)
         for e in events_about(case, "Killing")
-    )
+        if "probe" in e.message and e.involved_object.uid == failed.pod.metadata.uid
+    ]
     own = [
         e
         for e in endings_of(failed.pod)
-        if e.container == failed.container.name
-        and (e.is_oom or e.exit_code not in KILLED_BY_US or not was_stopped)
+        if e.container == failed.container.name and not _was_stopped(failed, e, stops)
     ]
     if not own:
         return ()
@@ -212,6 +248,17 @@ def _dies_by_itself(case: Case, failed: _Failed) -> tuple[Statement, ...]:
         f"{clock(last.finished_us)}); a probe cannot pass while it is down.",
         object_key(failed.pod.metadata),
     )
+
+
+def _was_stopped(failed: _Failed, ended: Ending, stops: list[int]) -> bool:
+    """The kubelet stopped it for its probe. A program may answer SIGTERM with an exit code of its
+    own, so what counts is when: within the grace period after the kubelet said so."""
+    if ended.is_oom or not stops:
+        return False
+    if ended.exit_code in KILLED_BY_US:
+        return True
+    grace_us = (failed.pod.spec.termination_grace_period_seconds or 30) * 1_000_000
+    return any(-SLACK_US <= ended.finished_us - at <= grace_us + SLACK_US for at in stops)
 
 
 def _answers_unwell(case: Case, failed: _Failed) -> tuple[Statement, ...]:
@@ -252,7 +299,16 @@ def _lives_us(failed: _Failed) -> list[int]:
 
 def _mismatch(case: Case, failed: _Failed) -> _Mismatch | None:
     """The first contradiction between the probe and what it asks, the surest first."""
-    for look in (_unknown_name, _wrong_path, _other_port, _missing_command, _too_strict):
+    looks = (
+        _unknown_name,
+        _wrong_scheme,
+        _wrong_path,
+        _other_port,
+        _missing_command,
+        _too_early,
+        _too_strict,
+    )
+    for look in looks:
         found = look(case, failed)
         if found:
             return found
@@ -269,6 +325,36 @@ def _unknown_name(case: Case, failed: _Failed) -> _Mismatch | None:
         text=f"The probe asks port {port!r}, but the container names no such port.",
         confidence=MISMATCH + 0.05,
         keys=(object_key(failed.pod.metadata),),
+        detail="wrong_port",
+    )
+
+
+def _wrong_scheme(case: Case, failed: _Failed) -> _Mismatch | None:
+    """HTTPS asked of a program that speaks HTTP, or the other way round; gRPC of one that has none
+    at a port where it does listen."""
+    get = failed.probe.http_get
+    told = next((x for x in reversed(_own_lines(case, failed)) if _WANTS_TLS.search(x.body)), None)
+    if get is not None and (_WRONG_SCHEME.search(failed.message) or told):
+        asks, speaks = ("HTTPS", "HTTP") if get.scheme == "HTTPS" else ("HTTP", "HTTPS")
+        return _Mismatch(
+            brief=f"asks by {asks}, but the program speaks {speaks}",
+            text=f"The probe asks port {get.port} by {asks}; what answers there speaks {speaks}.",
+            confidence=MISMATCH + 0.05,
+            keys=(*failed.keys, *((line_key(told),) if told else ())),
+            detail="wrong_scheme",
+        )
+    if failed.probe.grpc is None or not _NO_GRPC.search(failed.message):
+        return None
+    port, (_, heard) = failed.probe.grpc.port, _announced(case, failed)
+    if port not in (heard, *(p.container_port for p in failed.container.ports or ())):
+        return None
+    return _Mismatch(
+        brief=f"asks by gRPC at port {port}, and nothing there answers that",
+        text=f"The probe asks port {port} by gRPC; the program is there, but answers no gRPC health "
+        "check.",
+        confidence=LIKELY + 0.05,
+        keys=failed.keys,
+        detail="wrong_scheme",
     )
 
 
@@ -285,13 +371,15 @@ def _wrong_path(case: Case, failed: _Failed) -> _Mismatch | None:
         text=f"The program answers, so it runs; {path} gives {status[1]}: it {meaning}.",
         confidence=MISMATCH if is_unknown else LIKELY,
         keys=failed.keys,
+        detail="wrong_path",
     )
 
 
 def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
     """Refused at one port while the container names or announces another."""
     port = _number(failed)
-    if port is None or (failed.message and not _REFUSED.search(failed.message)):
+    sign = _NO_GRPC if failed.probe.grpc is not None else _REFUSED
+    if port is None or (failed.message and not sign.search(failed.message)):
         return None
     line, heard = _announced(case, failed)
     if line is not None and heard != port:
@@ -300,6 +388,17 @@ def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
             text=f"The probe asks port {port}, while the program's log says it listens on {heard}.",
             confidence=MISMATCH + 0.05,
             keys=(line_key(line), *failed.keys),
+            detail="wrong_port",
+        )
+    beside = _port_that_passes(failed)
+    if beside is not None and beside != port:
+        return _Mismatch(
+            brief=f"asks port {port}, but the readiness probe passes at {beside}",
+            text=f"The probe asks port {port}, while the readiness probe of the same container "
+            f"passes at port {beside}.",
+            confidence=MISMATCH + 0.05,
+            keys=failed.keys,
+            detail="wrong_port",
         )
     declared = [p.container_port for p in failed.container.ports or ()]
     if port in declared:
@@ -316,7 +415,15 @@ def _other_port(case: Case, failed: _Failed) -> _Mismatch | None:
         f"{f'exposes {exposed} only' if exposed else 'names no port at all'}.",
         confidence=MISMATCH if exposed else LIKELY,
         keys=failed.keys,
+        detail="wrong_port",
     )
+
+
+def _port_that_passes(failed: _Failed) -> int | None:
+    """What the readiness probe asks, where it is another one and it passes."""
+    probe = failed.container.readiness_probe
+    is_other = failed.kind != "readiness" and probe is not None and is_ready(failed.pod)
+    return probe_port(failed.container, probe) if probe is not None and is_other else None
 
 
 def _missing_command(case: Case, failed: _Failed) -> _Mismatch | None:
@@ -327,30 +434,102 @@ def _missing_command(case: Case, failed: _Failed) -> _Mismatch | None:
         text="The probe's command, or the file it looks for, is not in the container.",
         confidence=LIKELY + 0.1,
         keys=failed.keys,
+        detail="wrong_command",
     )
+
+
+def _too_early(case: Case, failed: _Failed) -> _Mismatch | None:
+    """Stopped before it was up. By the log for sure; by several lives that all ended when the
+    probe's patience did, likely, unless the program waits for somebody else."""
+    lives, patience_us = _lives_us(failed), _patience_us(failed.probe)
+    if failed.kind == "readiness" or not lives or not _REFUSED.search(failed.message):
+        return None
+    brief = "has the program stopped before it is up"
+    gives_up = f"The probe gives up after {lasting(patience_us)}"
+    late = _listens_late(case, failed)
+    if late is not None:
+        line, took_us = late
+        return _Mismatch(
+            brief=brief,
+            text=f"{gives_up}, and the program needs {lasting(took_us)} to listen: "
+            f"“{one_line(line.body, 120)}”.",
+            confidence=MISMATCH,
+            keys=(line_key(line), *failed.keys),
+            detail="too_early",
+        )
+    is_again_and_again = _restarts(failed) >= TIME_AND_AGAIN and _number(failed) in {
+        p.container_port for p in failed.container.ports or ()
+    }
+    return _Mismatch(
+        brief=brief,
+        text=f"{gives_up} and had the program stopped after {lasting(max(lives))}; it never got to "
+        "listen.",
+        confidence=LIKELY
+        if is_again_and_again and not _waits_for_others(case, failed)
+        else UNDECIDED + 0.1,
+        keys=failed.keys,
+        detail="too_early",
+    )
+
+
+def _listens_late(case: Case, failed: _Failed) -> tuple[LogLine, int] | None:
+    """The line that says where it listens, and how long after its start, where that is longer than
+    the probe is patient."""
+    starts = [e.started_us for e in endings_of(failed.pod) if e.container == failed.container.name]
+    for status in statuses_of(failed.pod):
+        if status.name == failed.container.name and status.state and status.state.running:
+            starts.append(epoch_us(status.state.running.started_at))
+    for line in reversed(_own_lines(case, failed)):
+        before = [at for at in starts if 0 < at <= line.ts_us]
+        if port_announced(line.body) is None or not before:
+            continue
+        took_us = line.ts_us - max(before)
+        if took_us > _patience_us(failed.probe):
+            return line, took_us
+    return None
 
 
 def _too_strict(case: Case, failed: _Failed) -> _Mismatch | None:
-    """Not answered in time, or stopped before it was up: a slow program or a hasty probe."""
-    if _TIMEOUT.search(failed.message):
-        waits = failed.probe.timeout_seconds or 1
-        return _Mismatch(
-            brief=f"is not answered within its {waits} s",
-            text=f"The program does not answer within the {waits} s that the probe waits; it may "
-            "be slow, or the probe hasty.",
-            confidence=UNDECIDED + 0.1,
-            keys=failed.keys,
-        )
-    lives = _lives_us(failed)
-    if failed.kind == "readiness" or not lives or not _REFUSED.search(failed.message):
+    """Not answered in time: a slow program or a hasty probe. Hasty where another, more patient
+    probe of it passes, and most likely where it has the program stopped again and again though
+    that has CPU to spare and complains of nothing."""
+    if not _TIMEOUT.search(failed.message):
         return None
-    return _Mismatch(
-        brief="has the program stopped before it is up",
-        text=f"The probe gives up after {lasting(_patience_us(failed.probe))} and had the program "
-        f"stopped after {lasting(max(lives))}; it never got to listen.",
-        confidence=UNDECIDED + 0.1,
-        keys=failed.keys,
+    waits = failed.probe.timeout_seconds or 1
+    patient = failed.container.readiness_probe
+    is_liveness = failed.kind != "readiness"
+    passes = (
+        is_liveness
+        and patient is not None
+        and (patient.timeout_seconds or 1) > waits
+        and is_ready(failed.pod)
     )
+    stops = (
+        is_liveness
+        and _restarts(failed) >= TIME_AND_AGAIN
+        and has_cpu_to_spare(case, failed.container.name)
+        and not _waits_for_others(case, failed)
+    )
+    more = " The readiness probe, which waits longer, passes." if passes else ""
+    if stops and not passes:
+        more = " It never ended by itself, has CPU to spare and complains of nothing."
+    return _Mismatch(
+        brief=f"is not answered within its {waits} s",
+        text=f"The program does not answer within the {waits} s that the probe waits; it may "
+        f"be slow, or the probe hasty.{more}",
+        confidence=LIKELY + 0.1 if passes else LIKELY if stops else UNDECIDED + 0.1,
+        keys=failed.keys,
+        detail="too_strict",
+    )
+
+
+def _restarts(failed: _Failed) -> int:
+    name = failed.container.name
+    return max((s.restart_count for s in statuses_of(failed.pod) if s.name == name), default=0)
+
+
+def _waits_for_others(case: Case, failed: _Failed) -> bool:
+    return any(how_of(line.body) for line in _own_lines(case, failed))
 
 
 def _patience_us(probe: Probe) -> int:
@@ -389,27 +568,28 @@ def _runs_fine(case: Case, failed: _Failed) -> tuple[Statement, ...]:
 
 def _announced(case: Case, failed: _Failed) -> tuple[LogLine | None, int]:
     """The last line in which the program says where it listens."""
-    for line in reversed(case.lines):
-        if line.pod != failed.pod.metadata.name or line.container != failed.container.name:
-            continue
+    for line in reversed(_own_lines(case, failed)):
         heard = port_announced(line.body)
         if heard is not None:
             return line, heard
     return None, 0
 
 
+def _own_lines(case: Case, failed: _Failed) -> list[LogLine]:
+    place = (failed.pod.metadata.name, failed.container.name)
+    return [line for line in case.lines if (line.pod, line.container) == place]
+
+
 def _port(probe: Probe) -> int | str | None:
     if probe.http_get is not None:
         return probe.http_get.port
+    if probe.grpc is not None:
+        return probe.grpc.port
     return probe.tcp_socket.port if probe.tcp_socket is not None else None
 
 
 def _number(failed: _Failed) -> int | None:
-    port = _port(failed.probe)
-    if isinstance(port, int):
-        return port
-    named = [p.container_port for p in failed.container.ports or () if p.name == port]
-    return named[0] if named else None
+    return probe_port(failed.container, failed.probe)
 
 
 def _asked(probe: Probe) -> str:
@@ -417,5 +597,7 @@ def _asked(probe: Probe) -> str:
         return f"GET {probe.http_get.path} on port {probe.http_get.port}"
     if probe.tcp_socket is not None:
         return f"TCP port {probe.tcp_socket.port}"
+    if probe.grpc is not None:
+        return f"gRPC health on port {probe.grpc.port}"
     command = probe.exec.command if probe.exec else None
     return f"command {' '.join(command)[:80]}" if command else "its check"

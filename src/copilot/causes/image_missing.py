@@ -16,6 +16,7 @@ from copilot.causes.failures import (
     is_gone,
     statuses_of,
 )
+from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import clock, one_line, plain
 from copilot.domain.alert import Rule
@@ -41,6 +42,8 @@ class Why(StrEnum):
 
     NEVER = "never"
     INVALID = "invalid"
+    NAME_RESOLUTION = "name_resolution"
+    """Of the registry's own name."""
     UNREACHABLE = "unreachable"
     THROTTLED = "throttled"
     DENIED = "denied"
@@ -58,10 +61,14 @@ _SIGNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
         re.compile(r"InvalidImageName|couldn't parse image|invalid reference", re.IGNORECASE),
     ),
     (
+        Why.NAME_RESOLUTION,
+        re.compile(r"no such host|server misbehaving|dial tcp: lookup ", re.IGNORECASE),
+    ),
+    (
         Why.UNREACHABLE,
         re.compile(
-            r"no such host|dial tcp|connection refused|i/o timeout|TLS handshake|x509|"
-            r"deadline exceeded|\b50[0234]\b|RegistryUnavailable|server misbehaving",
+            r"dial tcp|connection refused|i/o timeout|TLS handshake|x509|"
+            r"deadline exceeded|\b50[0234]\b|RegistryUnavailable",
             re.IGNORECASE,
         ),
     ),
@@ -86,6 +93,7 @@ a registry that says "denied, or does not exist" has not said which."""
 _SAID = {
     Why.NEVER: "is not on the node, and its pull policy is Never",
     Why.INVALID: "has a name that cannot be read",
+    Why.NAME_RESOLUTION: "cannot be pulled: its registry's name does not resolve",
     Why.UNREACHABLE: "cannot be pulled: its registry does not answer",
     Why.THROTTLED: "cannot be pulled for now: its registry limits requests",
     Why.DENIED: "is refused by its registry: not allowed, or not there",
@@ -95,6 +103,7 @@ _SAID = {
 _CONFIDENCE = {
     Why.NEVER: 0.95,
     Why.INVALID: 0.97,
+    Why.NAME_RESOLUTION: 0.4,
     Why.UNREACHABLE: 0.4,
     Why.THROTTLED: 0.4,
     Why.DENIED: 0.9,
@@ -102,6 +111,7 @@ _CONFIDENCE = {
     Why.UNKNOWN: 0.75,
 }
 _CHECK = {
+    Why.NAME_RESOLUTION: "Look the registry's name up from the node: is it written right?",
     Why.UNREACHABLE: "Ask the registry from the node: does its name resolve, does it answer?",
     Why.THROTTLED: "Wait for the registry's limit to pass, or pull with an account.",
     Why.DENIED: "Check that the repository exists and that the pod names a valid pull secret.",
@@ -110,6 +120,10 @@ _CHECK = {
 
 
 CHANGED_JUST_BEFORE = 0.8
+_MAY_PASS = frozenset({Why.NAME_RESOLUTION, Why.UNREACHABLE, Why.THROTTLED})
+_ASKS_WHO = frozenset({Why.DENIED, Why.UNKNOWN})
+"""Answers that a registry gives also to those whom it does not know."""
+_UNREADABLE = re.compile(r"image pull secrets \(([^)]{1,500})\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,15 +147,74 @@ def image_missing(case: Case) -> Hypothesis | None:
         return _pulled_since(case)
     why = why_of(_without_names(waiting.text, waiting.image))
     changed = _changed_just_before(case, waiting)
-    is_passing = why in (Why.UNREACHABLE, Why.THROTTLED) and not changed
+    is_passing = why in _MAY_PASS and not changed
     return concluded(
         Cause.IMAGE_MISSING,
         title=f"Image {one_line(waiting.image, 120)} {_SAID[why]}",
         verdict=Verdict.INCONCLUSIVE if is_passing else Verdict.SUPPORTED,
         confidence=max(_CONFIDENCE[why], CHANGED_JUST_BEFORE if changed else 0.0),
-        supporting=(*_said(case, waiting, why), *(changed or _previous(case, waiting))),
+        supporting=(
+            *_said(case, waiting, why),
+            *(_pull_secrets(case, waiting) if why in _ASKS_WHO else ()),
+            *(changed or _previous(case, waiting)),
+        ),
         next_check=_CHECK.get(why, ""),
+        subject=workload_ref(case),
+        detail=_detail(case, waiting, why),
     )
+
+
+def waiting_for(case: Case) -> tuple[Pod, str] | None:
+    """The pod that waits for an image, and which container of it."""
+    waiting = _waiting(case)
+    return (waiting.pod, waiting.container) if waiting else None
+
+
+def missing_pull_secrets(case: Case, pod: Pod) -> tuple[str, ...]:
+    """Names of pull secrets that the kubelet says it could not read."""
+    names: dict[str, None] = {}
+    for event in _secret_events(case, pod):
+        found = _UNREADABLE.search(event.message[:2000])
+        for name in found[1].split(",") if found else ():
+            names[name.strip()] = None
+    return tuple(n for n in names if n)
+
+
+def _secret_events(case: Case, pod: Pod) -> list[KubeEvent]:
+    return [
+        e
+        for e in events_about(case, "FailedToRetrieveImagePullSecret")
+        if e.involved_object.uid == pod.metadata.uid
+    ]
+
+
+def _detail(case: Case, waiting: _Waiting, why: Why) -> str:
+    if why in _ASKS_WHO and missing_pull_secrets(case, waiting.pod):
+        return "pull_secret_missing"
+    return why.value if why is not Why.UNKNOWN else ""
+
+
+def _pull_secrets(case: Case, waiting: _Waiting) -> tuple[Statement, ...]:
+    """With what the pod asked the registry. Which Secrets there are is not looked at."""
+    pod = waiting.pod
+    missing = missing_pull_secrets(case, pod)
+    if missing:
+        events = backed(case, _secret_events(case, pod), event_key)
+        return said(
+            case,
+            f"The kubelet cannot read the pull secret {one_line(', '.join(missing[:3]), 120)}.",
+            *(event_key(e) for e in events[:1]),
+            object_key(pod.metadata),
+        )
+    if why_of(_without_names(waiting.text, waiting.image)) is Why.DENIED:
+        named = [s.name for s in pod.spec.image_pull_secrets or ()]
+        text = (
+            f"The pod asks with the pull secret {one_line(', '.join(named[:3]), 120)}."
+            if named
+            else "The pod names no pull secret."
+        )
+        return said(case, text, object_key(pod.metadata))
+    return ()
 
 
 def why_of(text: str) -> Why:
@@ -243,6 +316,7 @@ def _pulled_since(case: Case) -> Hypothesis | None:
                 title="An image cannot be pulled",
                 verdict=Verdict.REFUTED,
                 confidence=0.05,
+                subject=workload_ref(case),
                 against=said(
                     case,
                     f"{started[0].name} in {pod.metadata.name} has its image now and was started"

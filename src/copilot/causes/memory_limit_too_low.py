@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from copilot.causes.citing import (
@@ -33,6 +34,7 @@ from copilot.causes.memory_series import (
     same_program,
     whole_runs,
 )
+from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import (
     JUST_BEFORE_US,
     SLACK_US,
@@ -43,10 +45,10 @@ from copilot.causes.rollouts import (
     memory_limits_changed,
 )
 from copilot.causes.wording import CLOSE_US, clock, lasting, one_line, time_before
-from copilot.domain.alert import Rule
+from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
-from copilot.domain.objects import Node, Pod
+from copilot.domain.objects import Node, Pod, epoch_us
 from copilot.domain.quantity import humanise_bytes
 
 KILLED_AT_ITS_LIMIT = 0.72
@@ -57,6 +59,15 @@ NEED_IS_KNOWN = 0.95
 BOTH = 0.98
 ENOUGH_FOR_OLD_CODE = 0.5
 NODE_UNDER_PRESSURE = 0.5
+
+
+_SEES_PROCESSES = frozenset({"kernel", "kubelet"})
+"""Sources that tell of processes; all others tell of containers."""
+_LOST_A_CHILD = re.compile(
+    r"^Killed$|signal: killed|signal 9|SIGKILL|(?:code|status|ended with|exit(?:ed)?) \D{0,8}137\b"
+    r"|exit code -9|WorkerLost|Worker .{0,40}was sent SIGKILL",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +348,9 @@ def _from_alerts(case: Case) -> Hypothesis | None:
     if not alerts:
         return None
     last = max(alerts, key=lambda a: a.last_us)
+    child = _child_killed(case, last)
+    if child is not None:
+        return child
     place = last.container or last.pod or last.workload.name
     return concluded(
         Cause.MEMORY_LIMIT_TOO_LOW,
@@ -351,3 +365,61 @@ def _from_alerts(case: Case) -> Hypothesis | None:
         ),
         next_check="Compare the container's working set with its limit, process by process.",
     )
+
+
+def _child_killed(case: Case, alert: Alert) -> Hypothesis | None:
+    """The kernel took a process of the container, and its first process lives on: the container
+    does not end, and no status says OOMKilled."""
+    if alert.source not in _SEES_PROCESSES:
+        return None
+    for pod in case.pods:
+        status = next((s for s in statuses_of(pod) if s.name == alert.container), None)
+        limit = limit_of(pod.spec, alert.container)
+        running = status.state.running if status and status.state else None
+        if running is None or not limit or alert.pod not in ("", pod.metadata.name):
+            continue
+        if epoch_us(running.started_at) > alert.starts_us:
+            continue
+        return concluded(
+            Cause.MEMORY_LIMIT_TOO_LOW,
+            title=f"The memory limit of {alert.container}, {humanise_bytes(limit)}, is below what "
+            "its processes need",
+            verdict=Verdict.SUPPORTED,
+            confidence=KILLED_AT_ITS_LIMIT,
+            supporting=(
+                *said(
+                    case,
+                    f"The kernel killed a process in {alert.container} for want of memory at "
+                    f"{clock(alert.last_us)} ({alert.source}).",
+                    alert_key(alert),
+                ),
+                *said(
+                    case,
+                    f"{alert.container} itself has run since "
+                    f"{clock(epoch_us(running.started_at))} under a limit of "
+                    f"{humanise_bytes(limit)}: its first process lives on, so its status shows no "
+                    "kill.",
+                    object_key(pod.metadata),
+                ),
+                *_missed(case, pod, alert),
+            ),
+            next_check="See which process grows, and whether it restarts: the program may go on "
+            "without it.",
+            subject=workload_ref(case),
+            detail="child_killed",
+        )
+    return None
+
+
+def _missed(case: Case, pod: Pod, alert: Alert) -> tuple[Statement, ...]:
+    """What the program itself said about the process it lost."""
+    told = [
+        line
+        for line in case.lines
+        if (line.pod, line.container) == (pod.metadata.name, alert.container)
+        and _LOST_A_CHILD.search(line.body[:2000])
+    ]
+    if not told:
+        return ()
+    last = backed(case, told, line_key)[-1]
+    return said(case, f"It noticed: “{one_line(last.body, 120)}”.", line_key(last))

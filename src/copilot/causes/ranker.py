@@ -31,6 +31,17 @@ _OF_A_POD = (
     Cause.ADMISSION_WEBHOOK_DOWN,
     Cause.SERVICE_ACCOUNT_MISSING,
 )
+_OUT_OF_REACH = frozenset(
+    {
+        Cause.DEPENDENCY_DOWN,
+        Cause.BAD_PROBE,
+        Cause.BAD_SETTING,
+        Cause.INIT_CONTAINER_FAILS,
+        Cause.JOB_FAILS,
+    }
+)
+"""What it looks like at the caller when another cannot be reached."""
+
 EXPLAINS: dict[Cause, frozenset[Cause]] = {
     **dict.fromkeys(_OF_A_POD, _SIGNS_OF_A_POD),
     Cause.MEMORY_LEAK: frozenset(
@@ -49,6 +60,18 @@ EXPLAINS: dict[Cause, frozenset[Cause]] = {
     Cause.INIT_CONTAINER_FAILS: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE, Cause.JOB_FAILS}),
     Cause.JOB_FAILS: frozenset({Cause.BAD_ROLLOUT, Cause.BAD_PROBE}),
     Cause.BAD_PROBE: frozenset({Cause.BAD_ROLLOUT}),
+    Cause.MEMORY_VOLUME: frozenset(
+        {Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK, Cause.BAD_PROBE}
+    ),
+    Cause.CPU_LIMIT_TOO_LOW: frozenset({Cause.BAD_PROBE}),
+    Cause.SERVICE_SELECTOR_MISMATCH: _OUT_OF_REACH,
+    Cause.SERVICE_PORT_MISMATCH: _OUT_OF_REACH,
+    Cause.SCALED_TO_ZERO: _OUT_OF_REACH,
+    Cause.NAME_NOT_RESOLVED: _OUT_OF_REACH,
+    Cause.NETWORK_POLICY_BLOCKS: _OUT_OF_REACH | {Cause.NAME_NOT_RESOLVED},
+    Cause.CERTIFICATE_INVALID: _OUT_OF_REACH,
+    Cause.PERMISSION_MISSING: _OUT_OF_REACH - {Cause.DEPENDENCY_DOWN},
+    Cause.DEPENDENCY_DOWN: frozenset({Cause.BAD_PROBE, Cause.INIT_CONTAINER_FAILS}),
 }
 """Where the first holds, the others are what it looks like from further away."""
 SHADOWED = 0.5

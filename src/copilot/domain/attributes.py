@@ -17,6 +17,14 @@ MEMORY_LIMIT = "k8s.container.memory.limit"
 """Bytes; absent where unlimited."""
 CPU_USAGE = "container.cpu.usage"
 """Cores."""
+CPU_THROTTLED = "container.cpu.throttled"
+"""Share of the CPU periods since the last reading in which it was stopped, 0 to 1."""
+MEMORY_KILLS = "container.memory.oom_kills"
+"""Processes of the container that the kernel killed for memory since the last reading, as far as
+the node's cAdvisor reads the kernel's log."""
+MEMORY_REFUSALS = "container.memory.failcnt"
+"""How often the pod's cgroup was at its limit when memory was asked for, since the last reading
+(cgroup v1 only)."""
 
 INCIDENT_ID = "copilot.incident.id"
 PROPOSAL_ID = "copilot.proposal.id"

@@ -61,3 +61,5 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     job: Job | None = None
     """Where the workload is a Job, or one that a CronJob made."""
     cron_job: CronJob | None = None
+    cpu: tuple[Series, ...] = ()
+    """Cores used and the share of throttled periods, of the workload's containers."""

@@ -4,13 +4,14 @@ import msgspec
 import pytest
 
 from copilot.agents.evidence import with_evidence
-from copilot.causes.bad_probe import bad_probe, port_announced
+from copilot.causes.bad_probe import bad_probe
+from copilot.causes.listening import port_announced
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Hypothesis, Verdict
-from copilot.domain.objects import ExecAction, Pod, Probe
+from copilot.domain.objects import ExecAction, Grpc, HttpGet, Pod, Probe, TcpSocket
 from tests.builders_case import (
     NEW,
     a_case,
@@ -210,6 +211,142 @@ def test_a_pod_that_is_ready_again_says_nothing() -> None:
     pod = a_pod("api", containers=[a_server(readiness=an_http_probe())])
 
     assert bad_probe(case_with(pod, HTTP.format(404))) is None
+
+
+@pytest.mark.parametrize(
+    ("probe", "message", "detail"),
+    [
+        pytest.param(
+            Probe(http_get=HttpGet(port=8080, scheme="HTTPS")),
+            'Get "https://10.88.0.15:8080/": http: server gave HTTP response to HTTPS client',
+            "wrong_scheme",
+            id="HTTPS of HTTP",
+        ),
+        pytest.param(
+            Probe(http_get=HttpGet(port=8080)),
+            'Get "http://10.88.0.15:8080/": net/http: HTTP/1.x transport connection broken: '
+            'malformed HTTP response "15 03 01"',
+            "wrong_scheme",
+            id="HTTP of HTTPS",
+        ),
+        pytest.param(
+            Probe(grpc=Grpc(port=8080)),
+            'timeout: failed to connect service "10.88.0.3:8080" within 1s: context deadline '
+            "exceeded",
+            "wrong_scheme",
+            id="gRPC where there is none",
+        ),
+        pytest.param(
+            Probe(grpc=Grpc(port=9999)),
+            'timeout: failed to connect service "10.88.0.3:9999" within 1s: context deadline '
+            "exceeded",
+            "wrong_port",
+            id="gRPC at another port",
+        ),
+        pytest.param(
+            Probe(tcp_socket=TcpSocket(port=81)),
+            "dial tcp 10.88.0.9:81: connect: connection refused",
+            "wrong_port",
+            id="TCP",
+        ),
+        pytest.param(an_http_probe("/x"), HTTP.format(404), "wrong_path", id="path"),
+    ],
+)
+def test_the_way_in_which_it_does_not_fit_is_named(probe: Probe, message: str, detail: str) -> None:
+    found = looked_at(case_with(a_pod_that_is_up(probe), message))
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, detail)
+    assert found.subject is not None
+
+
+def test_a_program_that_says_it_wants_tls_tells_the_scheme() -> None:
+    pod = a_pod_that_is_up(an_http_probe())
+    line = a_line(
+        "http: TLS handshake error: client sent an HTTP request to an HTTPS server",
+        pod,
+        at=ago(20),
+    )
+
+    found = looked_at(case_with(pod, HTTP.format(400), lines=[line]))
+
+    assert found.detail == "wrong_scheme"
+
+
+def stopped_again_and_again(message: str, *said: str, restarts: int = 5) -> Case:
+    probe = msgspec.structs.replace(an_http_probe(), period_seconds=2, failure_threshold=2)
+    stopped = terminated(started=ago(50), finished=ago(41), reason="Error", exit_code=137)
+    pod = a_pod(
+        "api",
+        containers=[a_server(liveness=probe)],
+        statuses=[
+            a_status(
+                state=running(ago(39)), last_state=stopped, ready=False, restart_count=restarts
+            )
+        ],
+    )
+    lines = [a_line(body, pod, at=ago(30 - n), address=f"3:{n + 1}") for n, body in enumerate(said)]
+    case = case_with(pod, message, kind="Liveness", lines=lines)
+    killing = an_event(
+        "Killing", "Container app failed liveness probe, will be restarted", pod, at=ago(42)
+    )
+    return with_evidence(msgspec.structs.replace(case, events=(*case.events, killing)))
+
+
+def test_lives_that_all_end_with_the_probes_patience_speak_of_a_hasty_probe() -> None:
+    again = looked_at(stopped_again_and_again(REFUSED.format(8080, 8080)))
+    once = looked_at(stopped_again_and_again(REFUSED.format(8080, 8080), restarts=1))
+
+    assert (again.verdict, again.detail) == (Verdict.SUPPORTED, "too_early")
+    assert once.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_program_that_was_seen_to_listen_too_late_makes_it_sure() -> None:
+    found = looked_at(
+        stopped_again_and_again(REFUSED.format(8080, 8080), "listening on 0.0.0.0:8080")
+    )
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "too_early")
+    assert any("needs 9 s to listen" in s.text for s in found.supporting)
+
+
+@pytest.mark.parametrize("message", [REFUSED.format(8080, 8080), LATE])
+def test_a_program_that_waits_for_others_leaves_it_undecided(message: str) -> None:
+    case = stopped_again_and_again(message, "dial tcp 10.96.0.9:5432: connect: connection refused")
+
+    assert looked_at(case).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_program_that_is_stopped_for_late_answers_with_cpu_to_spare_is_asked_too_strictly() -> (
+    None
+):
+    found = looked_at(stopped_again_and_again(LATE))
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "too_strict")
+
+
+def test_a_program_that_ends_on_sigterm_with_a_code_of_its_own_was_stopped_all_the_same() -> None:
+    case = stopped_again_and_again(REFUSED.format(8080, 8080))
+    pod = case.pods[0]
+    own = terminated(started=ago(50), finished=ago(41), reason="Error", exit_code=2)
+    status = a_status(state=running(ago(39)), last_state=own, ready=False, restart_count=5)
+    shown = msgspec.structs.replace(pod.status, container_statuses=[status])
+    case = msgspec.structs.replace(case, pods=(msgspec.structs.replace(pod, status=shown),))
+
+    assert looked_at(with_evidence(case)).verdict is Verdict.SUPPORTED
+
+
+def test_a_runtime_that_is_away_says_nothing_about_a_program() -> None:
+    probe = Probe(exec=ExecAction(command=["cat", "/tmp/healthy"]))
+    pod = a_pod("api", containers=[a_server(liveness=probe)])
+    message = (
+        "Liveness probe errored and resulted in unknown state: rpc error: code = Unavailable desc = "
+        'connection error: desc = "transport: Error while dialing: dial unix /run/containerd.sock: '
+        'connect: no such file or directory"'
+    )
+
+    event = an_event("Unhealthy", message, pod, at=ago(5), container="app")
+
+    assert bad_probe(a_case(app="api", pods=[pod], events=[event], rule=Rule.NOT_READY)) is None
 
 
 @pytest.mark.parametrize(

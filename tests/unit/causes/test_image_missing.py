@@ -66,7 +66,13 @@ def case_with(message: str, reason: str = "ImagePullBackOff") -> Case:
             'Container image "x" is not present with pull policy of Never', Why.NEVER, id="policy"
         ),
         pytest.param("couldn't parse image name: invalid reference", Why.INVALID, id="bad name"),
-        pytest.param("dial tcp: lookup r: no such host", Why.UNREACHABLE, id="name server"),
+        pytest.param("dial tcp: lookup r: no such host", Why.NAME_RESOLUTION, id="no such name"),
+        pytest.param(
+            "dial tcp: lookup r on 10.255.255.53:53: read udp: i/o timeout",
+            Why.NAME_RESOLUTION,
+            id="silent name server",
+        ),
+        pytest.param("dial tcp 10.99.0.1:5999: connect: refused", Why.UNREACHABLE, id="refused"),
         pytest.param("429 Too Many Requests", Why.THROTTLED, id="throttled"),
         pytest.param("something else", Why.UNKNOWN, id="unknown"),
     ],

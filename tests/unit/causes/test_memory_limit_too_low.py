@@ -1,7 +1,11 @@
 """Too little memory allowed: when the detective says so, how surely, and when it does not."""
 
-import msgspec
+from dataclasses import replace
 
+import msgspec
+import pytest
+
+from copilot.agents.evidence import with_evidence
 from copilot.causes.memory_limit_too_low import memory_limit_too_low
 from copilot.causes.memory_series import peak_seen_whole
 from copilot.domain import attributes
@@ -18,6 +22,7 @@ from tests.builders_case import (
     a_limit_change,
     a_line,
     a_series,
+    an_alert,
     an_event,
 )
 from tests.builders_objects import (
@@ -29,6 +34,7 @@ from tests.builders_objects import (
     ago,
     an_oom_killed_pod,
     condition,
+    running,
     terminated,
     waiting,
 )
@@ -200,6 +206,35 @@ def test_a_kill_that_only_others_saw_is_said_with_less_confidence() -> None:
 
     assert found.verdict is Verdict.SUPPORTED
     assert found.confidence < 0.6
+
+
+def child_killed(source: str, *said: str) -> Case:
+    """The kernel took a process; the container has run for ten minutes and runs on."""
+    pod = a_pod("billing")
+    alert = replace(an_alert(pod=pod.metadata.name), source=source)
+    lines = [a_line(body, pod, at=ago(20 - n), address=f"3:{n + 1}") for n, body in enumerate(said)]
+    return a_case(pods=[pod], lines=lines, alerts=[alert])
+
+
+@pytest.mark.parametrize("source", ["kernel", "kubelet"])
+def test_a_process_killed_inside_a_container_that_lives_on_is_laid_on_the_limit(
+    source: str,
+) -> None:
+    found = looked_at(child_killed(source, "starting worker", "worker ended with 137"))
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "child_killed")
+    assert found.subject is not None
+    assert any("its first process lives on" in s.text for s in found.supporting)
+    assert any("worker ended with 137" in s.text for s in found.supporting)
+
+
+def test_a_container_that_came_up_after_the_kill_is_not_the_one_that_lives_on() -> None:
+    case = child_killed("kernel")
+    pod = a_pod("billing", statuses=[a_status(state=running(ago(10)))])
+
+    found = looked_at(with_evidence(msgspec.structs.replace(case, pods=(pod,))))
+
+    assert found.detail == ""
 
 
 def test_a_kill_in_a_pod_that_was_gone_before_belongs_to_another_incident() -> None:

@@ -1,0 +1,154 @@
+"""The image before, or the pull secret that others use."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from copilot.agents.remedies import REMEDIES
+from copilot.agents.remedies.image_missing import registry_of
+from copilot.causes.image_missing import image_missing
+from copilot.domain.action import SetImage, SetPullSecrets
+from copilot.domain.alert import Rule
+from copilot.domain.case import Case
+from copilot.domain.hypothesis import Cause
+from copilot.domain.objects import KubeEvent, LocalName, Pod
+from copilot.domain.surroundings import ServiceAccount, Surroundings
+from tests.builders_around import a_workload, meta, with_surroundings
+from tests.builders_case import NEW, a_case, an_event
+from tests.builders_net import drafts_and_notes
+from tests.builders_objects import (
+    a_container,
+    a_deployment,
+    a_pod,
+    a_replica_set,
+    a_status,
+    ago,
+    waiting,
+)
+
+IMAGE = REMEDIES[Cause.IMAGE_MISSING]
+NAME = "registry.local/shop/web:2"
+DENIED = f'Failed to pull image "{NAME}": pull access denied, repository does not exist'
+GONE = f'Failed to pull image "{NAME}": not found'
+NO_SECRET = (
+    "Unable to retrieve some image pull secrets (no-such-secret); attempting to pull the image may "
+    "not succeed."
+)
+
+NOBODY = Surroundings()
+
+
+def a_waiting_case(
+    message: str = DENIED,
+    *,
+    secrets: Sequence[str] = (),
+    around: Surroundings = NOBODY,
+    is_missing: bool = False,
+) -> Case:
+    pod = a_pod(
+        "web",
+        template_hash=NEW,
+        containers=[a_container(image=NAME)],
+        statuses=[a_status(state=waiting("ImagePullBackOff"), ready=False)],
+    )
+    named = [LocalName(name=s) for s in secrets] or None
+    spec = msgspec.structs.replace(pod.spec, image_pull_secrets=named)
+    pod = msgspec.structs.replace(pod, spec=spec)
+    case = a_case(
+        app="web",
+        pods=[pod],
+        workload=a_deployment("web", containers=[a_container(image=NAME)]),
+        replica_sets=[a_replica_set("web", template_hash=NEW, containers=pod.spec.containers)],
+        events=list(_events(pod, message, is_missing)),
+        rule=Rule.IMAGE_PULL,
+    )
+    return with_surroundings(case, around)
+
+
+def _events(pod: Pod, message: str, is_missing: bool) -> Sequence[KubeEvent]:
+    failed = an_event("Failed", message, pod, at=ago(20), container="app")
+    secret = an_event("FailedToRetrieveImagePullSecret", NO_SECRET, pod, at=ago(21))
+    return [failed, secret] if is_missing else [failed]
+
+
+def sibling(*secrets: str, image: str = "registry.local/shop/api:1") -> Surroundings:
+    other = a_workload("api")
+    spec = msgspec.structs.replace(
+        other.spec.template.spec,
+        containers=[a_container(image=image)],
+        image_pull_secrets=[LocalName(name=s) for s in secrets],
+    )
+    template = msgspec.structs.replace(other.spec.template, spec=spec)
+    other = msgspec.structs.replace(
+        other, spec=msgspec.structs.replace(other.spec, template=template)
+    )
+    return Surroundings(workloads=(other,))
+
+
+def test_the_pull_secret_of_a_sibling_that_asks_the_same_registry_is_suggested() -> None:
+    case = a_waiting_case(around=sibling("regcred"))
+
+    drafts, _ = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert isinstance(drafts[0].action, SetPullSecrets)
+    assert drafts[0].action.names == ("regcred",)
+    assert "Secrets are not read" in drafts[0].why
+
+
+def test_the_pull_secret_of_the_service_account_is_suggested() -> None:
+    account = ServiceAccount(
+        metadata=meta("default", kind="account"), image_pull_secrets=[LocalName(name="shared")]
+    )
+    case = a_waiting_case(
+        secrets=["no-such-secret"],
+        is_missing=True,
+        around=Surroundings(service_accounts=(account,)),
+    )
+
+    drafts, _ = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert isinstance(drafts[0].action, SetPullSecrets)
+    assert drafts[0].action.names == ("shared",)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        pytest.param(NOBODY, id="nobody"),
+        pytest.param(sibling("x", image="other.local/a:1"), id="another registry"),
+        pytest.param(sibling("no-such-secret"), id="the one that is missing"),
+    ],
+)
+def test_without_a_model_no_pull_secret_is_guessed(around: Surroundings) -> None:
+    case = a_waiting_case(secrets=["no-such-secret"], is_missing=True, around=around)
+
+    drafts, notes = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert drafts == []
+    assert any("pull secret" in n for n in notes)
+
+
+def test_an_image_that_is_gone_is_no_matter_of_pull_secrets() -> None:
+    case = a_waiting_case(GONE, around=sibling("regcred"))
+    old = a_replica_set("web", containers=[a_container(image="registry.local/shop/web:1")])
+    case = msgspec.structs.replace(case, replica_sets=(*case.replica_sets, old))
+    case = with_surroundings(case, case.surroundings)
+
+    drafts, _ = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert [type(d.action) for d in drafts] == [SetImage]
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("web:1", "docker.io"),
+        ("shop/web:1", "docker.io"),
+        ("registry.local/shop/web:1", "registry.local"),
+        ("10.0.0.1:5000/web", "10.0.0.1:5000"),
+        ("localhost/web", "localhost"),
+    ],
+)
+def test_an_image_names_its_registry(image: str, registry: str) -> None:
+    assert registry_of(image) == registry
