@@ -54,6 +54,7 @@ _SAYS_NAME = (
     re.compile(r"host=['\"]([a-z0-9_.-]{1,253})['\"], port=", re.IGNORECASE),
     re.compile(r"unknown (?:\w{1,20} )?host:? ['\"]?([a-z0-9_.-]{1,253})", re.IGNORECASE),
 )
+_BARE_IP = re.compile(r"(?<![\d.])(?!127\.|0\.)\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _UNRESOLVED = re.compile(
     r"no such host|NXDOMAIN|SERVFAIL|bad address|server misbehaving|could not resolve|"
     r"can't resolve|cannot resolve|unable to resolve|could not translate host name|"
@@ -65,7 +66,14 @@ _UNRESOLVED = re.compile(
 )
 _SIGNS: tuple[tuple[How, re.Pattern[str]], ...] = (
     (How.UNRESOLVED, _UNRESOLVED),
-    (How.REFUSED, re.compile(r"connection refused|ECONNREFUSED|actively refused", re.IGNORECASE)),
+    (
+        How.REFUSED,
+        re.compile(
+            r"connection refused|ECONNREFUSED|actively refused|"
+            r"connection to \S{1,260} refused|server on '[^']{1,260}' \((?:111|61)\)",
+            re.IGNORECASE,
+        ),
+    ),
     (
         How.RESET,
         re.compile(
@@ -183,7 +191,9 @@ def _address(how: How, text: str) -> Address | None:
         return said or (Address(host=name, port=None) if name else None)
     said_all = addresses_in(text)
     named = [a for a in said_all if not is_ip(a.host)]
-    return next(iter((*named, *said_all)), None)
+    bare = _BARE_IP.search(text[:MOST_CHARS])
+    only_ip = (Address(host=bare[0], port=None),) if bare and is_ip(bare[0]) else ()
+    return next(iter((*named, *said_all, *only_ip)), None)
 
 
 def calls(case: Case) -> tuple[Call, ...]:

@@ -20,6 +20,8 @@ from tests.builders_net import a_caller, a_caller_case, a_service, late, refused
         ("curl: (7) Failed to connect to api port 80: Connection refused", How.REFUSED),
         ("Error: getaddrinfo ENOTFOUND api", How.UNRESOLVED),
         ("connect ECONNREFUSED 10.96.0.87:5432", How.REFUSED),
+        ("Connection to db:5432 refused. Check that the hostname and port are right", How.REFUSED),
+        ("Can't connect to MySQL server on 'db:3306' (111)", How.REFUSED),
         ("java.net.UnknownHostException: api: Name or service not known", How.UNRESOLVED),
         ("socket.gaierror: [Errno -2] Name or service not known", How.UNRESOLVED),
         ("dial tcp 10.96.0.190:8080: connect: no route to host", How.UNREACHABLE),
@@ -61,12 +63,17 @@ def test_hostile_lines_are_read_in_bounded_time(text: str) -> None:
     assert time.perf_counter() - began < 1
 
 
-def test_a_cluster_ip_means_the_service_that_has_it() -> None:
-    case = a_caller_case("dial tcp 10.96.0.87:80: connection refused", services=[a_service()])
+@pytest.mark.parametrize(
+    ("line", "port"),
+    [
+        ("main.go:42: dial tcp 10.96.0.87:80: connect: connection refused", 80),
+        ("wget: can't connect to remote host (10.96.0.87): Connection refused", None),
+    ],
+)
+def test_a_cluster_ip_means_the_service_that_has_it(line: str, port: int | None) -> None:
+    (call,) = calls(a_caller_case(line, services=[a_service()]))
 
-    (call,) = calls(case)
-
-    assert (call.meant.name, call.port) == ("api", 80)
+    assert (call.meant.name, call.port) == ("api", port)
 
 
 def test_a_line_without_an_address_means_the_only_service_that_the_settings_name() -> None:
