@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from copilot.causes.addresses import (
     Address,
@@ -15,15 +16,18 @@ from copilot.causes.addresses import (
     settings,
 )
 from copilot.causes.citing import line_key
-from copilot.causes.failures import began_us
+from copilot.causes.failures import began_us, endings
 from copilot.causes.selecting import service_named, services_of
 from copilot.causes.wording import clock, one_line
+from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.objects import ObjectRef, Service
 
 MOST_CHARS = 4000
 MOST_LINES = 500
+MOST_KEPT = 1024
+"""Lines whose reading is kept: several causes look at the same ones."""
 LONG_BEFORE_US = 10 * 60 * 1_000_000
 """What a log said this long before the first sign belongs to another story."""
 
@@ -104,6 +108,17 @@ _SIGNS: tuple[tuple[How, re.Pattern[str]], ...] = (
     ),
 )
 """In this order: a name server that refuses or times out has not answered about a name."""
+_OWN_TROUBLE = frozenset(
+    {
+        Rule.OOM_KILLED,
+        Rule.IMAGE_PULL,
+        Rule.UNSCHEDULABLE,
+        Rule.NOT_CREATED,
+        Rule.VOLUME_PENDING,
+        Rule.EVICTED,
+    }
+)
+"""Trouble that has nothing to do with whom a program talks to."""
 SAID = {
     How.UNRESOLVED: "cannot resolve",
     How.REFUSED: "is refused by",
@@ -150,6 +165,7 @@ class Call:
         return line_key(self.trouble.line)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def how_of(text: str) -> How | None:
     """How a connection fails that a text tells of, None where it tells of none."""
     text = text[:MOST_CHARS]
@@ -167,12 +183,22 @@ def unresolved_name(text: str) -> str:
     return urls[0].host if urls and not is_ip(urls[0].host) else ""
 
 
+def may_be_others(case: Case) -> bool:
+    """Whether what a program says about others may be its trouble: not where it never started, or
+    where all that ended it was a want of memory."""
+    if case.alerts and all(a.rule in _OWN_TROUBLE for a in case.alerts):
+        return False
+    ended = endings(case)
+    return not ended or not all(e.is_oom for e in ended)
+
+
 def troubles(case: Case) -> tuple[Trouble, ...]:
     """The newest line of each kind and address, the newest first; of lines that are evidence where
-    there are such."""
-    recent = [
-        line for line in case.lines[-MOST_LINES:] if line.ts_us >= began_us(case) - LONG_BEFORE_US
-    ]
+    there are such. What went well later is over."""
+    if not may_be_others(case):
+        return ()
+    since = began_us(case) - LONG_BEFORE_US
+    recent = [line for line in case.lines[-MOST_LINES:] if line.ts_us >= since]
     found: dict[tuple[How, str], Trouble] = {}
     for line in sorted(recent, key=lambda x: (line_key(x) in case.cited_as, x.ts_us), reverse=True):
         how = how_of(line.body)
@@ -181,9 +207,26 @@ def troubles(case: Case) -> tuple[Trouble, ...]:
         address = _address(how, line.body)
         key = (how, str(address or ""))
         found.setdefault(key, Trouble(how=how, line=line, address=address))
-    return tuple(found.values())
+    return tuple(t for t in found.values() if not _is_over(t, recent))
 
 
+def _is_over(trouble: Trouble, recent: list[LogLine]) -> bool:
+    """A later line of the same pod names the same address and complains of nothing."""
+    address, line = trouble.address, trouble.line
+    if address is None:
+        return False
+    written = str(address) if address.is_port_written else address.host
+    named = re.compile(rf"(?<![\w.-]){re.escape(written)}(?![\w:-]|\.\w)", re.IGNORECASE)
+    return any(
+        later.ts_us > line.ts_us
+        and later.pod == line.pod
+        and how_of(later.body) is None
+        and named.search(later.body[:MOST_CHARS])
+        for later in recent
+    )
+
+
+@lru_cache(maxsize=MOST_KEPT)
 def _address(how: How, text: str) -> Address | None:
     if how is How.UNRESOLVED:
         name = unresolved_name(text)

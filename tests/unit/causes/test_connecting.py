@@ -4,7 +4,10 @@ import time
 
 import pytest
 
+from copilot.causes.certificate_invalid import certificate_invalid
 from copilot.causes.connecting import How, calls, how_of, unresolved_name
+from copilot.domain.alert import Rule
+from tests.builders_case import an_alert
 from tests.builders_net import a_caller, a_caller_case, a_service, late, refused
 
 
@@ -90,3 +93,27 @@ def test_a_line_without_an_address_means_none_of_two() -> None:
     caller = a_caller({"API_URL": "http://api/v1", "DB_HOST": "db"})
 
     assert calls(a_caller_case("connection refused", caller=caller)) == ()
+
+
+def test_what_went_well_later_is_over() -> None:
+    case = a_caller_case(refused("api"), "GET http://api/ 200 OK", services=[a_service()])
+
+    assert calls(case) == ()
+
+
+@pytest.mark.parametrize("later", ["GET http://db/ 200 OK", "GET http://api-v2/ 200", "still up"])
+def test_what_went_well_elsewhere_is_not_over_here(later: str) -> None:
+    assert calls(a_caller_case(refused("api"), later, services=[a_service()]))
+
+
+@pytest.mark.parametrize("rule", [Rule.OOM_KILLED, Rule.IMAGE_PULL, Rule.UNSCHEDULABLE])
+def test_trouble_of_ones_own_is_not_laid_on_others(rule: Rule) -> None:
+    case = a_caller_case(
+        refused("api"),
+        "x509: certificate has expired",
+        services=[a_service()],
+        alerts=[an_alert(rule, "shop")],
+    )
+
+    assert calls(case) == ()
+    assert certificate_invalid(case) is None
