@@ -17,6 +17,7 @@ from copilot.causes.addresses import (
 )
 from copilot.causes.citing import line_key
 from copilot.causes.failures import began_us, endings
+from copilot.causes.rollouts import Rollout, just_before, variable_of
 from copilot.causes.selecting import service_named, services_of
 from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Rule
@@ -265,6 +266,22 @@ def meant_by(case: Case, host: str) -> ObjectRef | None:
             kind="Service", namespace=found.metadata.namespace, name=found.metadata.name
         )
     return service_meant(host, case.incident.namespace, case.surroundings.namespaces)
+
+
+def changed_just_before(case: Case, setting: Setting | None) -> Rollout | None:
+    """The change that put a setting to what it is, right before the trouble began."""
+    rollout = just_before(case, began_us(case)) if setting is not None else None
+    if rollout is None or setting is None:
+        return None
+    if setting.config_map:
+        is_about = rollout.config_map == setting.config_map and any(
+            f.path.endswith(setting.key) or f"[{setting.key}]" in f.path for f in rollout.fields
+        )
+    else:
+        is_about = bool(setting.variable) and any(
+            variable_of(f.path) == setting.variable for f in rollout.fields
+        )
+    return rollout if is_about else None
 
 
 def _call(case: Case, trouble: Trouble, targets: list[tuple[Setting, ObjectRef]]) -> Call | None:
