@@ -118,6 +118,8 @@ def memory_limit_too_low(case: Case) -> Hypothesis | None:
         supporting=supporting,
         against=(*pressed, *fitted),
         next_check="" if cut or whole else "Raise the limit one step and see where memory stops.",
+        subject=workload_ref(case),
+        detail="lowered" if cut else "",
     )
 
 
