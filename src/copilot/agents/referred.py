@@ -179,8 +179,7 @@ def _webhooks(case: Case) -> Iterator[Thing]:
 
 def _rights(case: Case) -> Iterator[Thing]:
     """The account, and what it is bound to, where something was forbidden."""
-    said = _messages(case) + _logged(case)
-    if "forbidden" not in said.lower() and "serviceaccount" not in said.lower():
+    if "forbidden" not in _logged(case).lower() and "service account" not in _messages(case):
         return
     around = case.surroundings
     accounts = {a.metadata.name: a for a in around.service_accounts}

@@ -7,6 +7,7 @@ say. `ranker.rank` puts them in order.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from copilot.causes.admission_denied import admission_denied
 from copilot.causes.admission_webhook_down import admission_webhook_down
@@ -34,6 +35,7 @@ from copilot.causes.permission_missing import permission_missing
 from copilot.causes.port_conflict import port_conflict
 from copilot.causes.quota_exceeded import quota_exceeded
 from copilot.causes.ranker import rank
+from copilot.causes.references import workload_ref
 from copilot.causes.scaled_to_zero import scaled_to_zero
 from copilot.causes.secret_missing import secret_missing
 from copilot.causes.service_account_missing import service_account_missing
@@ -84,9 +86,16 @@ CAUSES: tuple[Callable[[Case], Hypothesis | None], ...] = (
 
 
 def explain(case: Case) -> tuple[Hypothesis, ...]:
-    """All causes that have something to say, ranked; `unknown` joins where none is supported."""
-    found = [h for cause in CAUSES if (h := cause(case)) is not None]
+    """All causes that have something to say, ranked; `unknown` joins where none is supported.
+
+    What a cause lays at no other object's door is the workload's.
+    """
+    found = [_of_workload(case, h) for cause in CAUSES if (h := cause(case)) is not None]
     if not any(h.verdict is Verdict.SUPPORTED for h in found):
         last_resort = unknown(case)
         found += [last_resort] if last_resort else []
     return rank(found)
+
+
+def _of_workload(case: Case, hypothesis: Hypothesis) -> Hypothesis:
+    return hypothesis if hypothesis.subject else replace(hypothesis, subject=workload_ref(case))

@@ -28,6 +28,18 @@ _URL = re.compile(
 _HOST_PORT = re.compile(
     r"(?<![\w.:/@+-])([a-z0-9_][a-z0-9_.-]{0,252}):(\d{1,5})(?![\w-]|[.:]\d)", re.IGNORECASE
 )
+_HOST_AND_PORT = re.compile(
+    r"(?:\bto|\bat|\bhost=|\bon) ?['\"]?([a-z0-9_][a-z0-9_.-]{0,252})['\"]?(?: \([0-9a-f.:]{2,45}\))?,?"
+    r" port[ =](\d{1,5})\b",
+    re.IGNORECASE,
+)
+"""In words: `to api port 80`, `at "db" (10.96.0.9), port 5432`, `host='api', port=80`."""
+_NO_HOST = re.compile(
+    r"(?:status|code|statuscode|line|pid|port|took|duration|elapsed|attempt|retry|exit|errno|error|"
+    r"level|thread|col|row)$|\.(?:go|py|js|ts|java|rb|c|cc|cpp|rs|php|kt|cs|scala|ex|pl)$",
+    re.IGNORECASE,
+)
+"""What stands before a colon and a number in logs and is no host: `status:503`, `main.go:42`."""
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_.])?", re.IGNORECASE)
 _IS_HOST = re.compile(
     r"(?:^|[_.-])(?:HOST|HOSTNAME|ADDR|ADDRESS|URL|URI|SERVER|SERVERS|ENDPOINT|BROKER|BROKERS|"
@@ -105,8 +117,12 @@ def addresses_in(text: str) -> tuple[Address, ...]:
         if address is not None:
             found.setdefault((match.start(), address.host), address)
     for match in _HOST_PORT.finditer(text):
-        if any(start <= match.start() < end for start, end in spans):
+        if any(start <= match.start() < end for start, end in spans) or _NO_HOST.search(match[1]):
             continue
+        address = _address(match[1], match[2], "")
+        if address is not None:
+            found.setdefault((match.start(), address.host), address)
+    for match in _HOST_AND_PORT.finditer(text):
         address = _address(match[1], match[2], "")
         if address is not None:
             found.setdefault((match.start(), address.host), address)

@@ -50,7 +50,7 @@ KILLED_BY_US = frozenset({137, 143})
 MISMATCH = 0.85
 LIKELY = 0.6
 UNDECIDED = 0.4
-TIME_AND_AGAIN = 3
+TIME_AND_AGAIN = 2
 """Restarts from which on a life that ends with the probe's patience is no accident."""
 CHANGED = 0.1
 REFUTED = 0.06

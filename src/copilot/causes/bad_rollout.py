@@ -24,6 +24,7 @@ from copilot.causes.failures import (
     was_fine,
 )
 from copilot.causes.kubelet_words import kubelet_words
+from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import (
     JUST_BEFORE_US,
     SLACK_US,
@@ -93,7 +94,19 @@ def bad_rollout(case: Case) -> Hypothesis | None:
         ),
         against=spread,
         next_check="Compare pods of both revisions under the same load." if spread else "",
+        subject=workload_ref(case),
+        detail=_detail(rollout),
     )
+
+
+def _detail(rollout: Rollout) -> str:
+    """What was rolled out: `config_map`, `image`, `environment`, `template` for anything else."""
+    paths = [f.path for f in rollout.fields]
+    if rollout.config_map:
+        return "config_map"
+    if any(p.endswith("].image") for p in paths):
+        return "image"
+    return "environment" if any(".env" in p for p in paths) else "template"
 
 
 def _refuted(against: tuple[Statement, ...]) -> Hypothesis | None:

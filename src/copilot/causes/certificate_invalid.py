@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from copilot.causes.addresses import Address, addresses_in, is_ip
 from copilot.causes.citing import concluded, event_key, line_key, object_key, said
-from copilot.causes.connecting import meant_by
+from copilot.causes.connecting import may_be_others, meant_by
 from copilot.causes.failures import began_us
 from copilot.causes.selecting import service_named, service_ref
 from copilot.causes.wording import clock, lasting, one_line
@@ -21,6 +22,7 @@ from copilot.domain.objects import ObjectRef, epoch_us
 SURE = 0.93
 MOST = 500
 MOST_CHARS = 4000
+MOST_KEPT = 1024
 LONG_BEFORE_US = 10 * 60 * 1_000_000
 SKEW_US = 5 * 60 * 1_000_000
 """A clock that is off by more explains a certificate that is over or not begun."""
@@ -96,7 +98,7 @@ class _Complaint:
 def certificate_invalid(case: Case) -> Hypothesis | None:
     """Supported by the words of the program that did not accept it: they name the flaw and mostly
     the peer. Images that cannot be pulled for it have a cause of their own."""
-    found = _complaints(case)
+    found = _complaints(case) if may_be_others(case) else ()
     if not found:
         return None
     worst = found[0]
@@ -125,6 +127,7 @@ def certificate_invalid(case: Case) -> Hypothesis | None:
     )
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def flaw_of(text: str) -> Flaw | None:
     """What a text says is wrong with a certificate, None where it speaks of none."""
     text = text[:MOST_CHARS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from copilot.causes.addresses import (
     Address,
@@ -15,15 +16,19 @@ from copilot.causes.addresses import (
     settings,
 )
 from copilot.causes.citing import line_key
-from copilot.causes.failures import began_us
+from copilot.causes.failures import began_us, endings
+from copilot.causes.rollouts import Rollout, just_before, variable_of
 from copilot.causes.selecting import service_named, services_of
 from copilot.causes.wording import clock, one_line
+from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.objects import ObjectRef, Service
 
 MOST_CHARS = 4000
 MOST_LINES = 500
+MOST_KEPT = 1024
+"""Lines whose reading is kept: several causes look at the same ones."""
 LONG_BEFORE_US = 10 * 60 * 1_000_000
 """What a log said this long before the first sign belongs to another story."""
 
@@ -54,6 +59,7 @@ _SAYS_NAME = (
     re.compile(r"host=['\"]([a-z0-9_.-]{1,253})['\"], port=", re.IGNORECASE),
     re.compile(r"unknown (?:\w{1,20} )?host:? ['\"]?([a-z0-9_.-]{1,253})", re.IGNORECASE),
 )
+_BARE_IP = re.compile(r"(?<![\d.])(?!127\.|0\.)\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _UNRESOLVED = re.compile(
     r"no such host|NXDOMAIN|SERVFAIL|bad address|server misbehaving|could not resolve|"
     r"can't resolve|cannot resolve|unable to resolve|could not translate host name|"
@@ -65,7 +71,14 @@ _UNRESOLVED = re.compile(
 )
 _SIGNS: tuple[tuple[How, re.Pattern[str]], ...] = (
     (How.UNRESOLVED, _UNRESOLVED),
-    (How.REFUSED, re.compile(r"connection refused|ECONNREFUSED|actively refused", re.IGNORECASE)),
+    (
+        How.REFUSED,
+        re.compile(
+            r"connection refused|ECONNREFUSED|actively refused|"
+            r"connection to \S{1,260} refused|server on '[^']{1,260}' \((?:111|61)\)",
+            re.IGNORECASE,
+        ),
+    ),
     (
         How.RESET,
         re.compile(
@@ -96,6 +109,17 @@ _SIGNS: tuple[tuple[How, re.Pattern[str]], ...] = (
     ),
 )
 """In this order: a name server that refuses or times out has not answered about a name."""
+_OWN_TROUBLE = frozenset(
+    {
+        Rule.OOM_KILLED,
+        Rule.IMAGE_PULL,
+        Rule.UNSCHEDULABLE,
+        Rule.NOT_CREATED,
+        Rule.VOLUME_PENDING,
+        Rule.EVICTED,
+    }
+)
+"""Trouble that has nothing to do with whom a program talks to."""
 SAID = {
     How.UNRESOLVED: "cannot resolve",
     How.REFUSED: "is refused by",
@@ -142,6 +166,7 @@ class Call:
         return line_key(self.trouble.line)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def how_of(text: str) -> How | None:
     """How a connection fails that a text tells of, None where it tells of none."""
     text = text[:MOST_CHARS]
@@ -159,12 +184,22 @@ def unresolved_name(text: str) -> str:
     return urls[0].host if urls and not is_ip(urls[0].host) else ""
 
 
+def may_be_others(case: Case) -> bool:
+    """Whether what a program says about others may be its trouble: not where it never started, or
+    where all that ended it was a want of memory."""
+    if case.alerts and all(a.rule in _OWN_TROUBLE for a in case.alerts):
+        return False
+    ended = endings(case)
+    return not ended or not all(e.is_oom for e in ended)
+
+
 def troubles(case: Case) -> tuple[Trouble, ...]:
     """The newest line of each kind and address, the newest first; of lines that are evidence where
-    there are such."""
-    recent = [
-        line for line in case.lines[-MOST_LINES:] if line.ts_us >= began_us(case) - LONG_BEFORE_US
-    ]
+    there are such. What went well later is over."""
+    if not may_be_others(case):
+        return ()
+    since = began_us(case) - LONG_BEFORE_US
+    recent = [line for line in case.lines[-MOST_LINES:] if line.ts_us >= since]
     found: dict[tuple[How, str], Trouble] = {}
     for line in sorted(recent, key=lambda x: (line_key(x) in case.cited_as, x.ts_us), reverse=True):
         how = how_of(line.body)
@@ -173,9 +208,26 @@ def troubles(case: Case) -> tuple[Trouble, ...]:
         address = _address(how, line.body)
         key = (how, str(address or ""))
         found.setdefault(key, Trouble(how=how, line=line, address=address))
-    return tuple(found.values())
+    return tuple(t for t in found.values() if not _is_over(t, recent))
 
 
+def _is_over(trouble: Trouble, recent: list[LogLine]) -> bool:
+    """A later line of the same pod names the same address and complains of nothing."""
+    address, line = trouble.address, trouble.line
+    if address is None:
+        return False
+    written = str(address) if address.is_port_written else address.host
+    named = re.compile(rf"(?<![\w.-]){re.escape(written)}(?![\w:-]|\.\w)", re.IGNORECASE)
+    return any(
+        later.ts_us > line.ts_us
+        and later.pod == line.pod
+        and how_of(later.body) is None
+        and named.search(later.body[:MOST_CHARS])
+        for later in recent
+    )
+
+
+@lru_cache(maxsize=MOST_KEPT)
 def _address(how: How, text: str) -> Address | None:
     if how is How.UNRESOLVED:
         name = unresolved_name(text)
@@ -183,7 +235,9 @@ def _address(how: How, text: str) -> Address | None:
         return said or (Address(host=name, port=None) if name else None)
     said_all = addresses_in(text)
     named = [a for a in said_all if not is_ip(a.host)]
-    return next(iter((*named, *said_all)), None)
+    bare = _BARE_IP.search(text[:MOST_CHARS])
+    only_ip = (Address(host=bare[0], port=None),) if bare and is_ip(bare[0]) else ()
+    return next(iter((*named, *said_all, *only_ip)), None)
 
 
 def calls(case: Case) -> tuple[Call, ...]:
@@ -212,6 +266,22 @@ def meant_by(case: Case, host: str) -> ObjectRef | None:
             kind="Service", namespace=found.metadata.namespace, name=found.metadata.name
         )
     return service_meant(host, case.incident.namespace, case.surroundings.namespaces)
+
+
+def changed_just_before(case: Case, setting: Setting | None) -> Rollout | None:
+    """The change that put a setting to what it is, right before the trouble began."""
+    rollout = just_before(case, began_us(case)) if setting is not None else None
+    if rollout is None or setting is None:
+        return None
+    if setting.config_map:
+        is_about = rollout.config_map == setting.config_map and any(
+            f.path.endswith(setting.key) or f"[{setting.key}]" in f.path for f in rollout.fields
+        )
+    else:
+        is_about = bool(setting.variable) and any(
+            variable_of(f.path) == setting.variable for f in rollout.fields
+        )
+    return rollout if is_about else None
 
 
 def _call(case: Case, trouble: Trouble, targets: list[tuple[Setting, ObjectRef]]) -> Call | None:

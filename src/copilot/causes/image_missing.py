@@ -120,6 +120,9 @@ _CHECK = {
 
 
 CHANGED_JUST_BEFORE = 0.8
+LASTING = 0.65
+NOT_PASSING_US = 60 * 1_000_000
+"""After as long as this it does not pass by itself."""
 _MAY_PASS = frozenset({Why.NAME_RESOLUTION, Why.UNREACHABLE, Why.THROTTLED})
 _ASKS_WHO = frozenset({Why.DENIED, Why.UNKNOWN})
 """Answers that a registry gives also to those whom it does not know."""
@@ -139,20 +142,22 @@ class _Waiting:
 def image_missing(case: Case) -> Hypothesis | None:
     """Supported where a container waits for an image that cannot be had.
 
-    Inconclusive while the registry itself does not answer, unless the image was changed just
-    before: the one before it was to be had. Refuted where it was pulled since.
+    Inconclusive while the registry itself does not answer and that may pass, unless the image was
+    changed just before: the one before it was to be had. Refuted where it was pulled since.
     """
     waiting = _waiting(case)
     if waiting is None:
         return _pulled_since(case)
     why = why_of(_without_names(waiting.text, waiting.image))
     changed = _changed_just_before(case, waiting)
-    is_passing = why in _MAY_PASS and not changed
+    lasts = case.taken_us - began_us(case) >= NOT_PASSING_US
+    is_passing = why in _MAY_PASS and not changed and not lasts
+    confidence = max(_CONFIDENCE[why], CHANGED_JUST_BEFORE if changed else 0.0)
     return concluded(
         Cause.IMAGE_MISSING,
         title=f"Image {one_line(waiting.image, 120)} {_SAID[why]}",
         verdict=Verdict.INCONCLUSIVE if is_passing else Verdict.SUPPORTED,
-        confidence=max(_CONFIDENCE[why], CHANGED_JUST_BEFORE if changed else 0.0),
+        confidence=max(confidence, LASTING if lasts else 0.0),
         supporting=(
             *_said(case, waiting, why),
             *(_pull_secrets(case, waiting) if why in _ASKS_WHO else ()),

@@ -47,6 +47,7 @@ from copilot.causes.rollouts import (
 from copilot.causes.wording import CLOSE_US, clock, lasting, one_line, time_before
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
+from copilot.domain.event import LogLine, Series
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from copilot.domain.objects import Node, Pod, epoch_us
 from copilot.domain.quantity import humanise_bytes
@@ -54,6 +55,7 @@ from copilot.domain.quantity import humanise_bytes
 KILLED_AT_ITS_LIMIT = 0.72
 """Where it would have stopped is unknown, so a leak is not excluded."""
 SEEN_BY_OTHERS_ONLY = 0.55
+UNDECIDED = 0.4
 LOWERED_JUST_BEFORE = 0.93
 NEED_IS_KNOWN = 0.95
 BOTH = 0.98
@@ -86,7 +88,7 @@ def memory_limit_too_low(case: Case) -> Hypothesis | None:
     """
     kills = oom_kills(case)
     if not kills:
-        return _starved_at_start(case) or _from_alerts(case)
+        return _starved_at_start(case) or _from_alerts(case) or _child_by_its_log(case)
     kill = backed(case, kills, lambda k: object_key(k.pod.metadata))[-1]
     limit = limit_of(kill.pod.spec, kill.container)
     if limit is None:
@@ -116,6 +118,8 @@ def memory_limit_too_low(case: Case) -> Hypothesis | None:
         supporting=supporting,
         against=(*pressed, *fitted),
         next_check="" if cut or whole else "Raise the limit one step and see where memory stops.",
+        subject=workload_ref(case),
+        detail="lowered" if cut else "",
     )
 
 
@@ -373,8 +377,10 @@ def _child_killed(case: Case, alert: Alert) -> Hypothesis | None:
     if alert.source not in _SEES_PROCESSES:
         return None
     for pod in case.pods:
-        status = next((s for s in statuses_of(pod) if s.name == alert.container), None)
-        limit = limit_of(pod.spec, alert.container)
+        own = pod.spec.containers or []
+        name = alert.container or (own[0].name if len(own) == 1 else "")
+        status = next((s for s in statuses_of(pod) if s.name == name), None)
+        limit = limit_of(pod.spec, name)
         running = status.state.running if status and status.state else None
         if running is None or not limit or alert.pod not in ("", pod.metadata.name):
             continue
@@ -382,26 +388,26 @@ def _child_killed(case: Case, alert: Alert) -> Hypothesis | None:
             continue
         return concluded(
             Cause.MEMORY_LIMIT_TOO_LOW,
-            title=f"The memory limit of {alert.container}, {humanise_bytes(limit)}, is below what "
+            title=f"The memory limit of {name}, {humanise_bytes(limit)}, is below what "
             "its processes need",
             verdict=Verdict.SUPPORTED,
             confidence=KILLED_AT_ITS_LIMIT,
             supporting=(
                 *said(
                     case,
-                    f"The kernel killed a process in {alert.container} for want of memory at "
+                    f"The kernel killed a process in {name} for want of memory at "
                     f"{clock(alert.last_us)} ({alert.source}).",
                     alert_key(alert),
                 ),
                 *said(
                     case,
-                    f"{alert.container} itself has run since "
+                    f"{name} itself has run since "
                     f"{clock(epoch_us(running.started_at))} under a limit of "
                     f"{humanise_bytes(limit)}: its first process lives on, so its status shows no "
                     "kill.",
                     object_key(pod.metadata),
                 ),
-                *_missed(case, pod, alert),
+                *_missed(case, pod, name),
             ),
             next_check="See which process grows, and whether it restarts: the program may go on "
             "without it.",
@@ -411,15 +417,64 @@ def _child_killed(case: Case, alert: Alert) -> Hypothesis | None:
     return None
 
 
-def _missed(case: Case, pod: Pod, alert: Alert) -> tuple[Statement, ...]:
+def _missed(case: Case, pod: Pod, container: str) -> tuple[Statement, ...]:
     """What the program itself said about the process it lost."""
-    told = [
-        line
-        for line in case.lines
-        if (line.pod, line.container) == (pod.metadata.name, alert.container)
-        and _LOST_A_CHILD.search(line.body[:2000])
-    ]
+    told = _lost_children(case, pod, container)
     if not told:
         return ()
     last = backed(case, told, line_key)[-1]
     return said(case, f"It noticed: “{one_line(last.body, 120)}”.", line_key(last))
+
+
+def _lost_children(case: Case, pod: Pod, container: str) -> list[LogLine]:
+    place = (pod.metadata.name, container)
+    return [
+        line
+        for line in case.lines
+        if (line.pod, line.container) == place and _LOST_A_CHILD.search(line.body[:2000])
+    ]
+
+
+def _child_by_its_log(case: Case) -> Hypothesis | None:
+    """Nobody who sees processes tells of it, but the program says that it lost one to a SIGKILL; it
+    is memory for sure where the pod's peak stands at the limit."""
+    for pod in case.pods:
+        counter = highest_peak(case, pod)
+        for status in statuses_of(pod):
+            limit = limit_of(pod.spec, status.name)
+            is_up = status.state is not None and status.state.running is not None
+            told = _lost_children(case, pod, status.name)
+            if not limit or not told or not is_up:
+                continue
+            is_full = counter is not None and counter.points[-1].high >= 0.98 * limit
+            last = backed(case, told, line_key)[-1]
+            return concluded(
+                Cause.MEMORY_LIMIT_TOO_LOW,
+                title=f"The memory limit of {status.name}, {humanise_bytes(limit)}, is below what "
+                "its processes need",
+                verdict=Verdict.SUPPORTED if is_full else Verdict.INCONCLUSIVE,
+                confidence=SEEN_BY_OTHERS_ONLY + 0.1 if is_full else UNDECIDED,
+                supporting=(
+                    *said(
+                        case,
+                        f"{status.name} lost a process to a SIGKILL and runs on: "
+                        f"“{one_line(last.body, 120)}”.",
+                        line_key(last),
+                    ),
+                    *(_at_the_limit(case, counter, limit) if is_full and counter else ()),
+                ),
+                next_check="Look for its pod in the kernel's lines about memory: "
+                "dmesg -T | grep -i oom",
+                subject=workload_ref(case),
+                detail="child_killed",
+            )
+    return None
+
+
+def _at_the_limit(case: Case, counter: Series, limit: int) -> tuple[Statement, ...]:
+    return said(
+        case,
+        f"The pod's peak counter stands at {humanise_bytes(counter.points[-1].high)}, its limit at "
+        f"{humanise_bytes(limit)}.",
+        series_key(counter),
+    )

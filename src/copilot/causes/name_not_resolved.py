@@ -15,12 +15,11 @@ from copilot.causes.addresses import (
     why_not_in_cluster,
 )
 from copilot.causes.citing import concluded, line_key, object_key, said
-from copilot.causes.connecting import How, Trouble, troubles
-from copilot.causes.failures import began_us, failing_pods
+from copilot.causes.connecting import How, Trouble, changed_just_before, troubles
+from copilot.causes.failures import failing_pods
 from copilot.causes.policies import dns_ruling, end_of
 from copilot.causes.questioned import first_of
 from copilot.causes.references import workload_ref
-from copilot.causes.rollouts import Rollout, just_before, variable_of
 from copilot.causes.selecting import service_named, services_of
 from copilot.causes.wording import clock, one_line
 from copilot.domain.case import Case
@@ -257,6 +256,11 @@ def _server(case: Case, name: Name) -> Hypothesis | None:
     if any(dns_ruling(policies, end_of(p)).is_allowed is False for p in asking):
         return None  # a network policy keeps it from asking: that is a cause of its own
     if _SERVER_SILENT.search(body):
+        own = _own_server(case, body)
+        if own:
+            return _dns_settings(
+                case, name, f"its dnsConfig asks {own} only, which does not answer"
+            )
         return concluded(
             Cause.NAME_NOT_RESOLVED,
             title="The cluster's name server does not answer",
@@ -284,6 +288,15 @@ def _server(case: Case, name: Name) -> Hypothesis | None:
     )
 
 
+def _own_server(case: Case, body: str) -> str:
+    """The name server that the pod's own spec names in place of the cluster's: the one that the
+    log names, else the first; empty for none of its own."""
+    spec = spec_of(case)
+    config = spec.dns_config if spec and spec.dns_policy == "None" else None
+    servers = (config.nameservers if config else None) or []
+    return next((s for s in servers if s in body), servers[0] if servers else "")
+
+
 # ------------------------------------------------------------------ sentences
 
 
@@ -308,23 +321,13 @@ def _told(case: Case, name: Name) -> tuple[Statement, ...]:
 
 
 def _changed(case: Case, name: Name) -> tuple[Statement, ...]:
-    rollout = just_before(case, began_us(case))
-    if rollout is None or name.setting is None or not _is_about(rollout, name.setting):
+    rollout = changed_just_before(case, name.setting)
+    if rollout is None:
         return ()
     return said(
         case,
         f"That setting was changed{rollout.by} at {clock(rollout.at_us)}, just before.",
         *rollout.keys,
-    )
-
-
-def _is_about(rollout: Rollout, setting: Setting) -> bool:
-    if setting.config_map:
-        return rollout.config_map == setting.config_map and any(
-            f.path.endswith(setting.key) or f"[{setting.key}]" in f.path for f in rollout.fields
-        )
-    return bool(setting.variable) and any(
-        variable_of(f.path) == setting.variable for f in rollout.fields
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from copilot.causes.addresses import spec_of
 from copilot.causes.citing import concluded, event_key, line_key, object_key, said
+from copilot.causes.connecting import may_be_others
 from copilot.causes.failures import began_us
 from copilot.causes.permissions import (
     Forbidden,
@@ -46,7 +47,7 @@ def permission_missing(case: Case) -> Hypothesis | None:
 
     Refuted where a binding allows it by now.
     """
-    found = refusals(case)
+    found = refusals(case) if may_be_others(case) else ()
     if not found:
         return None
     refusal = found[0]

@@ -21,6 +21,8 @@ from copilot.domain.objects import Condition, ContainerStatus, Deployment, KubeE
 
 CREATE_FAILS = ("FailedCreate", "FailedDaemonPod")
 MOUNT_FAILS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
+COMBINED = "(combined from similar events): "
+"""What an event says first that stands for several."""
 _START_FAILS = ("Failed", *MOUNT_FAILS)
 
 
@@ -47,7 +49,7 @@ def refused_creations(case: Case) -> tuple[Refusal, ...]:
     if not _lacks_pods(case):
         return ()
     found = [
-        Refusal(text=e.message, keys=(event_key(e), *_owner_keys(case)))
+        Refusal(text=e.message.removeprefix(COMBINED), keys=(event_key(e), *_owner_keys(case)))
         for e in events_about(case, *CREATE_FAILS)
     ]
     found += [

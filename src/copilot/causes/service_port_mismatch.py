@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copilot.causes.citing import change_key, concluded, line_key, object_key, said
-from copilot.causes.connecting import Call, How
+from copilot.causes.connecting import Call, How, changed_just_before
 from copilot.causes.listening import Listening, declared, listening, named_port
 from copilot.causes.questioned import (
     Question,
@@ -58,14 +58,14 @@ def _judged(case: Case, question: Question) -> Hypothesis | None:
 
 def _not_served(case: Case, question: Question) -> Hypothesis | None:
     """The caller asks for a port that the Service does not have. A headless Service has none of
-    its own: its name leads to the pods."""
+    its own: its name leads to the pods. A setting that was just changed is a cause of its own."""
     call, ports = question.call, question.service.spec.ports or []
     is_headless = question.service.spec.cluster_ip == "None"
     if call is None or call.port is None or is_headless or not ports:
         return None
     if any(p.port == call.port and p.protocol == "TCP" for p in ports):
         return None
-    if call.trouble.how not in _CONNECTS_NOT:
+    if call.trouble.how not in _CONNECTS_NOT or changed_just_before(case, call.setting):
         return None
     other = next((p for p in ports if p.port == call.port), None)
     has = ", ".join(f"{p.port}/{p.protocol}" for p in ports[:5])

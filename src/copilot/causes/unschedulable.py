@@ -323,7 +323,11 @@ def _occupied(
         if p.spec.node_name and not is_gone(p) and is_against(pod, p)
     ]
     taken = {p.spec.node_name for p in there}
-    free = [n for n in wanted if n.metadata.name not in taken]
+    free = [
+        n
+        for n in wanted
+        if n.metadata.name not in taken and not n.spec.unschedulable and not repelling(n, pod.spec)
+    ]
     if not there or not wanted or free:
         return ()
     return said(

@@ -42,7 +42,8 @@ def obstacles_in(message: str) -> tuple[Obstacle, ...]:
     found = _AVAILABLE.search(message)
     if found is None:
         return (Obstacle(nodes=0, reason=_line(message)),) if message else ()
-    return tuple(Obstacle(nodes=int(r[1]), reason=_line(r[2])) for r in _REASON.finditer(found[3]))
+    each = tuple(Obstacle(nodes=int(r[1]), reason=_line(r[2])) for r in _REASON.finditer(found[3]))
+    return each or (Obstacle(nodes=0, reason=_line(found[3])),)
 
 
 def in_words(obstacles: Sequence[Obstacle]) -> str:

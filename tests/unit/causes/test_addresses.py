@@ -37,6 +37,11 @@ from tests.builders_net import a_caller, a_caller_case
         ("http://localhost:8080 and 127.0.0.1:53", []),
         ("listening on 0.0.0.0:8080", []),
         ("db:99999", []),
+        ("main.go:42: status:503", []),
+        ("Failed to connect to api port 80: Connection refused", ["api:80"]),
+        ('connection to server at "db" (10.96.0.9), port 5432 failed', ["db:5432"]),
+        ("HTTPConnectionPool(host='api', port=80): Max retries exceeded", ["api:80"]),
+        ("Error 111 connecting to redis:6379. Connection refused.", ["redis:6379"]),
     ],
 )
 def test_urls_and_host_and_port_are_addresses(text: str, found: list[str]) -> None:

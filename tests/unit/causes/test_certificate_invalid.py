@@ -1,5 +1,7 @@
 """Certificates that are not accepted, in the words of several programs."""
 
+import time
+
 import pytest
 
 from copilot.causes.certificate_invalid import Flaw, certificate_invalid, flaw_of
@@ -96,3 +98,12 @@ def test_both_names_are_told() -> None:
 
 def test_a_log_without_such_words_says_nothing() -> None:
     assert certificate_invalid(a_caller_case("tls: handshake done")) is None
+
+
+@pytest.mark.parametrize("text", ["current time " * 20_000, "certificate is valid for " * 9_000])
+def test_hostile_lines_are_read_in_bounded_time(text: str) -> None:
+    began = time.perf_counter()
+
+    certificate_invalid(a_caller_case(text))
+
+    assert time.perf_counter() - began < 2

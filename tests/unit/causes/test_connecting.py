@@ -4,7 +4,10 @@ import time
 
 import pytest
 
+from copilot.causes.certificate_invalid import certificate_invalid
 from copilot.causes.connecting import How, calls, how_of, unresolved_name
+from copilot.domain.alert import Rule
+from tests.builders_case import an_alert
 from tests.builders_net import a_caller, a_caller_case, a_service, late, refused
 
 
@@ -20,6 +23,8 @@ from tests.builders_net import a_caller, a_caller_case, a_service, late, refused
         ("curl: (7) Failed to connect to api port 80: Connection refused", How.REFUSED),
         ("Error: getaddrinfo ENOTFOUND api", How.UNRESOLVED),
         ("connect ECONNREFUSED 10.96.0.87:5432", How.REFUSED),
+        ("Connection to db:5432 refused. Check that the hostname and port are right", How.REFUSED),
+        ("Can't connect to MySQL server on 'db:3306' (111)", How.REFUSED),
         ("java.net.UnknownHostException: api: Name or service not known", How.UNRESOLVED),
         ("socket.gaierror: [Errno -2] Name or service not known", How.UNRESOLVED),
         ("dial tcp 10.96.0.190:8080: connect: no route to host", How.UNREACHABLE),
@@ -61,12 +66,17 @@ def test_hostile_lines_are_read_in_bounded_time(text: str) -> None:
     assert time.perf_counter() - began < 1
 
 
-def test_a_cluster_ip_means_the_service_that_has_it() -> None:
-    case = a_caller_case("dial tcp 10.96.0.87:80: connection refused", services=[a_service()])
+@pytest.mark.parametrize(
+    ("line", "port"),
+    [
+        ("main.go:42: dial tcp 10.96.0.87:80: connect: connection refused", 80),
+        ("wget: can't connect to remote host (10.96.0.87): Connection refused", None),
+    ],
+)
+def test_a_cluster_ip_means_the_service_that_has_it(line: str, port: int | None) -> None:
+    (call,) = calls(a_caller_case(line, services=[a_service()]))
 
-    (call,) = calls(case)
-
-    assert (call.meant.name, call.port) == ("api", 80)
+    assert (call.meant.name, call.port) == ("api", port)
 
 
 def test_a_line_without_an_address_means_the_only_service_that_the_settings_name() -> None:
@@ -83,3 +93,27 @@ def test_a_line_without_an_address_means_none_of_two() -> None:
     caller = a_caller({"API_URL": "http://api/v1", "DB_HOST": "db"})
 
     assert calls(a_caller_case("connection refused", caller=caller)) == ()
+
+
+def test_what_went_well_later_is_over() -> None:
+    case = a_caller_case(refused("api"), "GET http://api/ 200 OK", services=[a_service()])
+
+    assert calls(case) == ()
+
+
+@pytest.mark.parametrize("later", ["GET http://db/ 200 OK", "GET http://api-v2/ 200", "still up"])
+def test_what_went_well_elsewhere_is_not_over_here(later: str) -> None:
+    assert calls(a_caller_case(refused("api"), later, services=[a_service()]))
+
+
+@pytest.mark.parametrize("rule", [Rule.OOM_KILLED, Rule.IMAGE_PULL, Rule.UNSCHEDULABLE])
+def test_trouble_of_ones_own_is_not_laid_on_others(rule: Rule) -> None:
+    case = a_caller_case(
+        refused("api"),
+        "x509: certificate has expired",
+        services=[a_service()],
+        alerts=[an_alert(rule, "shop")],
+    )
+
+    assert calls(case) == ()
+    assert certificate_invalid(case) is None

@@ -1,5 +1,7 @@
 """Images that cannot be had, and why; and those that only could not be had for a while."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -16,6 +18,7 @@ from tests.builders_objects import (
     a_replica_set,
     a_status,
     ago,
+    ago_us,
     running,
     waiting,
 )
@@ -161,3 +164,48 @@ def test_a_container_that_waits_for_something_else_is_no_missing_image() -> None
     pod = a_waiting_pod("CrashLoopBackOff")
 
     assert image_missing(a_case(app="web", pods=[pod], rule=Rule.CRASH_LOOP)) is None
+
+
+def test_a_registry_that_is_away_for_long_does_not_come_back_by_itself() -> None:
+    brief = case_with(f"{PULL}: dial tcp 10.99.0.1:5999: connect: connection refused")
+    first = ago_us(120)
+    alerts = tuple(replace(a, starts_us=first) for a in brief.alerts)
+    lasting = msgspec.structs.replace(
+        brief, alerts=alerts, incident=replace(brief.incident, first_signal_us=first)
+    )
+
+    assert (looked_at(brief).verdict, looked_at(brief).detail) == (
+        Verdict.INCONCLUSIVE,
+        "unreachable",
+    )
+    assert looked_at(lasting).verdict is Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("message", "is_missing", "detail"),
+    [
+        pytest.param("not found", False, "not_found", id="gone"),
+        pytest.param("pull access denied", False, "denied", id="refused"),
+        pytest.param("pull access denied", True, "pull_secret_missing", id="no such secret"),
+        pytest.param("not found", True, "not_found", id="gone, whatever the secret"),
+    ],
+)
+def test_the_way_in_which_it_cannot_be_had_is_named(
+    message: str, is_missing: bool, detail: str
+) -> None:
+    case = case_with(f"{PULL}: {message}")
+    secret = an_event(
+        "FailedToRetrieveImagePullSecret",
+        "Unable to retrieve some image pull secrets (no-such-secret); attempting to pull the image "
+        "may not succeed.",
+        case.pods[0],
+        at=ago(21),
+    )
+    events = (*case.events, secret) if is_missing else case.events
+
+    found = looked_at(with_evidence(msgspec.structs.replace(case, events=events)))
+
+    assert found.detail == detail
+    assert found.subject is not None
+    is_told = any("cannot read the pull secret no-such-secret" in s.text for s in found.supporting)
+    assert is_told is (detail == "pull_secret_missing")

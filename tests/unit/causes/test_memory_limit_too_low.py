@@ -228,6 +228,28 @@ def test_a_process_killed_inside_a_container_that_lives_on_is_laid_on_the_limit(
     assert any("worker ended with 137" in s.text for s in found.supporting)
 
 
+@pytest.mark.parametrize(
+    ("peak", "verdict"),
+    [(32, Verdict.SUPPORTED), (20, Verdict.INCONCLUSIVE), (None, Verdict.INCONCLUSIVE)],
+)
+def test_a_program_that_lost_a_process_is_believed_where_the_pod_was_at_its_limit(
+    peak: int | None, verdict: Verdict
+) -> None:
+    pod = a_pod("billing", statuses=[a_status(ready=False)])
+    counter = a_series(pod, [peak or 0], since=ago(30), container="", name=attributes.MEMORY_PEAK)
+
+    found = looked_at(
+        a_case(
+            pods=[pod],
+            lines=[a_line("worker: signal: killed", pod, at=ago(20))],
+            memory=[counter] if peak else [],
+            rule=Rule.NOT_READY,
+        )
+    )
+
+    assert (found.verdict, found.detail) == (verdict, "child_killed")
+
+
 def test_a_container_that_came_up_after_the_kill_is_not_the_one_that_lives_on() -> None:
     case = child_killed("kernel")
     pod = a_pod("billing", statuses=[a_status(state=running(ago(10)))])

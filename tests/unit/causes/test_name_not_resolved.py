@@ -121,6 +121,19 @@ def test_a_silent_name_server_says_nothing_about_the_name() -> None:
     assert "k8s-app=kube-dns" in found.next_check
 
 
+def test_a_silent_server_that_the_pod_itself_names_is_the_pods_own_fault() -> None:
+    spec = PodSpec(
+        dns_policy="None",
+        dns_config=DnsConfig(nameservers=["192.0.2.53"], searches=["demo.svc.cluster.local"]),
+    )
+    line = "dial tcp: lookup api on 192.0.2.53:53: read udp 10.0.0.1:3->192.0.2.53:53: i/o timeout"
+
+    found = looked_at(a_caller_case(line, caller=a_caller(spec=spec), services=[a_service()]))
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "dns_config")
+    assert any("asks 192.0.2.53 only" in s.text for s in found.supporting)
+
+
 def test_a_policy_that_forbids_to_ask_is_a_cause_of_its_own() -> None:
     line = "dial tcp: lookup api on 10.96.0.10:53: read udp 10.0.0.1:3->10.96.0.10:53: i/o timeout"
     case = a_caller_case(line, services=[a_service()], policies=[a_policy(types=["Egress"])])

@@ -1,5 +1,7 @@
 """The API server's refusals, held against bindings and roles."""
 
+import time
+
 import pytest
 
 from copilot.causes.permissions import Forbidden, Granted, Lack, Lacking, forbidden_in, judged
@@ -132,3 +134,12 @@ def test_a_rule_for_named_objects_allows_those_only() -> None:
 
     assert isinstance(judged(around, asked(text.format("a"))), Granted)
     assert isinstance(judged(around, asked(text.format("b"))), Lacking)
+
+
+def test_hostile_text_is_read_in_bounded_time() -> None:
+    began = time.perf_counter()
+
+    forbidden_in('User "system:serviceaccount:' * 20_000)
+    forbidden_in('a "' * 100_000)
+
+    assert time.perf_counter() - began < 1

@@ -5,7 +5,7 @@ from copilot.causes.ranker import rank
 from copilot.domain.alert import Rule
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from tests.builders_case import a_case
-from tests.builders_objects import a_pod, ago
+from tests.builders_objects import a_pod, ago, an_oom_killed_pod
 
 SHOWN = (Statement(text="it is so", evidence=("E1",)),)
 
@@ -92,3 +92,12 @@ def test_where_nothing_is_supported_it_says_so_with_the_next_check() -> None:
     assert found[0].verdict is Verdict.INCONCLUSIVE
     assert found[0].next_check
     assert found[0].cited <= set(case.cited_as.values())
+
+
+def test_what_is_laid_at_no_other_objects_door_is_the_workloads() -> None:
+    pod = an_oom_killed_pod("billing", limit="32Mi")
+
+    ranked = explain(a_case(pods=[pod]))
+
+    assert ranked[0].cause is Cause.MEMORY_LIMIT_TOO_LOW
+    assert str(ranked[0].subject) == "Deployment demo/billing"

@@ -6,7 +6,7 @@ from copilot.causes.service_port_mismatch import service_port_mismatch
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis, Verdict
 from copilot.domain.objects import Service
-from tests.builders_case import an_http_probe
+from tests.builders_case import a_change, an_http_probe
 from tests.builders_net import (
     a_caller,
     a_caller_case,
@@ -18,6 +18,7 @@ from tests.builders_net import (
     no_endpoints,
     refused,
 )
+from tests.builders_objects import ago
 
 
 def looked_at(case: Case) -> Hypothesis:
@@ -138,3 +139,18 @@ def test_who_changed_the_port_is_said() -> None:
     )
 
     assert any("were changed by kubectl-edit" in s.text for s in found.supporting)
+
+
+def test_a_callers_port_that_was_just_changed_is_a_cause_of_its_own() -> None:
+    change = a_change(
+        "env[API_URL].value", "http://api/", "http://api:8080/", at=ago(60), app="shop"
+    )
+    case = a_caller_case(
+        late("api:8080"),
+        caller=a_caller({"API_URL": "http://api:8080/"}),
+        services=[a_service()],
+        workloads=[a_peer()],
+        changes=[change],
+    )
+
+    assert service_port_mismatch(case) is None

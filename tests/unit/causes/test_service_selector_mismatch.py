@@ -1,8 +1,13 @@
 """Services that select nobody or the wrong ones, and those whose selector is right."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
+from copilot.agents.evidence import with_evidence
 from copilot.causes import explain
+from copilot.causes.selecting import service_ref
 from copilot.causes.service_selector_mismatch import service_selector_mismatch
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Verdict
@@ -170,3 +175,16 @@ def test_it_explains_that_the_dependency_looks_down() -> None:
     )
 
     assert explain(case)[0].cause is Cause.SERVICE_SELECTOR_MISMATCH
+
+
+def test_an_incident_about_the_service_itself_rests_on_the_service_and_its_workload() -> None:
+    service, api = a_service(selector={"app": "apo"}), a_peer()
+    case = a_caller_case(services=[service], workloads=[api], alerts=[no_endpoints()])
+    own = replace(case.incident, workload=service_ref(service), app="api")
+    case = msgspec.structs.replace(case, incident=own, workload=api, pods=(a_peer_pod(api),))
+
+    found = looked_at(with_evidence(case))
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert found.subject == service_ref(service)
+    assert len(found.supporting) >= 3

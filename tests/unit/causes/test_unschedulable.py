@@ -92,6 +92,11 @@ def looked_at(case: Case) -> Hypothesis:
             ['persistentvolumeclaim "data" not found'],
             id="other words",
         ),
+        pytest.param(
+            "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+            ["pod has unbound immediate PersistentVolumeClaims"],
+            id="no number of nodes",
+        ),
         pytest.param("", [], id="nothing said"),
     ],
 )
@@ -296,6 +301,21 @@ def test_the_pod_that_is_in_the_way_is_named(
 
     assert found.detail == detail
     assert placed.metadata.name in found.supporting[1].text
+
+
+def test_a_free_node_that_is_cordoned_is_no_way_out() -> None:
+    homeless = with_fields(a_homeless_pod(), affinity=APART)
+    placed = a_pod("etl", suffix="placed", node="dev")
+    nodes = [a_node("dev"), two_nodes(unschedulable=True)[1]]
+    case = a_case(
+        app="etl",
+        pods=[homeless, placed],
+        nodes=nodes,
+        events=[an_event("FailedScheduling", ANTI, homeless, at=ago(10))],
+        rule=Rule.UNSCHEDULABLE,
+    )
+
+    assert looked_at(case).detail == "pod_anti_affinity"
 
 
 def test_a_pod_on_another_node_is_in_nobody_s_way() -> None:

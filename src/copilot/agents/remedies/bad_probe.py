@@ -23,6 +23,7 @@ from copilot.domain.proposal import Draft
 WITH_TEMPLATE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 HEADROOM = 1.5
 MORE_PATIENT = 3
+LEAST_PATIENCE_S = 60
 LONGEST_TIMEOUT_S = 10
 MOST_FAILURES = 60
 MOST_DELAY_S = 600
@@ -214,7 +215,7 @@ def _scheme(probe: Probe) -> _Wanted | None:
 
 
 def _patience(case: Case, probe: Probe) -> _Wanted | None:
-    """Longer than the program was seen to need; else three times as long."""
+    """Longer than the program was seen to need; else several times as long."""
     took_us = listens_after_us(case)
     if took_us:
         delay = min(MOST_DELAY_S, -(-round(took_us * HEADROOM) // 1_000_000))
@@ -223,13 +224,14 @@ def _patience(case: Case, probe: Probe) -> _Wanted | None:
             words=f"wait {delay} s before it first asks",
             why=f"The program needs {lasting(took_us)} to listen.",
         )
-    count = min(MOST_FAILURES, (probe.failure_threshold or 3) * MORE_PATIENT)
     period = probe.period_seconds or 10
+    count = max((probe.failure_threshold or 3) * MORE_PATIENT, -(-LEAST_PATIENCE_S // period))
+    count = min(MOST_FAILURES, count)
     return _Wanted(
         failure_threshold=count,
         words=f"give up after {count} failures ({count * period} s)",
         why="How long the program needs to start is not known, as it was always stopped before: "
-        "three times as long, and the verification decides.",
+        f"{MORE_PATIENT} times as long and a minute at least, and the verification decides.",
         is_stopgap=True,
     )
 

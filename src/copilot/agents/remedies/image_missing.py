@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from copilot.agents.drafting import drafted
 from copilot.agents.rollback import earlier_revisions, no_way_back, roll_back
 from copilot.causes.citing import object_key
-from copilot.causes.failures import container_of, revision_of
+from copilot.causes.failures import began_us, container_of, revision_of
 from copilot.causes.image_missing import missing_pull_secrets, waiting_for
 from copilot.causes.references import account_of, workload_ref
+from copilot.causes.rollouts import just_before
 from copilot.causes.selecting import workloads_of
-from copilot.causes.wording import one_line
+from copilot.causes.wording import one_line, plain
 from copilot.domain.action import SetImage, SetPullSecrets
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
@@ -19,6 +20,7 @@ from copilot.domain.objects import LocalName, Pod
 from copilot.domain.proposal import Draft
 
 WITH_TEMPLATE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+AWAY = frozenset({"unreachable", "name_resolution", "throttled"})
 ACCESS = frozenset({"denied", "pull_secret_missing"})
 
 
@@ -37,11 +39,28 @@ def image_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
 
 
 def _image(case: Case, hypothesis: Hypothesis, container: str) -> Iterator[Draft | str]:
-    """The image of the newest earlier revision that had another one."""
+    """The image before the change that just came, else that of the newest earlier revision that
+    had another one. Where the registry itself is away, one of another registry only."""
     now = container_of(case.workload.spec.template.spec, container) if case.workload else None
+    away = registry_of(now.image) if now and hypothesis.detail in AWAY else ""
+    changed = _before_the_change(case, container)
+    if now and changed is not None and registry_of(changed[0]) != away:
+        before_it, keys = changed
+        yield drafted(
+            case,
+            SetImage(target=workload_ref(case), container=container, image=before_it),
+            title=f"Set the image of {container} back to {one_line(before_it, 120)}",
+            why=f"{one_line(now.image, 120)} cannot be pulled; {one_line(before_it, 120)} ran "
+            "before it was changed.",
+            hypothesis=hypothesis,
+            keys=keys,
+        )
+        return
     for earlier in earlier_revisions(case):
         before = container_of(earlier.spec.template.spec, container)
         if before is None or now is None or before.image in ("", now.image):
+            continue
+        if registry_of(before.image) == away:
             continue
         yield drafted(
             case,
@@ -55,7 +74,19 @@ def _image(case: Case, hypothesis: Hypothesis, container: str) -> Iterator[Draft
             keys=(object_key(earlier.metadata),),
         )
         return
-    yield no_way_back(case, "].image")
+    if away:
+        yield f"{one_line(away, 120)} has to answer first: another image of it is no better"
+    else:
+        yield no_way_back(case, "].image")
+
+
+def _before_the_change(case: Case, container: str) -> tuple[str, tuple[str, ...]] | None:
+    """The image, and the change that tells; also of workloads whose revisions are not watched."""
+    rollout = just_before(case, began_us(case))
+    for field in rollout.fields if rollout else ():
+        if rollout and field.path.endswith(f"[{container}].image") and field.before:
+            return plain(field.before), rollout.keys
+    return None
 
 
 def _pull_secrets(

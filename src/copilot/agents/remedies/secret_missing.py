@@ -31,9 +31,10 @@ def secret_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     in_use = _in_use(case, "" if found.is_key else reference.key)
     near = "" if found.is_key else near_miss(reference.name, in_use)
     if not near:
+        key = f"the key {one_line(reference.key, 60)} of " if found.is_key else ""
         yield (
-            f"Secret {one_line(reference.name, 60)} is for people to make: Secrets are never read "
-            "nor written"
+            f"{key}Secret {one_line(reference.name, 60)} is for people to make: Secrets are never "
+            "read nor written"
         )
         return
     target, by = workload_ref(case), in_use[near]

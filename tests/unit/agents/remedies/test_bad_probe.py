@@ -172,7 +172,7 @@ def test_a_program_that_is_late_gets_the_time_it_was_seen_to_need() -> None:
     assert corrected(case).initial_delay_s == 30
 
 
-def test_one_that_was_always_stopped_before_gets_three_times_as_long_as_a_stopgap() -> None:
+def test_one_that_was_always_stopped_before_gets_a_minute_as_a_stopgap() -> None:
     probe = msgspec.structs.replace(an_http_probe(), period_seconds=2, failure_threshold=2)
     stopped = terminated(started=ago(46), finished=ago(41), reason="Error", exit_code=137)
     case = failing(
@@ -185,7 +185,7 @@ def test_one_that_was_always_stopped_before_gets_three_times_as_long_as_a_stopga
     (draft,), _ = drafts_and_notes(case, bad_probe(case), PROBE)
 
     assert isinstance(draft.action, SetProbe)
-    assert draft.action.failure_threshold == 6
+    assert draft.action.failure_threshold == 30
     assert draft.is_stopgap
 
 

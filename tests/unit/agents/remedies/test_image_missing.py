@@ -15,7 +15,7 @@ from copilot.domain.hypothesis import Cause
 from copilot.domain.objects import KubeEvent, LocalName, Pod
 from copilot.domain.surroundings import ServiceAccount, Surroundings
 from tests.builders_around import a_workload, meta, with_surroundings
-from tests.builders_case import NEW, a_case, an_event
+from tests.builders_case import NEW, a_case, a_change, an_event
 from tests.builders_net import drafts_and_notes
 from tests.builders_objects import (
     a_container,
@@ -152,3 +152,33 @@ def test_an_image_that_is_gone_is_no_matter_of_pull_secrets() -> None:
 )
 def test_an_image_names_its_registry(image: str, registry: str) -> None:
     assert registry_of(image) == registry
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_the_image_before_a_change_is_suggested_whatever_the_workload_is(kind: str) -> None:
+    case = a_waiting_case(GONE)
+    assert case.workload is not None
+    change = a_change("image", "registry.local/shop/web:1", NAME, at=ago(60), app="web")
+    owned = msgspec.structs.replace(case.workload, kind=kind)
+    case = msgspec.structs.replace(case, workload=owned, replica_sets=(), changes=(change,))
+    case = with_surroundings(case, case.surroundings)
+
+    drafts, _ = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert isinstance(drafts[0].action, SetImage)
+    assert (drafts[0].action.target.kind, drafts[0].action.image) == (
+        kind,
+        "registry.local/shop/web:1",
+    )
+
+
+def test_another_image_of_a_registry_that_is_away_is_no_better() -> None:
+    case = a_waiting_case("Failed to pull image: dial tcp 10.0.0.1:443: connect: refused")
+    change = a_change("image", "registry.local/shop/web:1", NAME, at=ago(60), app="web")
+    case = msgspec.structs.replace(case, changes=(change,))
+    case = with_surroundings(case, case.surroundings)
+
+    drafts, notes = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert drafts == []
+    assert "registry.local has to answer first" in notes[0]
