@@ -7,7 +7,7 @@ then cost a few megabytes and a look costs what is wrong, not what there is.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from copilot.detect.readings import Readings
 from copilot.detect.wellness import (
     has,
     is_claim_well,
@@ -24,8 +25,7 @@ from copilot.detect.wellness import (
     is_node_well,
     is_well,
 )
-from copilot.domain.alert import Backing, Seen, Strain
-from copilot.domain.attributes import CPU_THROTTLED, MEMORY_KILLS, MEMORY_PEAK, MEMORY_REFUSALS
+from copilot.domain.alert import Backing, Seen
 from copilot.domain.change import ObjectVersion
 from copilot.domain.event import Point
 from copilot.domain.objects import (
@@ -66,9 +66,6 @@ SECOND_US = 1_000_000
 LATE_US = 1200 * SECOND_US
 """Events older than this are history; controllers that are refused try at least as often."""
 MANY_EVENTS = 2000
-STRAIN_US = 60 * SECOND_US
-KILLS_US = 300 * SECOND_US
-MANY_STRAINS = 5000
 
 TYPES: Mapping[str, type[KubeStruct]] = {
     "Pod": Pod,
@@ -163,16 +160,6 @@ class _Backed:
         return tuple(port for port in self.named_ports if port not in there)
 
 
-@dataclass(slots=True)
-class _Window:
-    """The last minutes of one container's readings, oldest first."""
-
-    throttled: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=12))
-    kills: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=24))
-    refusals: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=12))
-    peak_bytes: float = 0.0
-
-
 class Inventory:
     """The cluster as the rules need it. `put` and `drop` keep it up, the rest looks."""
 
@@ -202,7 +189,7 @@ class Inventory:
         self._suspended_us: dict[str, int] = {}
         self._changed_us: dict[str, int] = {}
         self._events: OrderedDict[str, KubeEvent] = OrderedDict()
-        self._windows: OrderedDict[tuple[str, str, str], _Window] = OrderedDict()
+        self._readings = Readings()
 
     # ------------------------------------------------------------------ keeping up
 
@@ -248,23 +235,7 @@ class Inventory:
 
     def put_points(self, points: Iterable[Point]) -> None:
         """Remember readings of how hard containers run into their limits."""
-        for point in points:
-            if point.name not in (CPU_THROTTLED, MEMORY_KILLS, MEMORY_REFUSALS, MEMORY_PEAK):
-                continue
-            stream = point.stream
-            key = (stream.namespace, stream.pod, stream.container)
-            window = self._windows.get(key)
-            if window is None:
-                if point.name == MEMORY_PEAK:  # every pod has one; it matters beside refusals
-                    continue
-                window = self._windows[key] = _Window()
-            self._windows.move_to_end(key)
-            if point.name == MEMORY_PEAK:
-                window.peak_bytes = point.value
-            else:
-                _series(window, point.name).append((point.ts_us, point.value))
-        while len(self._windows) > MANY_STRAINS:
-            self._windows.popitem(last=False)
+        self._readings.put(points)
 
     # ------------------------------------------------------------------ looking
 
@@ -289,16 +260,11 @@ class Inventory:
             storage_classes=tuple(self._classes.values()),
             nodes=tuple(self._nodes.values()),
             backings=tuple(self.backings()),
-            strains=self.strains(now_us),
+            strains=self._readings.strains(now_us),
         )
 
     def events(self, now_us: int) -> tuple[KubeEvent, ...]:
         return tuple(e for e in self._events.values() if epoch_us(e.occurred) >= now_us - LATE_US)
-
-    def strains(self, now_us: int) -> tuple[Strain, ...]:
-        """Of containers that have run into a limit in the last minutes."""
-        found = (_strain(key, window, now_us) for key, window in self._windows.items())
-        return tuple(s for s in found if s.throttled or s.kills or s.refusals)
 
     def top_of(self, metadata: Metadata) -> tuple[ObjectRef | None, OwnerReference | None]:
         """The highest owner that is known, None where nothing owns it; and, where the chain leaves
@@ -527,27 +493,3 @@ def _is_like(one: str, other: str) -> bool:
 def _port_names(spec: PodSpec) -> frozenset[str]:
     containers = (*(spec.containers or ()), *(spec.init_containers or ()))
     return frozenset(p.name for c in containers for p in c.ports or () if p.name)
-
-
-def _series(window: _Window, name: str) -> deque[tuple[int, float]]:
-    if name == CPU_THROTTLED:
-        return window.throttled
-    return window.kills if name == MEMORY_KILLS else window.refusals
-
-
-def _strain(key: tuple[str, str, str], window: _Window, now_us: int) -> Strain:
-    ratios = [v for ts, v in window.throttled if ts >= now_us - STRAIN_US]
-    known_us = window.throttled[-1][0] - window.throttled[0][0] if window.throttled else 0
-    kills = [(ts, v) for ts, v in window.kills if ts >= now_us - KILLS_US and v]
-    return Strain(
-        namespace=key[0],
-        pod=key[1],
-        container=key[2],
-        throttled=sum(ratios) / len(ratios)
-        if len(ratios) > 1 and known_us >= STRAIN_US // 2
-        else 0,
-        kills=sum(v for _, v in kills),
-        killed_us=max((ts for ts, _ in kills), default=0),
-        refusals=sum(v for ts, v in window.refusals if ts >= now_us - STRAIN_US),
-        peak_bytes=window.peak_bytes,
-    )
