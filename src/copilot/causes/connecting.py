@@ -60,6 +60,11 @@ _SAYS_NAME = (
     re.compile(r"unknown (?:\w{1,20} )?host:? ['\"]?([a-z0-9_.-]{1,253})", re.IGNORECASE),
 )
 _BARE_IP = re.compile(r"(?<![\d.])(?!127\.|0\.)\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
+_GOES_WELL = re.compile(
+    r"\b(?:20[0146]|ok|connected|established|succeed\w*|success\w*|recovered|reconnected|healthy|"
+    r"accepting|is (?:up|ready|back|reachable))\b",
+    re.IGNORECASE,
+)
 _UNRESOLVED = re.compile(
     r"no such host|NXDOMAIN|SERVFAIL|bad address|server misbehaving|could not resolve|"
     r"can't resolve|cannot resolve|unable to resolve|could not translate host name|"
@@ -155,7 +160,8 @@ class Call:
         """`app is refused by api:8080 at 12:00:08 UTC: "dial tcp ..."`."""
         line = self.trouble.line
         who = line.container or line.pod or "The program"
-        whom = one_line(str(self.trouble.address or self.meant.name), 80)
+        inferred = f"{self.meant.name}, the only one its settings name"
+        whom = one_line(str(self.trouble.address or inferred), 120)
         return (
             f"{who} {SAID[self.trouble.how]} {whom} ({clock(line.ts_us)}): "
             f"“{one_line(line.body, 160)}”."
@@ -212,7 +218,8 @@ def troubles(case: Case) -> tuple[Trouble, ...]:
 
 
 def _is_over(trouble: Trouble, recent: list[LogLine]) -> bool:
-    """A later line of the same pod names the same address and complains of nothing."""
+    """A later line of the same pod says that it goes well with the same address. To name it is not
+    enough: programs also log that they try."""
     address, line = trouble.address, trouble.line
     if address is None:
         return False
@@ -222,6 +229,7 @@ def _is_over(trouble: Trouble, recent: list[LogLine]) -> bool:
         later.ts_us > line.ts_us
         and later.pod == line.pod
         and how_of(later.body) is None
+        and _GOES_WELL.search(later.body[:MOST_CHARS])
         and named.search(later.body[:MOST_CHARS])
         for later in recent
     )

@@ -9,7 +9,7 @@ from copilot.causes.citing import alert_key, object_key, said
 from copilot.causes.connecting import Call, How, calls
 from copilot.causes.failures import alerts_of, began_us
 from copilot.causes.rollouts import JUST_BEFORE_US, SLACK_US
-from copilot.causes.selecting import pods_of, selected_pods, selects, service_ref, services_of
+from copilot.causes.selecting import selected_pods, selects, service_ref, services_of
 from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
@@ -103,11 +103,6 @@ def changes_of(case: Case, *objects: ObjectRef) -> tuple[Change, ...]:
         and began - JUST_BEFORE_US <= c.ts_us <= began + SLACK_US
     ]
     return tuple(sorted(near, key=lambda c: c.ts_us, reverse=True))
-
-
-def known_pods(case: Case) -> bool:
-    """Whether the namespace's pods were listed whole: then one that is not there is not."""
-    return "Pod" in case.surroundings.listed and bool(pods_of(case))
 
 
 def _meant_by(case: Case, alert: Alert) -> tuple[Service, ...]:

@@ -101,8 +101,11 @@ def test_what_went_well_later_is_over() -> None:
     assert calls(case) == ()
 
 
-@pytest.mark.parametrize("later", ["GET http://db/ 200 OK", "GET http://api-v2/ 200", "still up"])
-def test_what_went_well_elsewhere_is_not_over_here(later: str) -> None:
+@pytest.mark.parametrize(
+    "later",
+    ["GET http://db/ 200 OK", "GET http://api-v2/ 200", "all is ok", "retrying http://api/ in 2 s"],
+)
+def test_what_only_goes_well_elsewhere_or_is_tried_again_is_not_over(later: str) -> None:
     assert calls(a_caller_case(refused("api"), later, services=[a_service()]))
 
 
