@@ -634,6 +634,83 @@ command. Deleting the pod is no fix; it resets the pause and the evidence.
 ', '["crash-loop","restarts","exit-code","cause:unknown","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'crash-loop');
 
+UPDATE runbooks SET service = '*', title = 'A CronJob has missed its time', body = 'By its schedule a Job should have been made, and was not.
+
+Set once: `NS=<namespace> CRON=<cronjob>`.
+
+## Symptoms
+- `status.lastScheduleTime` lies further back than the schedule says.
+- Events `MissSchedule`, `TooManyMissedTimes`, `JobAlreadyActive`, `UnknownTimeZone`.
+
+## Confirm
+- What it says: `kubectl -n $NS describe cronjob $CRON`
+- Suspended? `kubectl -n $NS get cronjob $CRON -o jsonpath=''{.spec.suspend}{" "}{.spec.schedule}{" "}{.spec.timeZone}{" "}{.spec.concurrencyPolicy}''`
+- Does a run still go on? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+- Only this one? `kubectl get cronjobs -A`. All at once are the control plane.
+
+## Likely causes
+1. A run that hangs, with `concurrencyPolicy: Forbid`: no other may begin.
+2. Suspended for maintenance, and forgotten.
+3. `startingDeadlineSeconds` shorter than the controller is away; more than 100 missed times without one.
+4. The control plane was down, or its clock is wrong.
+5. Jobs that are refused (quota, admission): the rule *not-created* says so.
+
+## Steps
+1. A run that hangs: what does it wait for? `kubectl -n $NS logs job/<job> --tail=50`. End it once you know: `kubectl -n $NS delete job <job>`. Give it an `activeDeadlineSeconds`.
+2. Suspended, and should not be: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`. It then makes up for the last missed time at once: is that all right now?
+3. Too many missed times: set `startingDeadlineSeconds` to some minutes, so that only late ones count.
+4. A time zone that is unknown: correct `timeZone`.
+5. What was missed and must not be: `kubectl -n $NS create job $CRON-by-hand --from=cronjob/$CRON`
+
+## Fix
+Let the schedule go on; run by hand what must not be missed.
+
+## Verify
+- `lastScheduleTime` moves with the schedule, and `lastSuccessfulTime` follows.
+
+## Prevent
+- A deadline for every run; an alert on `lastSuccessfulTime`.
+', tags = '["cronjob","schedule","batch","cause:unknown","rule:cron_job_late"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'cron-job-late';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'cron-job-late', '*', 'A CronJob has missed its time', 'By its schedule a Job should have been made, and was not.
+
+Set once: `NS=<namespace> CRON=<cronjob>`.
+
+## Symptoms
+- `status.lastScheduleTime` lies further back than the schedule says.
+- Events `MissSchedule`, `TooManyMissedTimes`, `JobAlreadyActive`, `UnknownTimeZone`.
+
+## Confirm
+- What it says: `kubectl -n $NS describe cronjob $CRON`
+- Suspended? `kubectl -n $NS get cronjob $CRON -o jsonpath=''{.spec.suspend}{" "}{.spec.schedule}{" "}{.spec.timeZone}{" "}{.spec.concurrencyPolicy}''`
+- Does a run still go on? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+- Only this one? `kubectl get cronjobs -A`. All at once are the control plane.
+
+## Likely causes
+1. A run that hangs, with `concurrencyPolicy: Forbid`: no other may begin.
+2. Suspended for maintenance, and forgotten.
+3. `startingDeadlineSeconds` shorter than the controller is away; more than 100 missed times without one.
+4. The control plane was down, or its clock is wrong.
+5. Jobs that are refused (quota, admission): the rule *not-created* says so.
+
+## Steps
+1. A run that hangs: what does it wait for? `kubectl -n $NS logs job/<job> --tail=50`. End it once you know: `kubectl -n $NS delete job <job>`. Give it an `activeDeadlineSeconds`.
+2. Suspended, and should not be: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`. It then makes up for the last missed time at once: is that all right now?
+3. Too many missed times: set `startingDeadlineSeconds` to some minutes, so that only late ones count.
+4. A time zone that is unknown: correct `timeZone`.
+5. What was missed and must not be: `kubectl -n $NS create job $CRON-by-hand --from=cronjob/$CRON`
+
+## Fix
+Let the schedule go on; run by hand what must not be missed.
+
+## Verify
+- `lastScheduleTime` moves with the schedule, and `lastSuccessfulTime` follows.
+
+## Prevent
+- A deadline for every run; an alert on `lastSuccessfulTime`.
+', '["cronjob","schedule","batch","cause:unknown","rule:cron_job_late"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'cron-job-late');
+
 UPDATE runbooks SET service = '*', title = 'Something that the program calls is down', body = 'The workload complains, but the cause lies in what it calls. Mend that; restarting the caller only
 adds load.
 
@@ -799,6 +876,85 @@ spoiled; then say which.
 - Watch the expiry of certificates and tokens.
 ', '["logs","errors","burst","cause:unknown","rule:error_burst"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'error-burst');
+
+UPDATE runbooks SET service = '*', title = 'A pod was evicted', body = 'A kubelet ended a pod to protect its node, or because the pod used more storage than it may.
+
+Set once: `NS=<namespace> POD=<the evicted pod>`.
+
+## Symptoms
+- Pod `Failed` with reason `Evicted`; its message says why. Its log is mostly gone with it.
+- It happens again and again, or its place stays empty.
+
+## Confirm
+- Why: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.message}''`
+- How often: `kubectl get pods -A --field-selector status.phase=Failed`
+- The node: `kubectl describe node $NODE` (pressure, taints)
+- What it writes: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary` (`ephemeral-storage`, volumes)
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `Usage of EmptyDir volume ... exceeds the limit` | it fills a volume with `sizeLimit` |
+| `ephemeral local storage usage exceeds the total limit` | log, cache or files outside of volumes |
+| `The node was low on resource: memory` | the node is too full; pods above their requests go first |
+| `The node was low on resource: ephemeral-storage` | the node''s disk |
+
+## Steps
+1. Its own limit: what does it write, and does it clear it away? Raise the limit, or move what it writes to a claim: `kubectl -n $NS edit deployment/<name>`
+2. The node''s memory: give the pod a request near its real use, so that it is not the first to go.
+3. The node''s disk: go on with *node-unhealthy*.
+4. A pod that nothing makes again: make it again by hand, better as a Deployment.
+5. Clear the leftovers away once you have read them: `kubectl -n $NS delete pods --field-selector status.phase=Failed`
+
+## Fix
+Limits and requests that fit what it uses.
+
+## Verify
+- Its successor is ready, and is still there after the time the evicted one took.
+
+## Prevent
+- Requests and limits for `ephemeral-storage`; log rotation; `sizeLimit` on every emptyDir with room.
+', tags = '["eviction","node","ephemeral-storage","pressure","cause:unknown","rule:evicted"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'evicted';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'evicted', '*', 'A pod was evicted', 'A kubelet ended a pod to protect its node, or because the pod used more storage than it may.
+
+Set once: `NS=<namespace> POD=<the evicted pod>`.
+
+## Symptoms
+- Pod `Failed` with reason `Evicted`; its message says why. Its log is mostly gone with it.
+- It happens again and again, or its place stays empty.
+
+## Confirm
+- Why: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.message}''`
+- How often: `kubectl get pods -A --field-selector status.phase=Failed`
+- The node: `kubectl describe node $NODE` (pressure, taints)
+- What it writes: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary` (`ephemeral-storage`, volumes)
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `Usage of EmptyDir volume ... exceeds the limit` | it fills a volume with `sizeLimit` |
+| `ephemeral local storage usage exceeds the total limit` | log, cache or files outside of volumes |
+| `The node was low on resource: memory` | the node is too full; pods above their requests go first |
+| `The node was low on resource: ephemeral-storage` | the node''s disk |
+
+## Steps
+1. Its own limit: what does it write, and does it clear it away? Raise the limit, or move what it writes to a claim: `kubectl -n $NS edit deployment/<name>`
+2. The node''s memory: give the pod a request near its real use, so that it is not the first to go.
+3. The node''s disk: go on with *node-unhealthy*.
+4. A pod that nothing makes again: make it again by hand, better as a Deployment.
+5. Clear the leftovers away once you have read them: `kubectl -n $NS delete pods --field-selector status.phase=Failed`
+
+## Fix
+Limits and requests that fit what it uses.
+
+## Verify
+- Its successor is ready, and is still there after the time the evicted one took.
+
+## Prevent
+- Requests and limits for `ephemeral-storage`; log rotation; `sizeLimit` on every emptyDir with room.
+', '["eviction","node","ephemeral-storage","pressure","cause:unknown","rule:evicted"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'evicted');
 
 UPDATE runbooks SET service = '*', title = 'A pod was evicted, or its node does not work', body = 'The kubelet takes pods off a node that runs short of memory or disk, and pods that use more disk than
 they may. A node that does not answer loses its pods after five minutes.
@@ -1147,6 +1303,81 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`. A migration that ran is
 - Let an init container that waits give up, with a line that says for what it waited.
 ', '["init","start","migration","cause:init_container_fails"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'init-container');
+
+UPDATE runbooks SET service = '*', title = 'A Job has failed', body = 'Work that should have been done once was not. Nothing tries again by itself.
+
+Set once: `NS=<namespace> JOB=<job>`.
+
+## Symptoms
+- Condition `Failed`: `BackoffLimitExceeded` (it failed too often), `DeadlineExceeded` (it took too long), `PodFailurePolicy`.
+- Of a CronJob: `status.lastSuccessfulTime` stays behind `status.lastScheduleTime`.
+
+## Confirm
+- Why: `kubectl -n $NS get job $JOB -o jsonpath=''{.status.conditions}''`
+- What it said last: `kubectl -n $NS logs job/$JOB --all-pods --tail=50`
+- How its pods ended: `kubectl -n $NS get pods -l batch.kubernetes.io/job-name=$JOB -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.reason}{" "}{.status.containerStatuses[*].state.terminated}{"; "}{end}''`
+- Did the run before succeed, and what changed since? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+
+## Likely causes
+1. The program: a bad argument, bad input, a change of its image.
+2. Something it needs: a database, a Secret, a volume, a right.
+3. Memory: `OOMKilled` (exit code 137).
+4. Time: `activeDeadlineSeconds` is shorter than the work.
+
+## Steps
+1. Read the log of the last pod; exit codes above 128 are signals (137 is KILL, 143 TERM).
+2. Was part of the work done? Find out whether it can be run again safely before you do.
+3. Correct the cause. The template of a Job cannot be changed: of a CronJob''s Jobs change the CronJob.
+4. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/<name>`, or for a lone Job delete it and apply it anew.
+5. Too little time: raise `activeDeadlineSeconds`; too few tries at something shaky: `backoffLimit`.
+
+## Fix
+What made it fail, then one run by hand.
+
+## Verify
+- `kubectl -n $NS wait --for=condition=complete job/$JOB-again --timeout=10m`
+
+## Prevent
+- Work that may be run twice; requests and limits from measured use; an alert on `lastSuccessfulTime`.
+', tags = '["job","cronjob","batch","cause:unknown","rule:job_failed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'job-failed';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'job-failed', '*', 'A Job has failed', 'Work that should have been done once was not. Nothing tries again by itself.
+
+Set once: `NS=<namespace> JOB=<job>`.
+
+## Symptoms
+- Condition `Failed`: `BackoffLimitExceeded` (it failed too often), `DeadlineExceeded` (it took too long), `PodFailurePolicy`.
+- Of a CronJob: `status.lastSuccessfulTime` stays behind `status.lastScheduleTime`.
+
+## Confirm
+- Why: `kubectl -n $NS get job $JOB -o jsonpath=''{.status.conditions}''`
+- What it said last: `kubectl -n $NS logs job/$JOB --all-pods --tail=50`
+- How its pods ended: `kubectl -n $NS get pods -l batch.kubernetes.io/job-name=$JOB -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.reason}{" "}{.status.containerStatuses[*].state.terminated}{"; "}{end}''`
+- Did the run before succeed, and what changed since? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+
+## Likely causes
+1. The program: a bad argument, bad input, a change of its image.
+2. Something it needs: a database, a Secret, a volume, a right.
+3. Memory: `OOMKilled` (exit code 137).
+4. Time: `activeDeadlineSeconds` is shorter than the work.
+
+## Steps
+1. Read the log of the last pod; exit codes above 128 are signals (137 is KILL, 143 TERM).
+2. Was part of the work done? Find out whether it can be run again safely before you do.
+3. Correct the cause. The template of a Job cannot be changed: of a CronJob''s Jobs change the CronJob.
+4. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/<name>`, or for a lone Job delete it and apply it anew.
+5. Too little time: raise `activeDeadlineSeconds`; too few tries at something shaky: `backoffLimit`.
+
+## Fix
+What made it fail, then one run by hand.
+
+## Verify
+- `kubectl -n $NS wait --for=condition=complete job/$JOB-again --timeout=10m`
+
+## Prevent
+- Work that may be run twice; requests and limits from measured use; an alert on `lastSuccessfulTime`.
+', '["job","cronjob","batch","cause:unknown","rule:job_failed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'job-failed');
 
 UPDATE runbooks SET service = '*', title = 'A Job has given up, or a CronJob starts nothing', body = 'A Job stops trying after `backoffLimit` failures or at its deadline. A CronJob starts no Job while
 it is suspended, or while `Forbid` lets none start beside one that does not end.
@@ -1600,6 +1831,265 @@ Way back: `kubectl -n $NS apply -f` the policy as it was. Never delete a deny-al
 - Keep policies beside the workloads they speak of, and test a needed flow after each change.
 ', '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'network-policy');
+
+UPDATE runbooks SET service = '*', title = 'A Service leads nowhere', body = 'No ready pod stands behind a Service, or none of its pods has the port that it names. Callers are
+refused, or wait.
+
+Set once: `NS=<namespace> SVC=<service>`.
+
+## Symptoms
+- `connection refused`, `no route to host` or 503 at every caller at once.
+- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` lists no addresses, or none that is ready.
+
+## Confirm
+- What it picks: `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"; "}{.spec.ports}''`
+- What the pods are labelled: `kubectl -n $NS get pods --show-labels`
+- Which ports they name: `kubectl -n $NS get pods -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.spec.containers[*].ports}{"; "}{end}''`
+- Who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields`
+
+## Likely causes
+1. The selector or the pods'' labels were changed, and the other was not.
+2. The pods are there and not ready: their own incident says why.
+3. The workload was scaled to zero, or deleted, while something still calls it.
+4. `targetPort` is a name that no container port has.
+
+## Steps
+1. Pods there, none ready? Go on with their own trouble (*crash-loop*, *bad-probe*, *unschedulable*).
+2. No pods with these labels: compare selector and labels word by word. Correct the Service, as the labels of a Deployment''s pods are part of its own selector: `kubectl -n $NS patch service $SVC -p ''{"spec":{"selector":{"<key>":"<value>"}}}''`
+3. A named port that is nowhere: name the container''s port, or use its number: `kubectl -n $NS edit service $SVC`
+4. Scaled to zero: who did it, and was it meant? Else `kubectl -n $NS scale deployment/<name> --replicas=<as before>`
+5. The workload is gone for good: remove the Service, and the address from its callers.
+
+## Fix
+Make the selector, the labels and the ports agree again, in the repository too.
+
+## Verify
+- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC -o jsonpath=''{.items[*].endpoints[*].conditions.ready}''` says `true`.
+- A caller is answered.
+
+## Prevent
+- Labels, selector and ports from one template; a policy check that every Service picks something.
+', tags = '["service","endpoints","selector","ports","cause:unknown","rule:no_endpoints"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'no-endpoints';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'no-endpoints', '*', 'A Service leads nowhere', 'No ready pod stands behind a Service, or none of its pods has the port that it names. Callers are
+refused, or wait.
+
+Set once: `NS=<namespace> SVC=<service>`.
+
+## Symptoms
+- `connection refused`, `no route to host` or 503 at every caller at once.
+- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` lists no addresses, or none that is ready.
+
+## Confirm
+- What it picks: `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"; "}{.spec.ports}''`
+- What the pods are labelled: `kubectl -n $NS get pods --show-labels`
+- Which ports they name: `kubectl -n $NS get pods -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.spec.containers[*].ports}{"; "}{end}''`
+- Who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields`
+
+## Likely causes
+1. The selector or the pods'' labels were changed, and the other was not.
+2. The pods are there and not ready: their own incident says why.
+3. The workload was scaled to zero, or deleted, while something still calls it.
+4. `targetPort` is a name that no container port has.
+
+## Steps
+1. Pods there, none ready? Go on with their own trouble (*crash-loop*, *bad-probe*, *unschedulable*).
+2. No pods with these labels: compare selector and labels word by word. Correct the Service, as the labels of a Deployment''s pods are part of its own selector: `kubectl -n $NS patch service $SVC -p ''{"spec":{"selector":{"<key>":"<value>"}}}''`
+3. A named port that is nowhere: name the container''s port, or use its number: `kubectl -n $NS edit service $SVC`
+4. Scaled to zero: who did it, and was it meant? Else `kubectl -n $NS scale deployment/<name> --replicas=<as before>`
+5. The workload is gone for good: remove the Service, and the address from its callers.
+
+## Fix
+Make the selector, the labels and the ports agree again, in the repository too.
+
+## Verify
+- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC -o jsonpath=''{.items[*].endpoints[*].conditions.ready}''` says `true`.
+- A caller is answered.
+
+## Prevent
+- Labels, selector and ports from one template; a policy check that every Service picks something.
+', '["service","endpoints","selector","ports","cause:unknown","rule:no_endpoints"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'no-endpoints');
+
+UPDATE runbooks SET service = '*', title = 'A node is not well', body = 'A node does not answer, is not ready, or is short of memory, disk or process ids. What runs on it
+fails for no reason of its own.
+
+Set once: `NODE=<node>`.
+
+## Symptoms
+- `Ready` is `Unknown` (the kubelet has been silent for 40 s) or `False` (it says itself that it is not).
+- `MemoryPressure`, `DiskPressure` or `PIDPressure` is `True`: pods are evicted, and new ones are kept away by a taint.
+- Pods on it turn not ready at the same time; five minutes later they are made again elsewhere.
+
+## Confirm
+- What it says: `kubectl describe node $NODE` (conditions, taints, events)
+- Since when, and its last heartbeat: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.status}{" "}{.lastHeartbeatTime}{" "}{.message}{"; "}{end}''`
+- What runs there: `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
+- One node or many? `kubectl get nodes`. Many at once are a network or a control plane, not nodes.
+
+## Likely causes
+| what shows | means |
+|---|---|
+| `Unknown`, heartbeat stopped | the machine is off, cut off, or its kubelet hangs |
+| `False`, `container runtime is down`, `PLEG is not healthy` | the container runtime |
+| `False`, `cni plugin not initialized` | the network plugin''s pod on that node |
+| `DiskPressure` | images, logs or an emptyDir fill the disk |
+| `MemoryPressure` | pods without limits, or more limits than memory |
+| `PIDPressure` | a program that forks without end |
+
+## Steps
+1. Keep new work away: `kubectl cordon $NODE`
+2. Can it be reached at all? On the machine: `systemctl status kubelet containerd` and `journalctl -u kubelet --since -10m`
+3. Disk: on the machine `df -h` and `crictl images`; unused ones go with `crictl rmi --prune`. Which pod writes so much: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary`
+4. Memory: the pods without a limit first: `kubectl get pods -A --field-selector spec.nodeName=$NODE -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,LIMIT:.spec.containers[*].resources.limits.memory`
+5. It will not come back soon: move its work, minding disruption budgets: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
+6. The machine is gone for good: `kubectl delete node $NODE`, so that volumes are released and pods of StatefulSets are made again. Be sure that it is off: two writers on one volume lose data.
+
+## Fix
+The kubelet, the runtime, the disk or the machine. Then `kubectl uncordon $NODE`.
+
+## Verify
+- `kubectl get node $NODE` says `Ready`, without pressure, for some minutes.
+- Pods that were waiting are running: `kubectl get pods -A --field-selector status.phase=Pending`
+
+## Prevent
+- Limits on memory and on ephemeral storage, log rotation, eviction thresholds with room.
+- Replicas of one workload on different nodes (topology spread).
+', tags = '["node","kubelet","pressure","network","cause:unknown","rule:node_unhealthy"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'node-unhealthy';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'node-unhealthy', '*', 'A node is not well', 'A node does not answer, is not ready, or is short of memory, disk or process ids. What runs on it
+fails for no reason of its own.
+
+Set once: `NODE=<node>`.
+
+## Symptoms
+- `Ready` is `Unknown` (the kubelet has been silent for 40 s) or `False` (it says itself that it is not).
+- `MemoryPressure`, `DiskPressure` or `PIDPressure` is `True`: pods are evicted, and new ones are kept away by a taint.
+- Pods on it turn not ready at the same time; five minutes later they are made again elsewhere.
+
+## Confirm
+- What it says: `kubectl describe node $NODE` (conditions, taints, events)
+- Since when, and its last heartbeat: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.status}{" "}{.lastHeartbeatTime}{" "}{.message}{"; "}{end}''`
+- What runs there: `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
+- One node or many? `kubectl get nodes`. Many at once are a network or a control plane, not nodes.
+
+## Likely causes
+| what shows | means |
+|---|---|
+| `Unknown`, heartbeat stopped | the machine is off, cut off, or its kubelet hangs |
+| `False`, `container runtime is down`, `PLEG is not healthy` | the container runtime |
+| `False`, `cni plugin not initialized` | the network plugin''s pod on that node |
+| `DiskPressure` | images, logs or an emptyDir fill the disk |
+| `MemoryPressure` | pods without limits, or more limits than memory |
+| `PIDPressure` | a program that forks without end |
+
+## Steps
+1. Keep new work away: `kubectl cordon $NODE`
+2. Can it be reached at all? On the machine: `systemctl status kubelet containerd` and `journalctl -u kubelet --since -10m`
+3. Disk: on the machine `df -h` and `crictl images`; unused ones go with `crictl rmi --prune`. Which pod writes so much: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary`
+4. Memory: the pods without a limit first: `kubectl get pods -A --field-selector spec.nodeName=$NODE -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,LIMIT:.spec.containers[*].resources.limits.memory`
+5. It will not come back soon: move its work, minding disruption budgets: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
+6. The machine is gone for good: `kubectl delete node $NODE`, so that volumes are released and pods of StatefulSets are made again. Be sure that it is off: two writers on one volume lose data.
+
+## Fix
+The kubelet, the runtime, the disk or the machine. Then `kubectl uncordon $NODE`.
+
+## Verify
+- `kubectl get node $NODE` says `Ready`, without pressure, for some minutes.
+- Pods that were waiting are running: `kubectl get pods -A --field-selector status.phase=Pending`
+
+## Prevent
+- Limits on memory and on ephemeral storage, log rotation, eviction thresholds with room.
+- Replicas of one workload on different nodes (topology spread).
+', '["node","kubelet","pressure","network","cause:unknown","rule:node_unhealthy"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'node-unhealthy');
+
+UPDATE runbooks SET service = '*', title = 'A workload gets no pods', body = 'The API server refuses the pods of a workload before they exist, so there is no pod to look at.
+
+Set once: `NS=<namespace> APP=<workload>`.
+
+## Symptoms
+- Fewer pods than asked for, and none pending; Warning events `FailedCreate`.
+- A rollout that does not move: the old pods go on.
+
+## Confirm
+- The words of the refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
+- Of a ReplicaSet also: `kubectl -n $NS get rs -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.conditions[*].message}{"; "}{end}''`
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `exceeded quota` | the namespace''s ResourceQuota is used up |
+| `failed quota: ... must specify` | the quota wants requests or limits that the pods do not have |
+| `maximum ... per Container is`, `minimum ...` | a LimitRange |
+| `serviceaccount "..." not found` | the named service account does not exist |
+| `violates PodSecurity` | the namespace''s Pod Security level |
+| `failed calling webhook` | an admission webhook does not answer |
+| `admission webhook ... denied the request` | a policy says no |
+
+## Steps
+1. Read the refusal to the end: it names the quota, the webhook or the account.
+2. A quota: who uses it? `kubectl -n $NS describe resourcequota` and `kubectl -n $NS get pods`. Free room, ask for less, or raise it with whoever set it.
+3. Requests or limits that are missing or too large: set them: `kubectl -n $NS set resources deployment/$APP --requests=cpu=100m,memory=128Mi --limits=memory=256Mi`
+4. A service account: make it, or use the right one: `kubectl -n $NS create serviceaccount <name>`
+5. A webhook that does not answer: is its own Service up? `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`. Heal it before you think of loosening it.
+6. A policy that says no is right until its owner says otherwise: change the pod.
+7. Controllers try ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
+
+## Fix
+Whatever the message names. Do not remove a quota or a webhook to get past it.
+
+## Verify
+- `kubectl -n $NS get deployment,statefulset,daemonset` shows as many pods as asked for, ready.
+
+## Prevent
+- Quotas with room for a rollout''s additional pods; alerts at 80 % of them.
+- Webhooks with more than one replica, and without their own namespace in their rules.
+', tags = '["quota","admission","webhook","service-account","cause:unknown","rule:not_created"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'not-created';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'not-created', '*', 'A workload gets no pods', 'The API server refuses the pods of a workload before they exist, so there is no pod to look at.
+
+Set once: `NS=<namespace> APP=<workload>`.
+
+## Symptoms
+- Fewer pods than asked for, and none pending; Warning events `FailedCreate`.
+- A rollout that does not move: the old pods go on.
+
+## Confirm
+- The words of the refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
+- Of a ReplicaSet also: `kubectl -n $NS get rs -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.conditions[*].message}{"; "}{end}''`
+
+## Likely causes
+| the message says | means |
+|---|---|
+| `exceeded quota` | the namespace''s ResourceQuota is used up |
+| `failed quota: ... must specify` | the quota wants requests or limits that the pods do not have |
+| `maximum ... per Container is`, `minimum ...` | a LimitRange |
+| `serviceaccount "..." not found` | the named service account does not exist |
+| `violates PodSecurity` | the namespace''s Pod Security level |
+| `failed calling webhook` | an admission webhook does not answer |
+| `admission webhook ... denied the request` | a policy says no |
+
+## Steps
+1. Read the refusal to the end: it names the quota, the webhook or the account.
+2. A quota: who uses it? `kubectl -n $NS describe resourcequota` and `kubectl -n $NS get pods`. Free room, ask for less, or raise it with whoever set it.
+3. Requests or limits that are missing or too large: set them: `kubectl -n $NS set resources deployment/$APP --requests=cpu=100m,memory=128Mi --limits=memory=256Mi`
+4. A service account: make it, or use the right one: `kubectl -n $NS create serviceaccount <name>`
+5. A webhook that does not answer: is its own Service up? `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`. Heal it before you think of loosening it.
+6. A policy that says no is right until its owner says otherwise: change the pod.
+7. Controllers try ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
+
+## Fix
+Whatever the message names. Do not remove a quota or a webhook to get past it.
+
+## Verify
+- `kubectl -n $NS get deployment,statefulset,daemonset` shows as many pods as asked for, ready.
+
+## Prevent
+- Quotas with room for a rollout''s additional pods; alerts at 80 % of them.
+- Webhooks with more than one replica, and without their own namespace in their rules.
+', '["quota","admission","webhook","service-account","cause:unknown","rule:not_created"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'not-created');
 
 UPDATE runbooks SET service = '*', title = 'A container is OOM-killed (exit 137)', body = 'A container asked for more memory than its limit allows and the kernel killed it. Kubernetes starts
 it again, with a longer pause each time.
@@ -2178,6 +2668,91 @@ that you did not put there before you know why it is there.
 - Priority classes, so that what matters is placed first.
 ', '["scheduling","pending","capacity","taints","cause:unschedulable","rule:unschedulable"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'unschedulable');
+
+UPDATE runbooks SET service = '*', title = 'A claim has no volume, or a volume cannot be mounted', body = 'A PersistentVolumeClaim is not bound and will not be by waiting, or a pod cannot mount what is bound.
+
+Set once: `NS=<namespace> PVC=<claim> POD=<the waiting pod>`.
+
+## Symptoms
+- The claim is `Pending` or `Lost`; its pod is `Pending` or `ContainerCreating`.
+- Events `ProvisioningFailed`, `FailedBinding`, `FailedAttachVolume`, `FailedMount`.
+
+## Confirm
+- What it waits for: `kubectl -n $NS describe pvc $PVC`
+- Which classes there are, and which is the default: `kubectl get storageclass`
+- Which volumes are free: `kubectl get pv`
+- What the pod says: `kubectl -n $NS describe pod $POD`
+
+## Likely causes
+| what shows | means |
+|---|---|
+| `storageclass ... not found` | a name that does not exist here |
+| `no persistent volumes available ... no storage class is set` | no default class, and no volume that fits |
+| `no volume plugin matched`, `no-provisioner` | volumes of this class are made by hand, and none fits |
+| `waiting for a volume to be created` for minutes | the provisioner does not run |
+| `WaitForFirstConsumer` | healthy: it waits for a pod |
+| `Lost` | its volume was deleted |
+| `Multi-Attach error` | still attached to another node |
+
+## Steps
+1. `Lost`: stop. The data is where the volume was; look for a snapshot or the disk itself before you delete anything.
+2. A wrong class, size or access mode cannot be changed in a claim. While it is unbound nothing is lost: delete and make it again with the right one: `kubectl -n $NS get pvc $PVC -o yaml > claim.yaml`, edit, `kubectl -n $NS delete pvc $PVC`, `kubectl apply -f claim.yaml`
+3. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`
+4. A provisioner that is silent: find its pods (often in `kube-system`) and read their log.
+5. Attached elsewhere: where is the other pod, and is its node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
+
+## Fix
+A claim that asks for what there is, or a provisioner that makes what is asked for.
+
+## Verify
+- `kubectl -n $NS get pvc $PVC` says `Bound`; the pod is ready.
+
+## Prevent
+- One default class in each cluster; the class names of production in every other one.
+', tags = '["storage","pvc","volume","mount","cause:unknown","rule:volume_pending"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'volume-pending';
+INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
+SELECT 'volume-pending', '*', 'A claim has no volume, or a volume cannot be mounted', 'A PersistentVolumeClaim is not bound and will not be by waiting, or a pod cannot mount what is bound.
+
+Set once: `NS=<namespace> PVC=<claim> POD=<the waiting pod>`.
+
+## Symptoms
+- The claim is `Pending` or `Lost`; its pod is `Pending` or `ContainerCreating`.
+- Events `ProvisioningFailed`, `FailedBinding`, `FailedAttachVolume`, `FailedMount`.
+
+## Confirm
+- What it waits for: `kubectl -n $NS describe pvc $PVC`
+- Which classes there are, and which is the default: `kubectl get storageclass`
+- Which volumes are free: `kubectl get pv`
+- What the pod says: `kubectl -n $NS describe pod $POD`
+
+## Likely causes
+| what shows | means |
+|---|---|
+| `storageclass ... not found` | a name that does not exist here |
+| `no persistent volumes available ... no storage class is set` | no default class, and no volume that fits |
+| `no volume plugin matched`, `no-provisioner` | volumes of this class are made by hand, and none fits |
+| `waiting for a volume to be created` for minutes | the provisioner does not run |
+| `WaitForFirstConsumer` | healthy: it waits for a pod |
+| `Lost` | its volume was deleted |
+| `Multi-Attach error` | still attached to another node |
+
+## Steps
+1. `Lost`: stop. The data is where the volume was; look for a snapshot or the disk itself before you delete anything.
+2. A wrong class, size or access mode cannot be changed in a claim. While it is unbound nothing is lost: delete and make it again with the right one: `kubectl -n $NS get pvc $PVC -o yaml > claim.yaml`, edit, `kubectl -n $NS delete pvc $PVC`, `kubectl apply -f claim.yaml`
+3. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`
+4. A provisioner that is silent: find its pods (often in `kube-system`) and read their log.
+5. Attached elsewhere: where is the other pod, and is its node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
+
+## Fix
+A claim that asks for what there is, or a provisioner that makes what is asked for.
+
+## Verify
+- `kubectl -n $NS get pvc $PVC` says `Bound`; the pod is ready.
+
+## Prevent
+- One default class in each cluster; the class names of production in every other one.
+', '["storage","pvc","volume","mount","cause:unknown","rule:volume_pending"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'volume-pending');
 
 UPDATE runbooks SET service = '*', title = 'A volume is not there, not bound or not writable', body = 'A pod mounts a claim that does not exist or has no volume, a path that is not on the node, or a
 volume that it may not write to.
