@@ -18,15 +18,15 @@ from copilot.causes.failures import (
 )
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import Part, Rollout, just_before, variable_of
-from copilot.causes.settings import SHORTEST, Setting, settings_of
-from copilot.causes.wording import clock, one_line, time_before
+from copilot.causes.settings import SHORTEST, Setting, settings_of, words_of
+from copilot.causes.wording import clock, one_line, plain, time_before
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from copilot.domain.objects import ObjectRef
 
-CHANGED_AND_NAMED = 0.93
+CHANGED_AND_NAMED = 0.97
 CHANGED_ALONE = 0.72
 ONLY_NEW_PODS_FAIL = 0.12
 NAMED_AS_WRONG = 0.7
@@ -90,11 +90,11 @@ def _settings_changed(case: Case) -> _Change | None:
     if is_config and Part.CODE not in rollout.parts:
         return None
     names = [p.removeprefix("data.").strip("[]") if is_config else variable_of(p) for p in paths]
-    values = [v for f in rollout.fields for v in (f.after or "").strip('"').splitlines()]
+    values = [v for f in rollout.fields for v in plain(f.after).splitlines()]
     return _Change(
         rollout=rollout,
         names=tuple(n for n in names if n),
-        values=tuple(v.strip() for v in values if len(v.strip()) >= SHORTEST),
+        values=tuple(w for v in values for w in words_of(v)),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from copilot.causes.changed import changed
 from copilot.causes.citing import concluded, event_key, object_key, said
-from copilot.causes.failures import events_about, failing_pods
+from copilot.causes.failures import alerts_of, events_about, failing_pods
 from copilot.causes.wording import lasting, one_line
+from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from copilot.domain.objects import ObjectRef, epoch_us
@@ -58,9 +59,12 @@ def _suspended(case: Case, cron_job: CronJob) -> _Found | None:
 
 
 def _blocked(case: Case, cron_job: CronJob) -> _Found | None:
-    """It may not start another while one runs, and that one does not end."""
+    """It may not start another while one runs, and a start has failed for that: a run that merely
+    takes its time is none in the way."""
     active = [a.name for a in cron_job.status.active or ()]
     if cron_job.spec.concurrency_policy != "Forbid" or not active:
+        return None
+    if not alerts_of(case, Rule.CRON_JOB_LATE) and not events_about(case, "JobAlreadyActive"):
         return None
     job = active_job(case, cron_job)
     since = epoch_us(job.status.start_time) if job else 0

@@ -52,9 +52,17 @@ def job_fails(case: Case) -> Hypothesis | None:
             *rolled_out(case),
         ),
         next_check="" if condition else "See whether the next try ends well.",
-        subject=ref_of(job),
+        subject=subject_of(case, job),
         detail=way,
     )
+
+
+def subject_of(case: Case, job: Job) -> ObjectRef:
+    """The CronJob whose template it is, where one made it."""
+    if case.cron_job is None:
+        return ref_of(job)
+    meta = case.cron_job.metadata
+    return ObjectRef(kind="CronJob", namespace=meta.namespace, name=meta.name, uid=meta.uid)
 
 
 def ref_of(job: Job) -> ObjectRef:
@@ -136,5 +144,5 @@ def _succeeded(case: Case, job: Job) -> Hypothesis | None:
             f"Job {job.metadata.name} has succeeded since; {job.status.failed} tries failed before.",
             object_key(job.metadata),
         ),
-        subject=ref_of(job),
+        subject=subject_of(case, job),
     )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from copilot.causes.changed import changed
 from copilot.causes.citing import concluded, event_key, object_key, said
-from copilot.causes.failures import alerts_of, began_us, events_about, failing_pods, is_ready
+from copilot.causes.failures import (
+    alerts_of,
+    began_us,
+    events_about,
+    failing_pods,
+    is_gone,
+    is_ready,
+)
+from copilot.causes.placement import is_wanted, repelling
 from copilot.causes.rollouts import JUST_BEFORE_US, SLACK_US
 from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Rule
@@ -16,6 +24,8 @@ ITS_OWN = 0.96
 ALL_FAILING_ON_IT = 0.88
 SOME_FAIL_ELSEWHERE = 0.4
 WELL_SINCE = 0.05
+OWN_TAINTS = "node.kubernetes.io/"
+"""Of taints that Kubernetes itself puts on a node in trouble."""
 DETAILS = {
     "Ready": "not_ready",
     "MemoryPressure": "memory_pressure",
@@ -41,9 +51,10 @@ def node_unhealthy(case: Case) -> Hypothesis | None:
         failing = [p for p in failing_pods(case) if p.spec.node_name]
         elsewhere = [p for p in failing if p.spec.node_name != node.metadata.name]
         here = [p for p in failing if p not in elsewhere]
-        if not is_own and (not here or not _came_first(case, condition)):
+        kept_out = _kept_out(case, node)
+        if not is_own and not kept_out and (not here or not _came_first(case, condition)):
             continue
-        is_sure = is_own or not elsewhere
+        is_sure = is_own or bool(kept_out) or not elsewhere
         return concluded(
             Cause.NODE_UNHEALTHY,
             title=f"Node {node.metadata.name} {_word(condition)}",
@@ -52,6 +63,7 @@ def node_unhealthy(case: Case) -> Hypothesis | None:
             supporting=(
                 *_told(case, node, condition),
                 *_pods(case, node),
+                *kept_out,
                 *changed(case, "Node", node.metadata.name),
             ),
             next_check="Look at the kubelet and the machine itself.",
@@ -71,6 +83,24 @@ def troubles_of(node: Node) -> tuple[Condition, ...]:
         or (c.type == "Ready" and c.status == "Unknown")
     ]
     return tuple(sorted(bad, key=lambda c: list(DETAILS).index(c.type)))
+
+
+def _kept_out(case: Case, node: Node) -> tuple[Statement, ...]:
+    """A pod without a node that may go to this one only, which its trouble keeps it off."""
+    for pod in failing_pods(case):
+        if pod.spec.node_name or is_gone(pod):
+            continue
+        wanted = [n for n in case.nodes if is_wanted(n, pod.spec)]
+        taints = [t.key for t in repelling(node, pod.spec) if t.key.startswith(OWN_TAINTS)]
+        if wanted == [node] and taints:
+            return said(
+                case,
+                f"{pod.metadata.name} may go to no other node, and the taint {taints[0]} that "
+                "comes with it keeps it off.",
+                object_key(pod.metadata),
+                object_key(node.metadata),
+            )
+    return ()
 
 
 def _came_first(case: Case, condition: Condition) -> bool:

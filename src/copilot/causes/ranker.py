@@ -35,12 +35,25 @@ _OUT_OF_REACH = frozenset(
     {
         Cause.DEPENDENCY_DOWN,
         Cause.BAD_PROBE,
-        Cause.BAD_SETTING,
         Cause.INIT_CONTAINER_FAILS,
         Cause.JOB_FAILS,
     }
 )
 """What it looks like at the caller when another cannot be reached."""
+_UNREACHED = frozenset(
+    {
+        Cause.SERVICE_SELECTOR_MISMATCH,
+        Cause.SERVICE_PORT_MISMATCH,
+        Cause.SCALED_TO_ZERO,
+        Cause.NAME_NOT_RESOLVED,
+        Cause.NETWORK_POLICY_BLOCKS,
+        Cause.CERTIFICATE_INVALID,
+        Cause.PERMISSION_MISSING,
+        Cause.DEPENDENCY_DOWN,
+    }
+)
+"""Why another cannot be reached. A wrong address at the caller looks the same, and the other way
+round: of the two the surer one is the cause."""
 
 EXPLAINS: dict[Cause, frozenset[Cause]] = {
     **dict.fromkeys(_OF_A_POD, _SIGNS_OF_A_POD),
@@ -101,9 +114,7 @@ def _explained(hypothesis: Hypothesis, given: tuple[Hypothesis, ...]) -> Hypothe
     if hypothesis.verdict is not Verdict.SUPPORTED:
         return hypothesis
     stronger = [
-        h
-        for h in given
-        if h.verdict is Verdict.SUPPORTED and hypothesis.cause in EXPLAINS.get(h.cause, ())
+        h for h in given if h.verdict is Verdict.SUPPORTED and _is_explained_by(hypothesis, h)
     ]
     if not stronger:
         return hypothesis
@@ -119,6 +130,16 @@ def _explained(hypothesis: Hypothesis, given: tuple[Hypothesis, ...]) -> Hypothe
         ),
         next_check=hypothesis.next_check or "See whether it is gone once that is fixed.",
     )
+
+
+def _is_explained_by(hypothesis: Hypothesis, cause: Hypothesis) -> bool:
+    if hypothesis.cause in EXPLAINS.get(cause.cause, ()):
+        return True
+    if cause.cause is Cause.BAD_SETTING and hypothesis.cause in _UNREACHED:
+        return cause.confidence >= hypothesis.confidence
+    if hypothesis.cause is Cause.BAD_SETTING and cause.cause in _UNREACHED:
+        return cause.confidence > hypothesis.confidence
+    return False
 
 
 def _tempered(ordered: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:

@@ -27,6 +27,24 @@ REUSED = "deployment.kubernetes.io/revision-history"
 """On a ReplicaSet whose template was rolled out more than once: the revisions it had before.
 https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment"""
 _VARIABLE = re.compile(r"\.env\[([^\]]+)\]")
+_CONTAINER_FIELDS = (
+    "image",
+    "command",
+    "args",
+    "env_from",
+    "ports",
+    "volume_mounts",
+    "security_context",
+)
+_POD_FIELDS = (
+    "node_selector",
+    "tolerations",
+    "affinity",
+    "topology_spread_constraints",
+    "volumes",
+    "service_account_name",
+    "security_context",
+)
 NEAR_US = 10_000_000
 """A change and the ReplicaSet it makes are this close."""
 
@@ -78,7 +96,7 @@ def part_of(path: str) -> Part:
     if "resources" in path:
         is_request = "requests" in path or "cpu" in path
         return Part.PLACE if is_request else Part.MEMORY
-    if head in ("nodeSelector", "tolerations", "affinity", "nodeName"):
+    if head in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "nodeName"):
         return Part.PLACE
     is_code = head in ("image", "command", "args", "env", "envFrom", "volumes", "volumeMounts")
     is_inside = any(part in path for part in (".env[", ".env.", ".volumes[", ".volumeMounts["))
@@ -204,9 +222,11 @@ def template_changes(older: ReplicaSet, newer: ReplicaSet) -> tuple[FieldChange,
         for name in (*new, *(n for n in old if n not in new))
         for change in _container_changes(name, old.get(name), new.get(name))
     ]
-    for name in ("node_selector", "tolerations", "volumes"):
+    for name in _POD_FIELDS:
         changes += _change(
-            "spec.template.spec." + _camel(name), getattr(before, name), getattr(after, name)
+            "spec.template.spec." + _camel(name),
+            getattr(before, name) or None,
+            getattr(after, name) or None,
         )
     return tuple(changes)
 
@@ -220,7 +240,7 @@ def _container_changes(
         yield from _change(whole, old.image if old else None, new.image if new else None)
         return
     path = f"{whole}."
-    for field in ("image", "command", "args", "env_from", "ports"):
+    for field in _CONTAINER_FIELDS:
         yield from _change(path + _camel(field), getattr(old, field), getattr(new, field))
     yield from _env_changes(path, old, new)
     for probe in ("readiness_probe", "liveness_probe", "startup_probe"):

@@ -31,10 +31,15 @@ class Setting:
 
     def words(self) -> frozenset[str]:
         """What a program may call it by: its name, its value, the host of an address."""
-        hosts = [h for found in _URL.findall(self.value) for h in (found, found.partition(":")[0])]
-        plain = [self.value.strip(), *hosts]
-        values = [v for v in plain if len(v) >= SHORTEST and "\n" not in v and not v.isdecimal()]
-        return frozenset((*([self.name] if len(self.name) >= SHORTEST else []), *values))
+        name = [self.name] if len(self.name) >= SHORTEST else []
+        return frozenset((*name, *words_of(self.value)))
+
+
+def words_of(value: str) -> tuple[str, ...]:
+    """A value and the host of an address in it, with and without its port."""
+    hosts = [h for found in _URL.findall(value) for h in (found, found.partition(":")[0])]
+    plain = [value.strip().rstrip("/"), *hosts]
+    return tuple(v for v in plain if len(v) >= SHORTEST and "\n" not in v and not v.isdecimal())
 
 
 def settings_of(case: Case, spec: PodSpec) -> Iterator[Setting]:

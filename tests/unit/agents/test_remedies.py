@@ -282,6 +282,19 @@ def test_a_claim_is_made_anew_with_what_can_be_served(
     assert {k: getattr(action, k) for k in expected} == expected
 
 
+def test_the_only_class_with_a_volume_that_fits_is_taken() -> None:
+    around = Surroundings(
+        claims=(a_claim(storage_class="quick"),),
+        storage_classes=(a_class("standard"), a_class("archive")),
+        volumes=(a_volume(storage_class="standard"),),
+    )
+
+    action = actions(a_volume_case(around))[0]
+
+    assert isinstance(action, ReplaceClaim)
+    assert action.storage_class == "standard"
+
+
 def test_a_class_that_could_not_serve_the_claim_either_is_not_suggested() -> None:
     around = Surroundings(
         claims=(a_claim(storage_class="fasst"),), storage_classes=(a_class("fast"),)
@@ -379,6 +392,33 @@ def test_the_account_of_nearly_that_name_is_taken_and_never_the_default_one() ->
     assert isinstance(action, SetServiceAccount)
     assert action.name == "builder"
     assert actions(refused(NO_ACCOUNT, none, account="buildr")) == []
+
+
+def test_an_account_that_a_rollout_changed_is_known_from_the_revisions_alone() -> None:
+    def revision(hash_: str, number: int, age: float, account: str) -> Deployment:
+        owned = a_replica_set(
+            "billing", template_hash=hash_, revision=number, created=ago(age), ready=0
+        )
+        return msgspec.structs.replace(
+            owned,
+            spec=msgspec.structs.replace(
+                owned.spec,
+                template=msgspec.structs.replace(
+                    owned.spec.template, spec=PodSpec(service_account_name=account)
+                ),
+            ),
+        )
+
+    new, old = revision(NEW, 2, 50, "buildr"), revision(OLD, 1, 900, "worker")
+    case = refused(NO_ACCOUNT, Surroundings(), account="buildr")
+    rolled = with_surroundings(
+        msgspec.structs.replace(case, replica_sets=(new, old)), Surroundings()
+    )
+
+    (action,) = actions(rolled)
+
+    assert isinstance(action, RollBack)
+    assert action.replica_set == old.metadata.name
 
 
 # ------------------------------------------------------------------ jobs

@@ -11,7 +11,13 @@ from copilot.domain.change import Change
 from copilot.domain.hypothesis import Cause, Verdict
 from copilot.domain.objects import ConfigMapVolume, EnvVar, ObjectRef, Pod, Volume
 from copilot.domain.surroundings import Surroundings
-from tests.builders_around import a_config_map, with_spec, with_surroundings
+from tests.builders_around import (
+    a_config_map,
+    a_service,
+    a_workload,
+    with_spec,
+    with_surroundings,
+)
 from tests.builders_case import NEW, a_case, a_change, a_line
 from tests.builders_objects import a_container, a_pod, a_status, ago, terminated, waiting
 
@@ -76,6 +82,35 @@ def test_a_value_of_a_config_map_that_was_changed_names_the_config_map() -> None
     assert found.detail == "config_value"
     assert str(found.subject) == "ConfigMap demo/settings"
     assert found.confidence > 0.9
+
+
+def test_an_address_that_was_changed_is_known_by_its_host_in_the_log() -> None:
+    config = ObjectRef(kind="ConfigMap", namespace="demo", name="settings")
+    change = a_change(
+        "data.NEEDS", "http://index:9200/", "http://index:9201/", at=ago(50), object=config
+    )
+    pod = with_spec(
+        a_crashing_pod(),
+        volumes=[Volume(name="c", config_map=ConfigMapVolume(name="settings"))],
+    )
+    said = "cannot reach index:9201: dial tcp 10.96.0.7:9201: connect: connection refused"
+    case = a_settings_case_with_a_service(pod, said, change)
+
+    ranked = explain(case)
+
+    assert ranked[0].cause is Cause.BAD_SETTING
+    assert [h.cause for h in ranked if h.verdict is Verdict.SUPPORTED] == [Cause.BAD_SETTING]
+
+
+def a_settings_case_with_a_service(pod: Pod, said: str, change: Change) -> Case:
+    case = a_case_of(pod, said, changes=(change,))
+    config = a_config_map(NEEDS="http://index:9201/")
+    around = Surroundings(
+        config_maps=(config,),
+        services=(a_service("index", port=9200),),
+        workloads=(a_workload("index"),),
+    )
+    return with_surroundings(case, around)
 
 
 def test_an_image_that_changed_as_well_may_be_the_reason_instead() -> None:

@@ -18,11 +18,13 @@ from copilot.domain.objects import (
     ObjectRef,
     Pod,
     ResourceRequirements,
+    Taint,
     VolumeMount,
 )
 from tests.builders_around import with_spec
 from tests.builders_case import a_case, an_alert
 from tests.builders_objects import a_node, a_pod, a_status, ago, condition, terminated
+from tests.unit.causes.test_unschedulable import a_homeless_pod, case_with
 
 EMPTY_DIR = 'Usage of EmptyDir volume "c" exceeds the limit "10Mi". '
 DISK = "Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. "
@@ -174,3 +176,19 @@ def test_the_node_comes_before_the_pods_that_went_down_with_it() -> None:
     )
 
     assert explain(case)[0].cause is Cause.NODE_UNHEALTHY
+
+
+def test_a_pod_that_may_go_to_a_node_in_trouble_only_waits_for_that_node() -> None:
+    bad = a_bad_node("DiskPressure", status=True)
+    taint = Taint(key="node.kubernetes.io/disk-pressure", effect="NoSchedule")
+    bad = msgspec.structs.replace(
+        bad,
+        metadata=msgspec.structs.replace(bad.metadata, labels={"pool": "batch"}),
+        spec=msgspec.structs.replace(bad.spec, taints=[taint]),
+    )
+    homeless = a_homeless_pod(selector={"pool": "batch"})
+    message = "0/2 nodes are available: 1 node(s) had untolerated taint {disk-pressure: }."
+    ranked = explain(case_with(homeless, message, [bad, a_node("other")]))
+
+    assert ranked[0].cause is Cause.NODE_UNHEALTHY
+    assert "keeps it off" in " ".join(s.text for s in ranked[0].supporting)

@@ -177,6 +177,18 @@ def test_a_job_that_runs_stands_in_nobody_s_way_where_two_are_allowed() -> None:
     assert cron_job_stopped(of_cron_job(cron_job)) is None
 
 
+def test_a_run_that_takes_its_time_is_not_in_the_way_of_a_job_that_failed() -> None:
+    cron_job = a_cron_job(policy="Forbid", active=["nightly-2"])
+    failed = a_job("nightly-1", failed=1, conditions=[BACKOFF], cron_job=cron_job)
+    case = msgspec.structs.replace(of_job(failed), cron_job=cron_job)
+
+    found = job_fails(case)
+
+    assert cron_job_stopped(case) is None
+    assert found is not None
+    assert str(found.subject) == "CronJob demo/nightly"
+
+
 def test_a_cron_job_that_missed_its_time_says_so() -> None:
     found = cron_job_stopped(of_cron_job(a_cron_job(deadline_s=10), missed="too many missed"))
 

@@ -9,6 +9,7 @@ from copilot.agents.remedies.templates import undone
 from copilot.causes.citing import object_key
 from copilot.causes.cron_job_stopped import active_job
 from copilot.causes.failures import failing_pods, is_gone
+from copilot.causes.job_fails import ref_of
 from copilot.domain.action import DeletePod, RerunJob, SetSuspended
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
@@ -27,7 +28,7 @@ def init_container_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft |
 def job_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     """Once more: what it stumbled over may have passed. Not where time ran out: it would again."""
     job = case.job
-    if job is None or hypothesis.subject is None:
+    if job is None:
         return
     if hypothesis.detail == "deadline":
         yield "run again it would be stopped at the same deadline"
@@ -37,7 +38,7 @@ def job_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         return
     yield drafted(
         case,
-        RerunJob(target=hypothesis.subject),
+        RerunJob(target=ref_of(job)),
         title=f"Run Job {job.metadata.name} once more",
         why=(
             "It has given up and will not try again by itself. If what it stumbled over has passed, "

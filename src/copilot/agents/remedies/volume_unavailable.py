@@ -10,7 +10,7 @@ import msgspec
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import not_changeable, spec_of, template_of, undone
 from copilot.causes.citing import object_key
-from copilot.causes.references import claims_of, near_miss, workload_ref
+from copilot.causes.references import claims_of, likeness, near_miss, workload_ref
 from copilot.causes.volume_unavailable import NO_PROVISIONER, obstacles_between
 from copilot.domain.action import ReplaceClaim, SetVolumeSource, SourceKind
 from copilot.domain.case import Case
@@ -136,32 +136,46 @@ def _nearly_fits(case: Case, claim: PersistentVolumeClaim, detail: str) -> Persi
 def _other_class(
     case: Case, hypothesis: Hypothesis, claim: PersistentVolumeClaim, subject: ObjectRef
 ) -> Draft | None:
-    """The class of nearly that name, else the default, else the only one, as far as it can
-    deliver."""
-    classes = {c.metadata.name: c for c in case.surroundings.storage_classes}
-    near = near_miss(claim.spec.storage_class_name or "", classes)
-    chosen = [c for c in classes.values() if c.metadata.name == near]
-    chosen += [
-        c for c in classes.values() if (c.metadata.annotations or {}).get(IS_DEFAULT) == "true"
+    """Of the classes that can deliver the one of nearly that name, else the default, else the one
+    that stands out."""
+    found, which = _chosen(case, claim)
+    if found is None:
+        return None
+    name = found.metadata.name
+    return drafted(
+        case,
+        ReplaceClaim(target=subject, storage_class=name),
+        title=f"Make claim {subject.name} anew with class {name}",
+        why=(
+            f"Its class does not exist; {name} does, and {which}. Nothing is bound to the claim, so "
+            "nothing is lost."
+        ),
+        hypothesis=hypothesis,
+        keys=(object_key(found.metadata), object_key(claim.metadata)),
+    )
+
+
+def _chosen(case: Case, claim: PersistentVolumeClaim) -> tuple[StorageClass | None, str]:
+    """The class to take, and why that one."""
+    wanted = claim.spec.storage_class_name or ""
+    able = {
+        c.metadata.name: c for c in case.surroundings.storage_classes if _can_serve(case, claim, c)
+    }
+    near = near_miss(wanted, able)
+    if near:
+        return able[near], "is nearly called so"
+    default = [
+        n for n, c in able.items() if (c.metadata.annotations or {}).get(IS_DEFAULT) == "true"
     ]
-    chosen += list(classes.values()) if len(classes) == 1 else []
-    for found in chosen:
-        if not _can_serve(case, claim, found):
-            continue
-        name = found.metadata.name
-        which = "nearly called so" if name == near else "the one to take here"
-        return drafted(
-            case,
-            ReplaceClaim(target=subject, storage_class=name),
-            title=f"Make claim {subject.name} anew with class {name}",
-            why=(
-                f"Its class does not exist; {name} does and is {which}. Nothing is bound to the "
-                "claim, so nothing is lost."
-            ),
-            hypothesis=hypothesis,
-            keys=(object_key(found.metadata), object_key(claim.metadata)),
-        )
-    return None
+    if len(default) == 1:
+        return able[default[0]], "is the default"
+    ranked = sorted(able, key=lambda name: likeness(wanted, name), reverse=True)
+    scores = [likeness(wanted, name) for name in ranked[:2]]
+    if len(ranked) == 1:
+        return able[ranked[0]], "is the only one that can serve it"
+    if wanted and scores and scores[0] > scores[1]:
+        return able[ranked[0]], "of those that can serve it is called most like it"
+    return None, ""
 
 
 def _can_serve(case: Case, claim: PersistentVolumeClaim, found: StorageClass) -> bool:
