@@ -128,10 +128,11 @@ async def _of_cluster(look: _Look, case: Case, bindings: Sequence[RoleBinding]) 
         Kind.CLUSTER_ROLE_BINDING, "", RoleBinding, lambda b: _names(b.subjects, place)
     )
     bound = {b.role_ref.name for b in (*bindings, *everywhere) if b.role_ref.kind == "ClusterRole"}
-    named = {c.spec.volume_name for c in await look.at(Kind.CLAIM, place, PersistentVolumeClaim)}
+    claims = await look.at(Kind.CLAIM, place, PersistentVolumeClaim) if place else ()
+    named = {c.spec.volume_name for c in claims}
     return Surroundings(
         volumes=await look.at(
-            Kind.VOLUME, "", PersistentVolume, lambda v: _is_near(v, place, named if place else ())
+            Kind.VOLUME, "", PersistentVolume, lambda v: _is_near(v, place, named)
         ),
         storage_classes=await look.at(Kind.STORAGE_CLASS, "", StorageClass),
         role_bindings=(*bindings, *everywhere),

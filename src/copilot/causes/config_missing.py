@@ -13,6 +13,7 @@ from copilot.causes.rollouts import Part
 from copilot.causes.wording import one_line
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
+from copilot.domain.objects import Pod
 from copilot.domain.surroundings import ConfigMap
 
 SAID_BY_THE_KUBELET = 0.95
@@ -33,6 +34,7 @@ class Absence:
     """What the kubelet looks for in vain, and the place of the spec that names it."""
 
     refusal: Refusal
+    pod: Pod
     reference: Reference
 
     @property
@@ -78,7 +80,7 @@ def absence(case: Case, kind: str) -> Absence | None:
             continue
         for reference in references_of(refusal.pod.spec):
             if _is_meant(reference, named, refusal):
-                return Absence(refusal=refusal, reference=reference)
+                return Absence(refusal=refusal, pod=refusal.pod, reference=reference)
     return None
 
 
@@ -117,17 +119,14 @@ def told(case: Case, found: Absence) -> tuple[Statement, ...]:
     """What the kubelet says, and the place of the spec it speaks of."""
     refusal, reference = found.refusal, found.reference
     key = f"key {one_line(reference.key, 60)} of " if reference.key else ""
+    words = one_line(refusal.text.removeprefix("Error: "), 200)
     return (
-        *said(
-            case,
-            f"{refusal.who} cannot start: {one_line(refusal.text.removeprefix('Error: '), 200)}.",
-            *refusal.keys,
-        ),
+        *said(case, f"{refusal.who} cannot start: {words}.", *refusal.keys),
         *said(
             case,
             f"Its spec takes {one_line(reference.where, 80)} from {key}{reference.kind} "
             f"{one_line(reference.name, 80)}.",
-            *(object_key(refusal.pod.metadata) for _ in [0] if refusal.pod),
+            object_key(found.pod.metadata),
         ),
     )
 

@@ -194,12 +194,15 @@ def _made(revision: ReplicaSet) -> tuple[int, int]:
 
 
 def failing_containers(pod: Pod) -> tuple[str, ...]:
-    """Those that ended badly, wait with a reason, or are not ready; all where none stands out."""
+    """Those that ended badly, wait with a reason, or are not ready, and an init container that runs
+    and lets nobody past; all where none stands out."""
     ended = {e.container for e in endings_of(pod)}
     unwell = {s.name for s in statuses_of(pod) if not s.ready and not _is_done(s)}
     main = {c.name for c in pod.spec.containers or ()}
+    first = pod.status.init_container_statuses or ()
+    running = {s.name for s in first if s.state and s.state.running}
     named = [c.name for c in containers_of(pod.spec)]
-    return tuple(n for n in named if n in ended or n in (unwell & main)) or tuple(
+    return tuple(n for n in named if n in ended or n in (unwell & (main | running))) or tuple(
         n for n in named if n in main
     )
 

@@ -44,6 +44,9 @@ def _within(case: Case, hypothesis: Hypothesis, found: Violation, spec: PodSpec)
         if not limits and not requests:
             continue
         is_max = found.way == "above_max"
+        why = f"The namespace allows {'at most' if is_max else 'no less than'} {found.bound}."
+        if is_max:
+            why += " Whether that is enough for it, its verification will tell."
         yield drafted(
             case,
             SetResources(
@@ -56,10 +59,7 @@ def _within(case: Case, hypothesis: Hypothesis, found: Violation, spec: PodSpec)
                 f"{'Lower' if is_max else 'Raise'} {found.resource} of {container.name} to "
                 f"{found.bound}"
             ),
-            why=(
-                f"The namespace allows {'at most' if is_max else 'no less than'} {found.bound}. "
-                + ("Whether that is enough for it, its verification will tell." if is_max else "")
-            ).strip(),
+            why=why,
             hypothesis=hypothesis,
             keys=(object_key(by.metadata),) if by else (),
         )

@@ -118,13 +118,14 @@ def _selector(case: Case, hypothesis: Hypothesis, spec: PodSpec) -> Iterator[Dra
     if not entries:
         return
     words = ", ".join(f"{k}={v}" if v else f"{k} given up" for k, v in entries)
-    given_up = any(v is None for _, v in entries)
+    why = "No node has what it asks for."
+    if any(v is None for _, v in entries):
+        why += " Without it any node may take it: see that it needs nothing of that one."
     yield drafted(
         case,
         SetNodeSelector(target=workload_ref(case), entries=tuple(entries)),
         title=f"Change the node selector of {workload_ref(case).name}: {one_line(words, 80)}",
-        why="No node has what it asks for."
-        + (" Without it any node may take it: see that it needs nothing of that one." * given_up),
+        why=why,
         hypothesis=hypothesis,
     )
 
