@@ -187,6 +187,7 @@ def test_an_ordered_stateful_set_is_freed_of_its_broken_pods() -> None:
 
     assert [type(o) for o in found.operations] == [ReplaceUnready]
     assert found.disruption.endswith("those that are not ready are deleted first")
+    assert found.command.endswith("' # and delete the pods of web that are not ready")
     assert (
         planned(action, a_workload("StatefulSet", podManagementPolicy="Parallel")).operations == ()
     )
