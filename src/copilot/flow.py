@@ -191,28 +191,26 @@ class Flow:
                 await self._docket.keep_runbooks(tx, case, matches)
                 if proposals is not None:
                     await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
-                    await self._approve_by_guardrail(tx, incident_id)
+                    await self._approve_by_guardrail(tx, incident_id, proposals)
                 await self._docket.ask_model(tx, incident_id)
             if away is not None:
                 raise away
 
-    async def _approve_by_guardrail(self, tx: Session, incident_id: IncidentId) -> None:
-        """In autonomous mode: the first proposal that a guardrail covers, unless something has
-        been tried in this incident already; after a try that came to nothing people decide."""
-        proposals = await tx.remediation.of_incident(incident_id)
-        if any(p.status in _TRIED for p in proposals):
+    async def _approve_by_guardrail(
+        self, tx: Session, incident_id: IncidentId, fresh: tuple[Proposal, ...]
+    ) -> None:
+        """In autonomous mode: the first proposal that a guardrail covers by now, unless something
+        has been tried in this incident already; after a try that came to nothing people decide."""
+        stored = await tx.remediation.of_incident(incident_id)
+        if any(p.status in _TRIED for p in stored):
             return
-        now_us = self._clock.now_us()
-        for proposal in proposals:
-            if not proposal.guardrail or proposal.status is not ProposalStatus.PROPOSED:
-                continue
-            if proposal.expires_us > now_us and proposal.approvals_needed == 1:
+        covered = {p.digest: p.guardrail for p in fresh if p.guardrail}
+        for proposal in stored:
+            is_open = proposal.status is ProposalStatus.PROPOSED and proposal.digest in covered
+            if is_open and proposal.approvals_needed == 1:
+                reason = f"guardrail {covered[proposal.digest]}"
                 await self._remedy.approved(
-                    tx,
-                    proposal,
-                    digest=proposal.digest,
-                    reason=f"guardrail {proposal.guardrail}",
-                    actor=GUARDRAIL,
+                    tx, proposal, digest=proposal.digest, reason=reason, actor=GUARDRAIL
                 )
                 return
 

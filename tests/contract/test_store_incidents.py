@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from copilot.domain.action import RollBack
+from copilot.domain.action import RollBack, SetEnv
 from copilot.domain.errors import Conflict, NotFound
 from copilot.domain.evidence import Gap
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
@@ -452,6 +452,26 @@ async def test_an_ended_action_is_neither_claimed_nor_changed(store: SqlStore) -
             await tx.remediation.claim(proposal.id, owner="b", now_us=NOW_US * 2, lease_us=10)
         with pytest.raises(Conflict):
             await tx.remediation.record(claim, state=ActionState.FAILED, at_us=NOW_US)
+
+
+async def test_the_same_place_anew_supersedes_and_another_place_is_an_alternative(
+    store: SqlStore,
+) -> None:
+    def setting(name: str, value: str) -> Proposal:
+        target = a_proposal().action.target
+        action = SetEnv(target=target, container="app", name=name, value=value)
+        return msgspec.structs.replace(a_proposal(), action=action, digest=f"{name}{value}" * 16)
+
+    async with store.transaction() as tx:
+        for proposal in (setting("A", "1"), setting("B", "1"), setting("A", "2")):
+            await tx.remediation.add(proposal)
+        found = await tx.remediation.of_incident(IncidentId(1))
+
+    assert [p.status for p in found] == [
+        ProposalStatus.SUPERSEDED,
+        ProposalStatus.PROPOSED,
+        ProposalStatus.PROPOSED,
+    ]
 
 
 async def test_where_two_must_agree_one_is_not_enough_however_often(store: SqlStore) -> None:

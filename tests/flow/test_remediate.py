@@ -330,6 +330,21 @@ async def test_what_a_guardrail_names_is_applied_without_a_person_once(tmp_path:
         assert await scene.status() is Status.AWAITING_APPROVAL
 
 
+async def test_a_guardrail_that_was_taken_away_lets_nothing_go_any_more(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, TO_SHOP, SERVICE, one_port()) as scene:
+        proposal = await scene.proposal()
+        covered = msgspec.structs.replace(proposal, guardrail="set_selector:Service/shop/*")
+        async with scene.store.transaction() as tx:
+            await tx.remediation.move(
+                proposal.id, to=ProposalStatus.SUPERSEDED, expected=ProposalStatus.PROPOSED
+            )
+            await tx.remediation.add(covered)  # as it was made while the guardrail held
+        await scene.flow.investigate(scene.incident_id)
+
+        assert (await scene.proposal()).status is ProposalStatus.PROPOSED
+        assert await scene.status() is Status.AWAITING_APPROVAL
+
+
 async def test_what_no_guardrail_names_waits_for_a_person(tmp_path: Path) -> None:
     policy = Policy(mode=Mode.AUTONOMOUS)
     async with a_scene(tmp_path, TO_SHOP, SERVICE, one_port(), policy=policy) as scene:

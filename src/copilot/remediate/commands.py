@@ -22,7 +22,10 @@ from copilot.remediate.tree import Fields, encode
 
 def command_of(action: Action, patch: Fields, operations: tuple[Operation, ...]) -> str:
     """The line; where it takes several, one after the other."""
-    return " && ".join([*_lines(action, patch), *map(_line, operations)])
+    lines = [*_lines(action, patch), *filter(None, map(_line, operations))]
+    stuck = [o.target.name for o in operations if isinstance(o, ReplaceUnready)]
+    by_hand = [f" # and delete the pods of {name} that are not ready" for name in stuck]
+    return " && ".join(lines) + "".join(by_hand)
 
 
 def _lines(action: Action, patch: Fields) -> Iterator[str]:
@@ -49,10 +52,7 @@ def _line(operation: Operation) -> str:
         case Patch():
             return _patch_line(target, operation.patch)
         case ReplaceUnready():
-            return (
-                f"{_kubectl(target)} delete pod "
-                f"<those of {shlex.quote(target.name)} that are not ready>"
-            )
+            return ""  # which pods that will be shows only then
         case Delete():
             return f"{_kubectl(target)} delete {target.kind.lower()} {shlex.quote(target.name)}"
         case Create():

@@ -24,6 +24,8 @@ from copilot.remediate.readers import reads_at_start
 from copilot.remediate.tree import Fields, encode, fields_at, items_at, nested, text_at
 
 _NAME_CHARS = 50
+_WOKEN = (*ROLLED_OUT, "ReplicaSet", "Job")
+"""What makes pods, and backs off where they are refused."""
 _JOB_LABELS = (
     "controller-uid",
     "batch.kubernetes.io/controller-uid",
@@ -89,18 +91,16 @@ def beside(
     kind = text_at(watched, "kind")
     if kind == "CronJob" and isinstance(action, SetConfigValue | SetQuota | SetLimitRange):
         return (_run_now(watched, key),)
-    if kind not in ROLLED_OUT:
-        return ()
-    if isinstance(action, SetConfigValue):
+    if kind in _WOKEN and isinstance(action, SetQuota | SetLimitRange):
+        # Its controller was refused and waits ever longer; a change of the object wakes it up.
+        return (_patch(watched, {"metadata": {"annotations": {TOUCHED: key}}}),)
+    if kind in ROLLED_OUT and isinstance(action, SetConfigValue):
         if not reads_at_start(watched, action.target.name, action.key):
             return ()
         if fields_at(watched, "spec").get("paused") is True:
             raise Invalid(f"rollouts of {ref_of(watched)} are paused; it would not read the value")
         notes: Fields = {"metadata": {"annotations": {TOUCHED: key}}}
         return (_patch(watched, nested(("spec", "template"), notes)), *_unstuck(watched))
-    if isinstance(action, SetQuota | SetLimitRange):
-        # Its controller was refused and waits ever longer; a change of the object wakes it up.
-        return (_patch(watched, {"metadata": {"annotations": {TOUCHED: key}}}),)
     return ()
 
 

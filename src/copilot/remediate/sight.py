@@ -240,11 +240,11 @@ def _rolled_out(
 
 
 async def _cron_job(live: Fields, target: ObjectRef, cluster: Cluster, since_us: int) -> Sight:
-    """What its newest Job since then does; the others are history."""
+    """What its newest Job does, of those that began since or go on; the others are history."""
     jobs = [
         decode(body)
         for body in await cluster.list_objects(Kind.JOB, target.namespace)
-        if _began_since(body, _uid(live), since_us)
+        if _speaks(body, _uid(live), since_us)
     ]
     if not jobs:
         return Sight(uid=_uid(live), unavailable=f"{target} has not run since")
@@ -253,10 +253,14 @@ async def _cron_job(live: Fields, target: ObjectRef, cluster: Cluster, since_us:
     return job_sight(newest, _read(pods, Pod))
 
 
-def _began_since(body: bytes, owner_uid: str, since_us: int) -> bool:
+def _speaks(body: bytes, owner_uid: str, since_us: int) -> bool:
     job = msgspec.json.decode(body, type=Deployment)
     is_new = epoch_us(job.metadata.creation_timestamp) >= since_us
-    return is_new and _is_owned_by(job, owner_uid)
+    ended = any(
+        condition.status == "True" and condition.type in ("Complete", "Failed")
+        for condition in job.status.conditions or ()
+    )
+    return _is_owned_by(job, owner_uid) and (is_new or not ended)
 
 
 def _pod(live: Fields) -> Sight:

@@ -26,6 +26,9 @@ LEAK_MARGIN = 1.25
 ROLLOUT_S = 30.0
 """Kept of the window for the rollout itself."""
 
+_SHOWS_ITSELF = (Kind.SERVICE, Kind.CLAIM, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
+"""A change of one of these holds only where it is well itself, too."""
+
 Progress = Callable[[str], Awaitable[None]]
 """Told what people would want to know, not every poll."""
 
@@ -128,7 +131,7 @@ async def _changed(watch: _Watch, cluster: Cluster) -> Fields | None:
 async def _target_sight(watch: _Watch, cluster: Cluster) -> Sight | None:
     """Of a changed object that shows by itself whether it does its work."""
     target = watch.claim.proposal.action.target
-    if target == watch.proves_on or target.kind not in (Kind.SERVICE, Kind.CLAIM):
+    if watch.is_changed_there or target.kind not in _SHOWS_ITSELF:
         return None
     return await look(target, cluster)
 

@@ -6,6 +6,7 @@ import hmac
 
 import msgspec
 
+from copilot.domain.action import SetEnv, SetServicePort
 from copilot.domain.errors import Conflict, NotFound
 from copilot.domain.incident import IncidentId
 from copilot.domain.proposal import (
@@ -24,6 +25,8 @@ from copilot.domain.pull_request import Delivery
 from copilot.store.coding import from_json, to_json, utf8
 from copilot.store.database import Database, Row
 
+_PLACES = ("container", "variable", "volume", "key", "probe", "affinity", "bound")
+"""Fields of actions that say where, not what."""
 _ENDED = (ActionState.VERIFIED, ActionState.REVERTED, ActionState.FAILED)
 
 
@@ -285,7 +288,11 @@ def _replaces(proposal: Proposal, other: Proposal) -> bool:
 def _idea(proposal: Proposal) -> tuple[object, ...]:
     """What is changed, not to what: another value for the same place is the same idea anew."""
     action = proposal.action
-    places = (getattr(action, name, "") for name in ("container", "variable", "volume", "key"))
+    places = [getattr(action, field, "") for field in _PLACES]
+    if isinstance(action, SetEnv):
+        places.append(action.name)
+    if isinstance(action, SetServicePort):
+        places.append(action.port)
     return type(action), action.target.key, *places
 
 

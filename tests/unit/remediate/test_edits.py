@@ -217,8 +217,48 @@ def test_a_volume_has_one_source() -> None:
 
     assert pod_of(after(action, a_workload()))["volumes"][0] == {
         "name": "conf",
-        "secret": {"secretName": "sec"},
+        "secret": {"secretName": "sec", "defaultMode": 420},
     }
+
+
+def test_a_file_keeps_its_name_when_its_source_becomes_another_kind() -> None:
+    live = a_workload()
+    pod_of(live)["volumes"][0]["configMap"]["items"] = [{"key": "k", "path": "k.yaml"}]
+
+    changed = after(
+        SetVolumeSource(target=WEB, volume="conf", source=SourceKind.SECRET, name="sec"), live
+    )
+
+    assert pod_of(changed)["volumes"][0]["secret"] == {
+        "secretName": "sec",
+        "items": [{"key": "k", "path": "k.yaml"}],
+        "defaultMode": 420,
+    }
+
+
+def test_of_a_projected_volume_only_the_one_source_changes() -> None:
+    sources = [{"configMap": {"name": "cfg", "items": []}}, {"downwardAPI": {"items": []}}]
+    live = a_workload()
+    pod_of(live)["volumes"][0] = {"name": "conf", "projected": {"sources": sources}}
+    action = SetVolumeSource(target=WEB, volume="conf", source=SourceKind.CONFIG_MAP, name="cfg2")
+
+    changed = pod_of(after(action, live))["volumes"][0]["projected"]["sources"]
+
+    assert [s.get("configMap", {}).get("name") for s in changed] == ["cfg2", None]
+    with pytest.raises(Invalid, match="cannot be said"):
+        planned(
+            SetVolumeSource(target=WEB, volume="conf", source=SourceKind.SECRET, name="s"), live
+        )
+
+
+def test_a_volume_that_comes_from_no_object_is_left_alone() -> None:
+    live = a_workload()
+    pod_of(live)["volumes"][0] = {"name": "conf", "emptyDir": {}}
+
+    with pytest.raises(Invalid, match="of another kind"):
+        planned(
+            SetVolumeSource(target=WEB, volume="conf", source=SourceKind.SECRET, name="s"), live
+        )
 
 
 def test_pull_secrets_are_those_that_are_named() -> None:

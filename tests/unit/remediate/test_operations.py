@@ -170,10 +170,11 @@ def test_a_single_file_that_is_mounted_does_not_follow() -> None:
     assert len(planned(value_of_k(), a_config_map(), workload).operations) == 1
 
 
-def test_another_quota_wakes_up_who_was_refused() -> None:
+@pytest.mark.parametrize("refused", [a_workload(), a_failed_job()], ids=["deployment", "job"])
+def test_another_quota_wakes_up_who_was_refused(refused: Json) -> None:
     action = SetQuota(target=ref("ResourceQuota", "quota"), entries=(("pods", "8"),))
 
-    found = planned(action, a_quota(), a_workload())
+    found = planned(action, a_quota(), refused)
 
     (patch,) = found.operations
     assert isinstance(patch, Patch)
@@ -187,6 +188,7 @@ def test_an_ordered_stateful_set_is_freed_of_its_broken_pods() -> None:
 
     assert [type(o) for o in found.operations] == [ReplaceUnready]
     assert found.disruption.endswith("those that are not ready are deleted first")
+    assert found.command.endswith("' # and delete the pods of web that are not ready")
     assert (
         planned(action, a_workload("StatefulSet", podManagementPolicy="Parallel")).operations == ()
     )

@@ -206,6 +206,16 @@ async def test_a_cron_job_is_told_by_what_ran_since() -> None:
     assert "has not run since" in (await look(ref("CronJob"), cluster, since_us=later_us)).missing
 
 
+async def test_a_run_that_began_before_and_goes_on_tells_of_a_cron_job() -> None:
+    owner = {"kind": "CronJob", "name": "web", "uid": "uid-cronjob-web", "controller": True}
+    job = an_object("Job", "web-1", ownerReferences=[owner], status={"active": 1})
+    cluster = a_cluster(a_workload("CronJob"), job)
+
+    seen = await look(ref("CronJob"), cluster, since_us=1_900_000_000_000_000)
+
+    assert seen.missing == "Job web-1 has no running pod"
+
+
 @pytest.mark.parametrize(
     ("thing", "target", "missing"),
     [

@@ -257,8 +257,34 @@ def _volume(action: SetVolumeSource, spec: Fields) -> Fields:
     if not before:
         raise Invalid(f"{action.target} has no volume {action.volume!r}")
     field, name = _SOURCE_FIELDS[action.source]
+    if "projected" in before:
+        sources = _projected(action, items_at(fields_at(before, "projected"), "sources"), field)
+        return {"name": action.volume, "projected": {"sources": sources}}
     others: Fields = {key: None for key in before if key not in ("name", field)}
-    return {"name": action.volume, field: {name: action.name}, **others}
+    if not others.keys() <= {known for known, _ in _SOURCE_FIELDS.values()}:
+        raise Invalid(f"volume {action.volume!r} of {action.target} is of another kind")
+    return {"name": action.volume, field: {name: action.name, **_carried(before, field)}, **others}
+
+
+def _carried(before: Fields, field: str) -> Fields:
+    """Which keys become which files, where a ConfigMap gives way to a Secret or the other way."""
+    if field in before or field == "persistentVolumeClaim":
+        return {}
+    source = {**fields_at(before, "configMap"), **fields_at(before, "secret")}
+    return {key: source[key] for key in ("items", "defaultMode", "optional") if key in source}
+
+
+def _projected(action: SetVolumeSource, sources: list[Fields], field: str) -> list[Tree]:
+    """The whole list: the API merges it by nothing. In here all are named by `name`."""
+    if sum(field in source for source in sources) != 1:
+        raise Invalid(
+            f"which part of volume {action.volume!r} comes from {action.source} {action.name} "
+            "cannot be said"
+        )
+    return [
+        {**s, field: {**fields_at(s, field), "name": action.name}} if field in s else s
+        for s in sources
+    ]
 
 
 def _pull_secrets(action: SetPullSecrets, spec: Fields) -> list[Tree]:
