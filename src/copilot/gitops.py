@@ -59,13 +59,10 @@ class GitOps:
     async def _open(self, claim: Claim, against: str) -> None:
         proposal, now_us = claim.proposal, self.clock.now_us()
         try:
-            if now_us > proposal.expires_us + GRACE_US:
-                raise Refused("it was approved too long ago; review it again")
             if against:
                 raise Refused(against)
-            live = await self.cluster.get(proposal.action.target)
-            if base_of(proposal.action, live) != proposal.base:
-                raise Conflict(f"{proposal.action.target} changed since the proposal was made")
+            if claim.fence <= 1:  # else a try that was cut may have opened it: it must be found
+                await self._refuse_stale(proposal)
             request = await open_pull(proposal, self.host)
         except (BadInput, Conflict, Refused, NotFound) as refusal:
             async with self.store.transaction() as tx:
@@ -74,6 +71,13 @@ class GitOps:
         async with self.store.transaction() as tx:
             delivery = Delivery(request=request, opened_us=now_us)
             await self.remedy.opened(tx, claim, delivery, next_us=self._next_us())
+
+    async def _refuse_stale(self, proposal: Proposal) -> None:
+        if self.clock.now_us() > proposal.expires_us + GRACE_US:
+            raise Refused("it was approved too long ago; review it again")
+        live = await self.cluster.get(proposal.action.target)
+        if base_of(proposal.action, live) != proposal.base:
+            raise Conflict(f"{proposal.action.target} changed since the proposal was made")
 
     async def _look_at_request(self, claim: Claim, delivery: Delivery) -> None:
         try:

@@ -24,6 +24,7 @@ from copilot.domain.proposal import (
     ProposalStatus,
     Verification,
 )
+from copilot.domain.pull_request import Delivery, PullRequest, PullState
 from copilot.domain.runbook import RunbookId, RunbookMatch
 from copilot.ports import Claim
 from copilot.store import SqlStore
@@ -409,6 +410,30 @@ async def test_what_was_applied_survives_a_take_over(store: SqlStore) -> None:
         "77",
     )
     assert taken.verify_until_us == NOW_US + 5 + 60 * SECOND_US
+
+
+async def test_a_pull_request_is_kept_as_last_seen_and_its_claim_is_free_for_the_next_look(
+    store: SqlStore,
+) -> None:
+    proposal = await an_approved_proposal(store)
+    request = PullRequest(number=7, url="", branch="b", state=PullState.OPEN)
+    opened = Delivery(request=request, opened_us=NOW_US)
+    merged = msgspec.structs.replace(opened, merged_us=NOW_US + 9)
+
+    async with store.transaction() as tx:
+        assert await tx.remediation.delivery(proposal.id) is None
+        claim = await tx.remediation.claim(proposal.id, owner="a", now_us=NOW_US, lease_us=100)
+        await tx.remediation.keep_delivery(proposal.id, opened)
+        await tx.remediation.record(claim, state=ActionState.OPENED, at_us=NOW_US, lease_us=1)
+        await tx.remediation.move(
+            proposal.id, to=ProposalStatus.OPENED, expected=ProposalStatus.APPROVED
+        )
+        await tx.remediation.keep_delivery(proposal.id, merged)
+        taken = await tx.remediation.claim(proposal.id, owner="b", now_us=NOW_US + 2, lease_us=9)
+
+        assert await tx.remediation.delivery(proposal.id) == merged
+    assert (taken.state, taken.fence) == (ActionState.OPENED, 2)
+    assert taken.proposal.status is ProposalStatus.OPENED
 
 
 async def test_an_ended_action_is_neither_claimed_nor_changed(store: SqlStore) -> None:

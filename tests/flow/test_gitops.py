@@ -216,6 +216,32 @@ async def test_a_crash_between_opening_and_recording_opens_no_second_one(scene: 
     assert len(list((scene.host.folder / "pulls").iterdir())) == 1
 
 
+async def test_what_was_opened_before_a_crash_is_found_also_where_the_cluster_moved_on(
+    scene: Scene,
+) -> None:
+    proposal = await scene.approve()
+    scene.host.loses = 1
+    with pytest.raises(ExceptionGroup):
+        await scene.flow.remediate(proposal.id)
+
+    scene.cluster.edit(TARGET, {"spec": {"replicas": 3}})
+    scene.clock.move(60)
+    await scene.flow.remediate(proposal.id)
+
+    assert (await scene.proposal()).status is ProposalStatus.OPENED
+
+
+async def test_an_object_that_changed_since_the_approval_opens_nothing(scene: Scene) -> None:
+    proposal = await scene.approve()
+    smaller = {"containers": [{"name": "app", "resources": {"limits": {"memory": "16Mi"}}}]}
+    scene.cluster.edit(TARGET, {"spec": {"template": {"spec": smaller}}})
+
+    await scene.flow.remediate(proposal.id)
+
+    assert (await scene.proposal()).status is ProposalStatus.FAILED
+    assert not (scene.host.folder / "pulls").exists()
+
+
 async def test_closed_without_a_merge_is_a_no(scene: Scene) -> None:
     await scene.approve()
     await scene.look()

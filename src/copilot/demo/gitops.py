@@ -32,6 +32,9 @@ _PLURALS = {
     "Deployment": "apis/apps/v1/namespaces/{}/deployments",
 }
 
+_PLATFORM = ("kube-system", "observability")
+"""Installed by other means, as it often is; the repository holds the applications."""
+
 _OOM_DEMO = """\
 # A healthy service that needs 48 MiB and may use 64. It fails when somebody lowers the limit.
 apiVersion: apps/v1
@@ -131,6 +134,8 @@ def manifests() -> dict[str, str]:
     """The scene as files: what the repository begins with."""
     files = {"cluster/demo/oom-demo.yaml": _OOM_DEMO}
     for service in scene.SERVICES:
+        if service.namespace in _PLATFORM:
+            continue
         settings = _SETTINGS.format(name=service.name) if service.settings else ""
         text = _SERVICE.format(
             name=service.name,

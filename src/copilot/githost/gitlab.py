@@ -74,6 +74,11 @@ class GitLab:
         await self._rest.close()
 
     @property
+    def api(self) -> str:
+        """The address the token goes to."""
+        return self._rest.api
+
+    @property
     def repository(self) -> str:
         return self._repository
 

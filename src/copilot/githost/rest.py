@@ -52,9 +52,10 @@ class Rest:
 
     def __init__(self, *, host: str, api: str, headers: Mapping[str, str], token: str) -> None:
         self._host = host
+        self.api = api.rstrip("/")
         self._token = token.strip()
         self._http = httpx.AsyncClient(
-            base_url=api.rstrip("/"),
+            base_url=self.api,
             headers={**headers, "User-Agent": "incident-copilot"},
             timeout=httpx.Timeout(TIMEOUT_S, connect=TIMEOUT_S / 3),
             trust_env=False,  # and redirects are not followed: the token stays with this host

@@ -267,7 +267,9 @@ def _refuse_drift(edit: Edit, before: Fields, rollback: Fields) -> None:
 
 
 def _make(files: dict[str, str], made: Made, edit: Edit) -> None:
-    """Make one edit where its value comes from: in the outermost place that sets it."""
+    """Make one edit where its value comes from: in the outermost place that sets it, or, for a
+    new value, its neighbours. A removal is made in every place that sets it."""
+    is_new = at(made.fields, edit.path) is None
     for layer in reversed(made.layers):
         if edit.path == _REPLICAS and layer.replicas:
             at_count: Path = ("replicas", Item("name", layer.replicas), "count")
@@ -279,19 +281,22 @@ def _make(files: dict[str, str], made: Made, edit: Edit) -> None:
             return
         for patch in reversed(layer.patches):
             inner = edit.path[len(patch.path) :]
-            if edit.path[: len(patch.path)] == patch.path and _says(patch.tree, inner):
+            if edit.path[: len(patch.path)] == patch.path and _says(patch.tree, inner, is_new):
                 _write(files, patch.spot, replace(edit, path=inner))
                 if not edit.is_removal:
                     return
     if made.spot.start:  # a generator's literals
         _set_literal(files, made.spot, edit)
         return
-    _write(files, made.spot, edit)
+    source = documents(files[made.spot.file])[made.spot.document]
+    if not edit.is_removal or at(source, edit.path) is not None:
+        _write(files, made.spot, edit)
 
 
-def _says(tree: Tree, path: Path) -> bool:
-    """Whether a patch sets the very value, or its neighbours in the same place."""
-    return at(tree, path) is not None or (len(path) > 1 and at(tree, path[:-1]) is not None)
+def _says(tree: Tree, path: Path, is_new: bool) -> bool:
+    """Whether a patch sets the very value, or its neighbours where nothing sets it."""
+    sets_neighbours = len(path) > 1 and at(tree, path[:-1]) is not None
+    return at(tree, path) is not None or (is_new and sets_neighbours)
 
 
 def _write(files: dict[str, str], spot: Spot, edit: Edit) -> None:

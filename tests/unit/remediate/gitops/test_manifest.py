@@ -160,6 +160,74 @@ def test_a_value_is_changed_where_it_comes_from(
     assert before in files[path]
 
 
+MORE_CPU = """\
+kind: Deployment
+metadata: {name: shop}
+spec:
+  template:
+    spec:
+      containers:
+      - name: app
+        resources:
+          limits:
+            cpu: 2 # peak
+"""
+
+
+@pytest.mark.parametrize(
+    ("patch", "path", "line"),
+    [
+        pytest.param(
+            {"spec": {"replicas": 3}}, "base/shop.yaml", "  replicas: 3", id="the base sets it"
+        ),
+        pytest.param(
+            {
+                "spec": {
+                    "template": {
+                        "spec": {
+                            "containers": [
+                                {"name": "app", "resources": {"limits": {"storage": "1Gi"}}}
+                            ]
+                        }
+                    }
+                }
+            },
+            "overlays/prod/cpu.yaml",
+            "            storage: 1Gi",
+            id="nothing sets it, and the overlay sets its neighbours",
+        ),
+    ],
+)
+def test_a_patch_that_says_nothing_of_a_value_is_left_alone(
+    patch: dict[str, Any], path: str, line: str
+) -> None:
+    files = {
+        **BASE,
+        "overlays/prod/kustomization.yaml": f"{OVERLAY}patches: [{{path: cpu.yaml}}]\n",
+        "overlays/prod/cpu.yaml": MORE_CPU,
+    }
+
+    found = change(files, patch)
+
+    assert list(found.files) == [path]
+    assert line in found.files[path].splitlines()
+
+
+def test_what_is_taken_away_is_taken_from_every_place_that_sets_it() -> None:
+    files = {
+        **BASE,
+        "overlays/prod/kustomization.yaml": f"{OVERLAY}patches: [{{path: cpu.yaml}}]\n",
+        "overlays/prod/cpu.yaml": MORE_CPU.replace("cpu: 2", "memory: 96Mi\n            cpu: 2"),
+    }
+    without = {"name": "app", "resources": {"limits": {"memory": None, "cpu": None}}}
+
+    found = change(files, {"spec": {"template": {"spec": {"containers": [without]}}}})
+
+    assert sorted(found.files) == ["base/shop.yaml", "overlays/prod/cpu.yaml"]
+    assert "64Mi" not in found.files["base/shop.yaml"]
+    assert "cpu" not in found.files["overlays/prod/cpu.yaml"]
+
+
 def test_prefix_and_namespace_of_the_overlay_lead_to_the_object() -> None:
     files = {
         **BASE,

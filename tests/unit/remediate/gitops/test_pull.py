@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -12,6 +13,8 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Patch, Proposal, ProposalId, ProposalStatus, Way
 from copilot.githost.local import LocalGitHost
 from copilot.githost.paths import MAX_BYTES, checked_branch
+from copilot.local import LocalAgents, ThroughGit
+from copilot.ports import Store
 from copilot.remediate.gitops.pull import (
     MAX_TITLE,
     branch_of,
@@ -22,7 +25,8 @@ from copilot.remediate.gitops.pull import (
     with_pull,
     without_pull,
 )
-from tests.builders_remediate import a_cluster, a_proposal
+from copilot.remediate.policy import Policy
+from tests.builders_remediate import TARGET, a_cluster, a_proposal
 from tests.fakes import FixedClock
 
 MANIFEST = """\
@@ -60,6 +64,30 @@ async def test_what_was_refused_only_for_being_kept_in_git_may_be_approved_as_a_
     assert fix.pull is not None
     assert fix.digest != kept_in_git.digest
     assert without_pull(fix).digest == kept_in_git.digest
+
+
+@pytest.mark.parametrize("is_managed", [True, False])
+async def test_by_choice_only_what_a_reconciler_marks_as_its_own_is_a_pull_request(
+    host: LocalGitHost, is_managed: bool
+) -> None:
+    cluster = a_cluster(FixedClock())
+    if is_managed:
+        label = {"kustomize.toolkit.fluxcd.io/name": "apps"}
+        cluster.edit(TARGET, {"metadata": {"labels": label}})
+    agents = LocalAgents(
+        store=cast(Store, None),  # nothing of it is asked here
+        clock=cluster.clock,
+        cluster=cluster,
+        policy=Policy(),
+        model=None,
+        notifiers={},
+        git=ThroughGit(host=host, base="", root="", only_managed=True),
+    )
+
+    fix = await agents.recheck(await a_proposal(cluster))
+
+    assert fix.status is ProposalStatus.PROPOSED
+    assert (fix.pull is not None) is is_managed
 
 
 async def test_what_is_refused_for_another_reason_stays_refused(
