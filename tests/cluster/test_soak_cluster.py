@@ -153,11 +153,12 @@ def next_step(client: httpx.Client, strike: Strike, after: int) -> dict[str, Any
             return None
         strike.reach("opened")
         incident = mine[-1]
-        waiting = proposed(client, incident["id"])
+        seen = room(client, incident["id"])
+        under_way = {p["status"] for p in seen["proposals"]} & {"approved", "applied", "verified"}
+        waiting = None if under_way else proposed(client, incident["id"])
         if waiting and approve(client, waiting).status_code == 202:
             strike.reach("approved")
-        seen = room(client, incident["id"])
-        if any(p["status"] in ("applied", "verified") for p in seen["proposals"]):
+        if under_way & {"applied", "verified"}:
             strike.reach("applied")
         return seen if incident["status"] == "resolved" and strike.is_over else None
     except (httpx.TransportError, httpx.HTTPStatusError):
