@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +47,7 @@ class LocalGitHost:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._pulls = folder / "pulls"
+        self._command = shutil.which("git") or "git"
 
     @property
     def repository(self) -> str:
@@ -235,7 +238,7 @@ class LocalGitHost:
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                *("git", "--git-dir", str(self.folder), "-c", "core.hooksPath=/dev/null"),
+                *(self._command, "--git-dir", str(self.folder), "-c", "core.hooksPath=/dev/null"),
                 *("-c", "gc.auto=0", *arguments),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -268,7 +271,7 @@ def _environment() -> dict[str, str]:
     """Ours alone: no configuration, credentials or identity of whoever started us."""
     name, mail = AUTHOR
     return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin",
+        "PATH": os.defpath,
         "HOME": "/nonexistent",
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -37,6 +37,7 @@ from copilot.remediate.gitops.merge import (
     in_words,
     merged,
     same,
+    same_quantity,
 )
 from copilot.remediate.gitops.text import documents, edited
 from copilot.remediate.marks import PREFIX
@@ -259,7 +260,11 @@ def _refuse_drift(edit: Edit, before: Fields, rollback: Fields) -> None:
     in_git, in_cluster = at(before, edit.path), at(rollback, edit.path)
     if isinstance(in_git, dict | list) or isinstance(in_cluster, dict | list):
         return
-    if in_git is not None and in_cluster is not None and not same(in_git, in_cluster):
+    if in_git is None or in_cluster is None:
+        return
+    if not same_quantity(
+        str(in_git), str(in_cluster)
+    ):  # the API server writes the quantity 2 as "2"
         raise Invalid(
             f"{in_words(edit.path)} is {in_git} in Git and {in_cluster} in the cluster: it was "
             "changed past Git; let the reconciler bring them together first"

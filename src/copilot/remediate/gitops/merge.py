@@ -6,11 +6,12 @@ https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kub
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from copilot.domain.errors import Invalid
-from copilot.domain.quantity import parse_bytes
+from copilot.domain.quantity import parse_bytes, parse_millicores
 from copilot.remediate import merging
 from copilot.remediate.tree import Fields, Tree
 
@@ -199,18 +200,18 @@ def _with(tree: Tree, path: Path, edit: Edit) -> Tree:
 
 
 def same(one: Tree, other: Tree) -> bool:
-    """Equal as Kubernetes sees it: `1Gi` is `1024Mi`, and 1 is not true."""
+    """Equal in value and type: 1 is neither true nor "1"."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other or _same_quantity(one, other)
     return type(one) is type(other) and one == other
 
 
-def _same_quantity(one: str, other: str) -> bool:
-    try:
-        return parse_bytes(one) == parse_bytes(other)
-    except Invalid:
-        return False
+def same_quantity(one: str, other: str) -> bool:
+    """Equal as the API server sees it where a quantity stands: `1Gi` is `1024Mi`."""
+    for parse in (parse_bytes, parse_millicores):
+        with suppress(Invalid):
+            if parse(one) == parse(other):
+                return True
+    return one == other

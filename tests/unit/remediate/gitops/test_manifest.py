@@ -271,10 +271,15 @@ def test_what_was_changed_past_git_is_not_written_over() -> None:
         change(files, memory("128Mi"), back=memory("24Mi"))
 
 
-def test_the_same_quantity_in_other_words_is_no_drift() -> None:
-    files = {**BASE, "overlays/prod/kustomization.yaml": OVERLAY}
+@pytest.mark.parametrize(
+    ("in_git", "in_cluster"),
+    [("64Mi", "65536Ki"), ("2", '"2"'), ("0.5", "500m"), ("1Gi", "1024Mi")],
+)
+def test_the_same_quantity_in_other_words_is_no_drift(in_git: str, in_cluster: str) -> None:
+    shop = DEPLOYMENT.replace("64Mi", in_git)
+    files = {**BASE, "base/shop.yaml": shop, "overlays/prod/kustomization.yaml": OVERLAY}
 
-    assert change(files, memory("128Mi"), back=memory("65536Ki")).files
+    assert change(files, memory("128Mi"), back=memory(in_cluster.strip('"'))).files
 
 
 def test_a_template_that_is_replaced_whole_changes_only_what_differs_from_the_present_one() -> None:
@@ -344,6 +349,20 @@ def test_paths_that_lead_out_of_the_repository_are_not_followed() -> None:
     assert "etc/passwd" not in {*wanted(Tracked(paths=frozenset(files), files={}, root=""))}
     with pytest.raises(NotFound):
         change(files, memory("128Mi"))
+
+
+@pytest.mark.parametrize(("before", "after"), [("1", "1.0"), ("1", "1000m"), ("1Gi", "1024Mi")])
+def test_texts_that_would_be_the_same_quantity_are_other_texts_in_settings(
+    before: str, after: str
+) -> None:
+    text = (
+        f"kind: ConfigMap\nmetadata: {{name: settings, namespace: prod}}\ndata: {{A: '{before}'}}\n"
+    )
+    target = ObjectRef(kind="ConfigMap", namespace="prod", name="settings")
+
+    found = change({"a.yaml": text}, {"data": {"A": after}}, target=target, root="")
+
+    assert found.files == {"a.yaml": text.replace(f"'{before}'", f"'{after}'")}
 
 
 class TestAGeneratedConfigMap:
