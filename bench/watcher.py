@@ -78,6 +78,7 @@ def main() -> int:
 def a_lab() -> Iterator[Target]:
     """A cluster of fifty fake nodes, for this run."""
     lab = Lab(own_instance("bench"))
+    lab.down()  # of a run that was killed
     try:
         lab.up(fake_nodes=NODES)
         yield Target(is_demo=False, kubeconfig=lab.instance.kubeconfig, context=None)

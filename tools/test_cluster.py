@@ -31,6 +31,7 @@ from lab.instance import own_instance
 def on_lab(pytest: Sequence[str]) -> int:
     """pytest's exit code, inside a lab of our own."""
     lab = Lab(own_instance("test"))
+    lab.down()  # of a run that was killed
     try:
         lab.up()
         command = [sys.executable, "-m", "lab", "--name", lab.instance.name, "run", *pytest]
