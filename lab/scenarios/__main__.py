@@ -21,7 +21,7 @@ def main() -> int:
     """0 where every scenario could be played; how well it went is what the table says."""
     given = _arguments()
     chosen = [name for name in names() if _is_chosen(name, given.only)]
-    scenarios = [load(name, namespace) for name, namespace in namespaces(chosen)]
+    scenarios = [load(name, namespace) for name, namespace in namespaces(chosen, given.prefix)]
     options = Options(
         kubeconfig=given.kubeconfig,
         context=given.context,
@@ -49,6 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig")
     parser.add_argument("--context")
+    parser.add_argument("--prefix", default="shop", help="of the namespaces; one for each run")
     parser.add_argument("--only", default="", help="names by comma, * allowed")
     parser.add_argument("--at-once", type=int, default=14, help="scenarios side by side")
     parser.add_argument("--keep", action="store_true", help="leave everything on the cluster")

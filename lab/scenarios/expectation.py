@@ -162,11 +162,14 @@ def names() -> list[str]:
     return sorted(found.parent.name for found in HERE.glob("*/expect.yaml"))
 
 
-def namespaces(of: list[str]) -> Iterator[tuple[str, str]]:
-    """Each scenario and its namespace, whose name gives nothing away."""
+def namespaces(of: list[str], prefix: str = "shop") -> Iterator[tuple[str, str]]:
+    """Each scenario and its namespace, whose name gives nothing away.
+
+    Runs side by side on one cluster need prefixes of their own.
+    """
     numbers = {name: number for number, name in enumerate(names(), start=1)}
     for name in of:
-        yield name, f"shop-{numbers[name]:02d}"
+        yield name, f"{prefix}-{numbers[name]:02d}"
 
 
 def _step(given: dict[str, Any]) -> Step:
