@@ -20,6 +20,7 @@ from copilot.domain.action import (
     SetConfigValue,
     SetMemory,
     SetResources,
+    SetSelector,
     TemplateAction,
 )
 from copilot.domain.errors import NotFound, Refused
@@ -95,7 +96,7 @@ async def place_of(
         pod_labels=pod_labels,
         n_unready=_n_unready(action, live) if pod_labels else 0,
         autoscaler=await _autoscaler(action, eyes),
-        also=await _also(action, watched, eyes),
+        also=await _also(action, live, watched, eyes),
         unseen=tuple(eyes.unseen),
     )
 
@@ -191,14 +192,27 @@ async def _autoscaler(action: Action, eyes: _Eyes) -> HorizontalPodAutoscaler | 
     return None
 
 
-async def _also(action: Action, watched: ObjectRef | None, eyes: _Eyes) -> tuple[str, ...]:
-    """Other workloads that the change reaches."""
-    if not isinstance(action, SetConfigValue):
+async def _also(
+    action: Action, live: Fields, watched: ObjectRef | None, eyes: _Eyes
+) -> tuple[str, ...]:
+    """Other workloads that the change reaches: who else reads a value, who else gets traffic."""
+    if not isinstance(action, SetConfigValue | SetSelector):
         return ()
-    own = watched.key if watched else ""
-    namespace, name = action.target.namespace, action.target.name
+    own, namespace = watched.key if watched else "", action.target.namespace
     others = [decode(body) for kind in _READERS for body in await eyes.bodies(kind, namespace)]
-    return tuple(str(ref_of(o)) for o in others if ref_of(o).key != own and reads(o, name))
+    reached = [o for o in others if ref_of(o).key != own and _is_reached(action, live, o)]
+    is_shared = isinstance(action, SetConfigValue) or watched is not None or len(reached) > 1
+    return tuple(str(ref_of(o)) for o in reached) if is_shared else ()
+
+
+def _is_reached(action: SetConfigValue | SetSelector, live: Fields, workload: Fields) -> bool:
+    if isinstance(action, SetConfigValue):
+        return reads(workload, action.target.name)
+    if text_at(workload, "kind") == Kind.CRON_JOB:
+        return False
+    selector = {**fields_at(live, "spec", "selector"), **dict(action.entries)}
+    wanted = {key: value for key, value in selector.items() if value is not None}
+    return wanted.items() <= fields_at(workload, "spec", "template", "metadata", "labels").items()
 
 
 def _typed(live: Fields) -> Deployment:
