@@ -217,7 +217,7 @@ def _renamed(tree: Tree, fields: Fields) -> Tree:
     if namespace and at(tree, ("kind",)) not in _CLUSTER_WIDE:
         metadata["namespace"] = namespace
     if at(tree, ("kind",)) == "Namespace":
-        metadata["name"] = _name_of(tree)
+        metadata["name"] = namespace or _name_of(tree)
     return merged(tree, {"metadata": metadata})
 
 
