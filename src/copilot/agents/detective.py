@@ -42,29 +42,29 @@ CAUSE_NAMES: dict[Cause, str] = {
     Cause.UNSCHEDULABLE: "a lack of nodes",
     Cause.MEMORY_VOLUME: "a volume in memory that fills up",
     Cause.CPU_LIMIT_TOO_LOW: "a CPU limit that is too low",
-    Cause.CONFIG_MISSING: "missing configuration",
-    Cause.SECRET_MISSING: "a missing secret",
+    Cause.CONFIG_MISSING: "a missing ConfigMap",
+    Cause.SECRET_MISSING: "a missing Secret",
     Cause.BAD_SETTING: "a wrong setting",
-    Cause.COMMAND_INVALID: "a command that cannot run",
-    Cause.PORT_CONFLICT: "a port that is taken",
-    Cause.VOLUME_UNAVAILABLE: "a missing volume",
-    Cause.VOLUME_PERMISSION: "the rights on a volume",
-    Cause.QUOTA_EXCEEDED: "a quota",
+    Cause.COMMAND_INVALID: "a command that cannot be run",
+    Cause.PORT_CONFLICT: "two programs on one port",
+    Cause.VOLUME_UNAVAILABLE: "a volume that is not to be had",
+    Cause.VOLUME_PERMISSION: "a volume that may not be written",
+    Cause.QUOTA_EXCEEDED: "a full quota",
     Cause.LIMIT_RANGE_VIOLATED: "a limit range",
-    Cause.ADMISSION_DENIED: "an admission policy",
-    Cause.ADMISSION_WEBHOOK_DOWN: "an admission webhook",
+    Cause.ADMISSION_DENIED: "a policy",
+    Cause.ADMISSION_WEBHOOK_DOWN: "a webhook that does not answer",
     Cause.SERVICE_ACCOUNT_MISSING: "a missing service account",
     Cause.PERMISSION_MISSING: "missing rights",
-    Cause.SERVICE_SELECTOR_MISMATCH: "a Service's selector",
-    Cause.SERVICE_PORT_MISMATCH: "a Service's ports",
-    Cause.SCALED_TO_ZERO: "a workload scaled to zero",
-    Cause.NAME_NOT_RESOLVED: "a name that does not resolve",
+    Cause.SERVICE_SELECTOR_MISMATCH: "a Service that selects the wrong pods",
+    Cause.SERVICE_PORT_MISMATCH: "a Service with the wrong port",
+    Cause.SCALED_TO_ZERO: "a workload scaled to nothing",
+    Cause.NAME_NOT_RESOLVED: "a name that is not resolved",
     Cause.NETWORK_POLICY_BLOCKS: "a network policy",
-    Cause.DEPENDENCY_DOWN: "what it depends on",
-    Cause.CERTIFICATE_INVALID: "a certificate",
-    Cause.INIT_CONTAINER_FAILS: "an init container",
-    Cause.JOB_FAILS: "the Job itself",
-    Cause.CRON_JOB_STOPPED: "a schedule that stopped",
+    Cause.DEPENDENCY_DOWN: "a dependency that is down",
+    Cause.CERTIFICATE_INVALID: "an invalid certificate",
+    Cause.INIT_CONTAINER_FAILS: "a failing init container",
+    Cause.JOB_FAILS: "a failed Job",
+    Cause.CRON_JOB_STOPPED: "a CronJob that starts nothing",
     Cause.EVICTED: "an eviction",
     Cause.NODE_UNHEALTHY: "an unhealthy node",
     Cause.UNKNOWN: "other causes",
@@ -106,7 +106,7 @@ def summarised(case: Case, hypotheses: tuple[Hypothesis, ...]) -> tuple[Statemen
         *_broken(case),
         *_changed(case),
         *_likely(hypotheses),
-        *_ruled_out(hypotheses),
+        *ruled_out(hypotheses),
         *_seen_before(case),
     )
 
@@ -204,7 +204,8 @@ def _likely(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
     return (Statement(text=f"{word} ({top.confidence:.0%}): {top.title}.", evidence=cites),)
 
 
-def _ruled_out(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
+def ruled_out(hypotheses: tuple[Hypothesis, ...]) -> tuple[Statement, ...]:
+    """One sentence on all that is refuted; none where nothing is."""
     out = [h for h in hypotheses if h.verdict is Verdict.REFUTED and h.against]
     if not out:
         return ()

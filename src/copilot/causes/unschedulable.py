@@ -63,7 +63,7 @@ def unschedulable(case: Case) -> Hypothesis | None:
     keys = (*((event_key(event),) if event else ()), object_key(pending.metadata))
     return concluded(
         Cause.UNSCHEDULABLE,
-        title=_title(pending, obstacles),
+        title=_title(pending, obstacles, _detail(found, obstacles)),
         verdict=Verdict.SUPPORTED,
         confidence=SHOWN_BY_THE_NODES if shown else SAID_BY_THE_SCHEDULER,
         supporting=(
@@ -121,8 +121,10 @@ def _subject(case: Case, detail: str) -> ObjectRef:
     return workload_ref(case)
 
 
-def _title(pod: Pod, obstacles: tuple[Obstacle, ...]) -> str:
-    most = max(obstacles, key=lambda o: o.nodes, default=None)
+def _title(pod: Pod, obstacles: tuple[Obstacle, ...], detail: str) -> str:
+    """With the obstacle that the specs show, else with the one of most nodes."""
+    shown = [o for o in obstacles if detail and way_of(o.reason) == detail]
+    most = max(shown or obstacles, key=lambda o: o.nodes, default=None)
     return f"No node can take {pod.metadata.name}" + (f": {most.plain}" if most else "")
 
 

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from copilot.agents.citations import checked, clamped
-from copilot.agents.detective import deduced, hypothesis
+from copilot.agents.detective import deduced, hypothesis, ruled_out
 from copilot.agents.investigator import MOST_TOKENS, MOST_TURNS
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.errors import Unavailable
 from copilot.domain.evidence import EvidenceKind
-from copilot.domain.hypothesis import Cause, Statement, Verdict
+from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from copilot.domain.objects import EnvVar
 from tests.builders_case import (
     NEW,
@@ -359,3 +359,24 @@ def test_a_sentence_is_one_plain_line() -> None:
 def test_no_number_is_no_confidence() -> None:
     assert clamped(json.loads("NaN")) == 0.0
     assert clamped(-3) == 0.0
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_can_be_ruled_out_in_words(cause: Cause) -> None:
+    refuted = Hypothesis(
+        id="H1",
+        cause=cause,
+        subject=None,
+        detail="",
+        title="",
+        verdict=Verdict.REFUTED,
+        confidence=0.05,
+        supporting=(),
+        against=(Statement(text="it is not", evidence=("E1",)),),
+        next_check="",
+        agent="detective",
+    )
+
+    (sentence,) = ruled_out((refuted,))
+
+    assert sentence.text.startswith("Ruled out: ")

@@ -303,6 +303,14 @@ def test_the_pod_that_is_in_the_way_is_named(
     assert placed.metadata.name in found.supporting[1].text
 
 
+def test_the_title_names_what_the_specs_show_not_what_most_nodes_say() -> None:
+    message = "0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated taint {gpu: true}."
+    found = looked_at(case_with(a_homeless_pod(request="64Gi"), message, two_nodes()))
+
+    assert found.detail == "memory_capacity"
+    assert found.title.endswith(": not enough memory")
+
+
 def test_a_free_node_that_is_cordoned_is_no_way_out() -> None:
     homeless = with_fields(a_homeless_pod(), affinity=APART)
     placed = a_pod("etl", suffix="placed", node="dev")

@@ -161,8 +161,12 @@ def _smaller(
     case: Case, hypothesis: Hypothesis, spec: PodSpec, resource: str
 ) -> Iterator[Draft | str]:
     """Where it asks for more than any node has, half of the largest; else others must give way."""
-    sizes = {n.metadata.name: _room(n, resource) for n in case.nodes if is_wanted(n, spec)}
-    most = max(sizes.values(), default=0)
+    takers = [
+        n
+        for n in case.nodes
+        if is_wanted(n, spec) and not n.spec.unschedulable and not repelling(n, spec)
+    ]
+    most = max((_room(n, resource) for n in takers), default=0)
     if not most or requested(spec, resource) <= most:
         yield f"a node would be large enough for its {resource}, and others have taken that"
         return
