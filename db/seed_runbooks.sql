@@ -44,7 +44,7 @@ Never delete a readiness probe to make a light green.
 ## Prevent
 - Name ports and let probes use the names. Test the probe in the pull request.
 - Liveness asks "is this process stuck", readiness asks "may it have traffic"; neither asks for others.
-', tags = '["readiness","liveness","probe","endpoints","cause:bad_probe","rule:not_ready"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'bad-probe';
+', tags = '["readiness","liveness","probe","endpoints","cause:bad_probe","rule:not_ready","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'bad-probe';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'bad-probe', '*', 'Pods run but are not ready, or a probe kills them', 'The container runs, but its readiness probe fails, so its Service sends it nothing; or its liveness
 probe fails, so it is killed although it may be well.
@@ -89,7 +89,7 @@ Never delete a readiness probe to make a light green.
 ## Prevent
 - Name ports and let probes use the names. Test the probe in the pull request.
 - Liveness asks "is this process stuck", readiness asks "may it have traffic"; neither asks for others.
-', '["readiness","liveness","probe","endpoints","cause:bad_probe","rule:not_ready"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["readiness","liveness","probe","endpoints","cause:bad_probe","rule:not_ready","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'bad-probe');
 
 UPDATE runbooks SET service = '*', title = 'A rollout broke it', body = 'The trouble began with a new version or a new configuration of the workload. Going back is nearly
@@ -219,7 +219,7 @@ Way back: the Secret as it was, from its own source; a restart needs none.
 
 ## Prevent
 - Alert 21 days before a certificate ends, on what is served and not on the Secret.
-', tags = '["certificate","tls","x509","expired","unknown-authority","hostname","cause:certificate_invalid"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'certificate-invalid';
+', tags = '["certificate","tls","x509","expired","unknown-authority","hostname","cause:certificate_invalid","rule:error_burst","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'certificate-invalid';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'certificate-invalid', '*', 'A certificate is not accepted (x509)', 'One side shows a certificate that the other does not accept: it is over, not begun, signed by an
 authority the program does not know, or made out to another name. The log says which.
@@ -263,7 +263,7 @@ Way back: the Secret as it was, from its own source; a restart needs none.
 
 ## Prevent
 - Alert 21 days before a certificate ends, on what is served and not on the Secret.
-', '["certificate","tls","x509","expired","unknown-authority","hostname","cause:certificate_invalid"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["certificate","tls","x509","expired","unknown-authority","hostname","cause:certificate_invalid","rule:error_burst","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'certificate-invalid');
 
 UPDATE runbooks SET service = '*', title = 'A container has nothing to run, or its port is taken', body = 'The command is not in the image, may not be run, or is made for another machine; or two programs of
@@ -309,7 +309,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 ## Prevent
 - Start the image once in the pipeline, with the command of the manifest.
 - Build for all architectures of the nodes.
-', tags = '["command","entrypoint","image","port","cause:command_invalid","cause:port_conflict"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'command-invalid';
+', tags = '["command","entrypoint","image","port","cause:command_invalid","cause:port_conflict","rule:crash_loop","rule:job_failed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'command-invalid';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'command-invalid', '*', 'A container has nothing to run, or its port is taken', 'The command is not in the image, may not be run, or is made for another machine; or two programs of
 one pod want the same port. Nothing gets better by waiting.
@@ -354,7 +354,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 ## Prevent
 - Start the image once in the pipeline, with the command of the manifest.
 - Build for all architectures of the nodes.
-', '["command","entrypoint","image","port","cause:command_invalid","cause:port_conflict"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["command","entrypoint","image","port","cause:command_invalid","cause:port_conflict","rule:crash_loop","rule:job_failed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'command-invalid');
 
 UPDATE runbooks SET service = '*', title = 'A ConfigMap or Secret is missing, or a setting is wrong', body = 'A container takes its settings from a ConfigMap or Secret that is not there, from a key that is not
@@ -402,7 +402,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 ## Prevent
 - Ship ConfigMaps with the workload that reads them (Kustomize and Helm can hash their names).
 - `kubectl apply --dry-run=server` does not check references: check them in the pipeline.
-', tags = '["configuration","configmap","secret","environment","cause:config_missing","cause:secret_missing","cause:bad_setting"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'configuration-missing';
+', tags = '["configuration","configmap","secret","environment","cause:config_missing","cause:secret_missing","cause:bad_setting","rule:not_ready","rule:crash_loop","rule:error_burst","rule:job_failed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'configuration-missing';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'configuration-missing', '*', 'A ConfigMap or Secret is missing, or a setting is wrong', 'A container takes its settings from a ConfigMap or Secret that is not there, from a key that is not
 in it, or gets a value with which it cannot work.
@@ -449,7 +449,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 ## Prevent
 - Ship ConfigMaps with the workload that reads them (Kustomize and Helm can hash their names).
 - `kubectl apply --dry-run=server` does not check references: check them in the pipeline.
-', '["configuration","configmap","secret","environment","cause:config_missing","cause:secret_missing","cause:bad_setting"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["configuration","configmap","secret","environment","cause:config_missing","cause:secret_missing","cause:bad_setting","rule:not_ready","rule:crash_loop","rule:error_burst","rule:job_failed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'configuration-missing');
 
 UPDATE runbooks SET service = '*', title = 'A container is held back by its CPU limit', body = 'The kernel stops a container for the rest of each 100 ms once it has used its share. The program is
@@ -491,7 +491,7 @@ allow that; a request near its usual use. Way back: `kubectl -n $NS rollout undo
 ## Prevent
 - Alert on the share of throttled periods, not on CPU use.
 - Tell the runtime how many cores it has.
-', tags = '["cpu","throttling","limits","slow","latency","probe-timeout","cause:cpu_limit_too_low","rule:cpu_throttled"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'cpu-throttled';
+', tags = '["cpu","throttling","limits","slow","latency","probe-timeout","cause:cpu_limit_too_low","rule:cpu_throttled","rule:not_ready"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'cpu-throttled';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'cpu-throttled', '*', 'A container is held back by its CPU limit', 'The kernel stops a container for the rest of each 100 ms once it has used its share. The program is
 not broken, only slow; its probes may run out of time and get it restarted.
@@ -532,7 +532,7 @@ allow that; a request near its usual use. Way back: `kubectl -n $NS rollout undo
 ## Prevent
 - Alert on the share of throttled periods, not on CPU use.
 - Tell the runtime how many cores it has.
-', '["cpu","throttling","limits","slow","latency","probe-timeout","cause:cpu_limit_too_low","rule:cpu_throttled"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["cpu","throttling","limits","slow","latency","probe-timeout","cause:cpu_limit_too_low","rule:cpu_throttled","rule:not_ready"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'cpu-throttled');
 
 UPDATE runbooks SET service = '*', title = 'A container is in a crash loop', body = 'A container starts, ends, and is started again, with pauses of 10 s up to 5 min. The loop is a
@@ -634,81 +634,97 @@ command. Deleting the pod is no fix; it resets the pause and the evidence.
 ', '["crash-loop","restarts","exit-code","cause:unknown","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'crash-loop');
 
-UPDATE runbooks SET service = '*', title = 'A CronJob has missed its time', body = 'By its schedule a Job should have been made, and was not.
+UPDATE runbooks SET service = '*', title = 'A CronJob has missed its time', body = 'By its schedule a Job should have been made, and was not: the CronJob is suspended, or a run that
+does not end lets no other begin, or nobody minds the schedule.
 
-Set once: `NS=<namespace> CRON=<cronjob>`.
+Set once: `NS=demo CRON=nightly`.
 
 ## Symptoms
-- `status.lastScheduleTime` lies further back than the schedule says.
-- Events `MissSchedule`, `TooManyMissedTimes`, `JobAlreadyActive`, `UnknownTimeZone`.
+- `LAST SCHEDULE` lies further back than the schedule says. No Job is there, so no Job has failed.
+- `SUSPEND True`, or `ACTIVE 1` for hours.
+- Events `JobAlreadyActive`, `MissSchedule`, `TooManyMissedTimes`, `UnknownTimeZone`.
 
 ## Confirm
-- What it says: `kubectl -n $NS describe cronjob $CRON`
-- Suspended? `kubectl -n $NS get cronjob $CRON -o jsonpath=''{.spec.suspend}{" "}{.spec.schedule}{" "}{.spec.timeZone}{" "}{.spec.concurrencyPolicy}''`
-- Does a run still go on? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+- What it says: `kubectl -n $NS get cronjob $CRON -o wide` and `kubectl -n $NS describe cronjob $CRON`
+- How it is set: `kubectl -n $NS get cronjob $CRON -o jsonpath=''{.spec.suspend}{" "}{.spec.schedule}{" "}{.spec.timeZone}{" "}{.spec.concurrencyPolicy}{" "}{.spec.startingDeadlineSeconds}''`
+- Does a run still go on? Newest last: `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+- Who suspended it, and when: `kubectl -n $NS get cronjob $CRON -o yaml --show-managed-fields | grep -E ''manager|time:|suspend''`
 - Only this one? `kubectl get cronjobs -A`. All at once are the control plane.
 
 ## Likely causes
-1. A run that hangs, with `concurrencyPolicy: Forbid`: no other may begin.
-2. Suspended for maintenance, and forgotten.
-3. `startingDeadlineSeconds` shorter than the controller is away; more than 100 missed times without one.
-4. The control plane was down, or its clock is wrong.
-5. Jobs that are refused (quota, admission): the rule *not-created* says so.
+1. Somebody suspended it for maintenance and forgot it.
+2. One run hangs, and `concurrencyPolicy: Forbid` keeps the next from starting.
+3. `startingDeadlineSeconds` is shorter than the controller was away.
+4. A `timeZone` that does not exist, or a schedule that means another time than was thought.
+5. Its Jobs are refused before they exist. See *pods-refused*, *quota-and-limits*.
+6. The control plane was down, or its clock is wrong.
 
 ## Steps
-1. A run that hangs: what does it wait for? `kubectl -n $NS logs job/<job> --tail=50`. End it once you know: `kubectl -n $NS delete job <job>`. Give it an `activeDeadlineSeconds`.
-2. Suspended, and should not be: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`. It then makes up for the last missed time at once: is that all right now?
-3. Too many missed times: set `startingDeadlineSeconds` to some minutes, so that only late ones count.
-4. A time zone that is unknown: correct `timeZone`.
-5. What was missed and must not be: `kubectl -n $NS create job $CRON-by-hand --from=cronjob/$CRON`
+1. A run that hangs: see what it waits for: `kubectl -n $NS logs job/<job> --tail=50`
+2. End it once you know; its work stops where it is: `kubectl -n $NS delete job <job>`. The next one starts at its time.
+3. Suspended: ask who did it and why. Should it go on? `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`. It makes up for the last missed time at once: is that all right now?
+4. Missed times that are given up: let late ones start, too: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"startingDeadlineSeconds":600}}''`
+5. A wrong time zone or schedule: correct it: `kubectl -n $NS edit cronjob $CRON`
+6. What was missed and must not be: `kubectl -n $NS create job $CRON-by-hand --from=cronjob/$CRON`
 
 ## Fix
-Let the schedule go on; run by hand what must not be missed.
+The CronJob on again, or the run that hangs ended; by hand what must not be missed.
+Way back: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":true}}''`. A run is not undone.
 
 ## Verify
-- `lastScheduleTime` moves with the schedule, and `lastSuccessfulTime` follows.
+- `LAST SCHEDULE` moves with the schedule: `kubectl -n $NS get cronjob $CRON`
+- The new run ends well: `kubectl -n $NS wait --for=condition=complete job/<job> --timeout=10m`
 
 ## Prevent
-- A deadline for every run; an alert on `lastSuccessfulTime`.
-', tags = '["cronjob","schedule","batch","cause:unknown","rule:cron_job_late"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'cron-job-late';
+- `activeDeadlineSeconds` in every job template, so that no run hangs for ever.
+- Alert on the age of `lastSuccessfulTime`: it sees a suspended CronJob, too.
+', tags = '["cronjob","job","schedule","batch","suspend","forbid","cause:cron_job_stopped","rule:cron_job_late"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'cron-job-late';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'cron-job-late', '*', 'A CronJob has missed its time', 'By its schedule a Job should have been made, and was not.
+SELECT 'cron-job-late', '*', 'A CronJob has missed its time', 'By its schedule a Job should have been made, and was not: the CronJob is suspended, or a run that
+does not end lets no other begin, or nobody minds the schedule.
 
-Set once: `NS=<namespace> CRON=<cronjob>`.
+Set once: `NS=demo CRON=nightly`.
 
 ## Symptoms
-- `status.lastScheduleTime` lies further back than the schedule says.
-- Events `MissSchedule`, `TooManyMissedTimes`, `JobAlreadyActive`, `UnknownTimeZone`.
+- `LAST SCHEDULE` lies further back than the schedule says. No Job is there, so no Job has failed.
+- `SUSPEND True`, or `ACTIVE 1` for hours.
+- Events `JobAlreadyActive`, `MissSchedule`, `TooManyMissedTimes`, `UnknownTimeZone`.
 
 ## Confirm
-- What it says: `kubectl -n $NS describe cronjob $CRON`
-- Suspended? `kubectl -n $NS get cronjob $CRON -o jsonpath=''{.spec.suspend}{" "}{.spec.schedule}{" "}{.spec.timeZone}{" "}{.spec.concurrencyPolicy}''`
-- Does a run still go on? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+- What it says: `kubectl -n $NS get cronjob $CRON -o wide` and `kubectl -n $NS describe cronjob $CRON`
+- How it is set: `kubectl -n $NS get cronjob $CRON -o jsonpath=''{.spec.suspend}{" "}{.spec.schedule}{" "}{.spec.timeZone}{" "}{.spec.concurrencyPolicy}{" "}{.spec.startingDeadlineSeconds}''`
+- Does a run still go on? Newest last: `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
+- Who suspended it, and when: `kubectl -n $NS get cronjob $CRON -o yaml --show-managed-fields | grep -E ''manager|time:|suspend''`
 - Only this one? `kubectl get cronjobs -A`. All at once are the control plane.
 
 ## Likely causes
-1. A run that hangs, with `concurrencyPolicy: Forbid`: no other may begin.
-2. Suspended for maintenance, and forgotten.
-3. `startingDeadlineSeconds` shorter than the controller is away; more than 100 missed times without one.
-4. The control plane was down, or its clock is wrong.
-5. Jobs that are refused (quota, admission): the rule *not-created* says so.
+1. Somebody suspended it for maintenance and forgot it.
+2. One run hangs, and `concurrencyPolicy: Forbid` keeps the next from starting.
+3. `startingDeadlineSeconds` is shorter than the controller was away.
+4. A `timeZone` that does not exist, or a schedule that means another time than was thought.
+5. Its Jobs are refused before they exist. See *pods-refused*, *quota-and-limits*.
+6. The control plane was down, or its clock is wrong.
 
 ## Steps
-1. A run that hangs: what does it wait for? `kubectl -n $NS logs job/<job> --tail=50`. End it once you know: `kubectl -n $NS delete job <job>`. Give it an `activeDeadlineSeconds`.
-2. Suspended, and should not be: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`. It then makes up for the last missed time at once: is that all right now?
-3. Too many missed times: set `startingDeadlineSeconds` to some minutes, so that only late ones count.
-4. A time zone that is unknown: correct `timeZone`.
-5. What was missed and must not be: `kubectl -n $NS create job $CRON-by-hand --from=cronjob/$CRON`
+1. A run that hangs: see what it waits for: `kubectl -n $NS logs job/<job> --tail=50`
+2. End it once you know; its work stops where it is: `kubectl -n $NS delete job <job>`. The next one starts at its time.
+3. Suspended: ask who did it and why. Should it go on? `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`. It makes up for the last missed time at once: is that all right now?
+4. Missed times that are given up: let late ones start, too: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"startingDeadlineSeconds":600}}''`
+5. A wrong time zone or schedule: correct it: `kubectl -n $NS edit cronjob $CRON`
+6. What was missed and must not be: `kubectl -n $NS create job $CRON-by-hand --from=cronjob/$CRON`
 
 ## Fix
-Let the schedule go on; run by hand what must not be missed.
+The CronJob on again, or the run that hangs ended; by hand what must not be missed.
+Way back: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":true}}''`. A run is not undone.
 
 ## Verify
-- `lastScheduleTime` moves with the schedule, and `lastSuccessfulTime` follows.
+- `LAST SCHEDULE` moves with the schedule: `kubectl -n $NS get cronjob $CRON`
+- The new run ends well: `kubectl -n $NS wait --for=condition=complete job/<job> --timeout=10m`
 
 ## Prevent
-- A deadline for every run; an alert on `lastSuccessfulTime`.
-', '["cronjob","schedule","batch","cause:unknown","rule:cron_job_late"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+- `activeDeadlineSeconds` in every job template, so that no run hangs for ever.
+- Alert on the age of `lastSuccessfulTime`: it sees a suspended CronJob, too.
+', '["cronjob","job","schedule","batch","suspend","forbid","cause:cron_job_stopped","rule:cron_job_late"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'cron-job-late');
 
 UPDATE runbooks SET service = '*', title = 'Something that the program calls is down', body = 'The workload complains, but the cause lies in what it calls. Mend that; restarting the caller only
@@ -749,7 +765,7 @@ Whatever heals the dependency. Way back: that of the action taken there.
 
 ## Prevent
 - Timeouts, retries with back-off and jitter, a circuit breaker. Readiness must not ask for others.
-', tags = '["dependency","upstream","connection-refused","timeout","cascade","status-503","cause:dependency_down"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'dependency-down';
+', tags = '["dependency","upstream","connection-refused","timeout","cascade","status-503","cause:dependency_down","rule:error_burst","rule:not_ready","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'dependency-down';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'dependency-down', '*', 'Something that the program calls is down', 'The workload complains, but the cause lies in what it calls. Mend that; restarting the caller only
 adds load.
@@ -789,7 +805,7 @@ Whatever heals the dependency. Way back: that of the action taken there.
 
 ## Prevent
 - Timeouts, retries with back-off and jitter, a circuit breaker. Readiness must not ask for others.
-', '["dependency","upstream","connection-refused","timeout","cascade","status-503","cause:dependency_down"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["dependency","upstream","connection-refused","timeout","cascade","status-503","cause:dependency_down","rule:error_burst","rule:not_ready","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'dependency-down');
 
 UPDATE runbooks SET service = '*', title = 'New or bursting errors in the log', body = 'An application logs an error it never logged before, or one ten times as often as before. Pods may
@@ -877,183 +893,100 @@ spoiled; then say which.
 ', '["logs","errors","burst","cause:unknown","rule:error_burst"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'error-burst');
 
-UPDATE runbooks SET service = '*', title = 'A pod was evicted', body = 'A kubelet ended a pod to protect its node, or because the pod used more storage than it may.
+UPDATE runbooks SET service = '*', title = 'A pod was evicted', body = 'A kubelet ended a pod: the pod used more storage than it may, or its node ran short of memory or
+disk. Its message tells which of the two, and that decides who acts.
 
-Set once: `NS=<namespace> POD=<the evicted pod>`.
+Set once: `NS=demo APP=web C=app POD=<the evicted pod>`.
 
 ## Symptoms
-- Pod `Failed` with reason `Evicted`; its message says why. Its log is mostly gone with it.
-- It happens again and again, or its place stays empty.
+- Pod `Failed`, reason `Evicted`; its message names what ran short. Its log is mostly gone with it.
+- Many evicted pods in a row: the next one fills the same disk.
+- Its place stays empty, or nothing makes it again (a pod without a controller).
 
 ## Confirm
-- Why: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.message}''`
-- How often: `kubectl get pods -A --field-selector status.phase=Failed`
-- The node: `kubectl describe node $NODE` (pressure, taints)
-- What it writes: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary` (`ephemeral-storage`, volumes)
+- Why, and where: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.nodeName}{": "}{.status.message}''`
+- How often: `kubectl get pods -A -o wide --field-selector status.phase=Failed`
+- What it may use: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.containers[*].resources}{"; "}{.spec.volumes}''`
+- The node: `kubectl describe node <node>` (pressure, taints, events)
+- Who fills its disk, most first (needs jq): `kubectl get --raw /api/v1/nodes/<node>/proxy/stats/summary | jq -r ''.pods[] | [."ephemeral-storage".usedBytes, .podRef.namespace, .podRef.name] | @tsv'' | sort -rn | head`
 
 ## Likely causes
 | the message says | means |
 |---|---|
-| `Usage of EmptyDir volume ... exceeds the limit` | it fills a volume with `sizeLimit` |
-| `ephemeral local storage usage exceeds the total limit` | log, cache or files outside of volumes |
-| `The node was low on resource: memory` | the node is too full; pods above their requests go first |
-| `The node was low on resource: ephemeral-storage` | the node''s disk |
+| `Usage of EmptyDir volume ... exceeds the limit` | the volume''s `sizeLimit`: it writes without end, or the limit is too low |
+| `ephemeral local storage usage exceeds the total limit` | the `ephemeral-storage` limit: log files, caches, temporary files |
+| `The node was low on resource: memory` | the node is too full; what uses more than it asks for goes first |
+| `The node was low on resource: ephemeral-storage` | images, logs or volumes fill the node''s disk |
 
 ## Steps
-1. Its own limit: what does it write, and does it clear it away? Raise the limit, or move what it writes to a claim: `kubectl -n $NS edit deployment/<name>`
-2. The node''s memory: give the pod a request near its real use, so that it is not the first to go.
-3. The node''s disk: go on with *node-unhealthy*.
-4. A pod that nothing makes again: make it again by hand, better as a Deployment.
-5. Clear the leftovers away once you have read them: `kubectl -n $NS delete pods --field-selector status.phase=Failed`
+1. Read the message: the pod''s own limit, or the node''s shortage?
+2. Own limit: see what its successor writes: `kubectl -n $NS exec deployment/$APP -c $C -- du -xh -d 2 /tmp /var`
+3. Stop that, or give it more: `kubectl -n $NS set resources deployment/$APP -c $C --limits=ephemeral-storage=2Gi`; for a volume raise its `sizeLimit`: `kubectl -n $NS edit deployment/$APP`. What must be kept belongs on a claim.
+4. The node''s memory: let the pod ask for what it uses, so that it is not the first to go: `kubectl -n $NS set resources deployment/$APP -c $C --requests=memory=512Mi`
+5. The node''s disk: go on with *node-unhealthy*.
+6. A pod that nothing makes again: make it again from its manifest, better as a Deployment.
+7. Clear the leftovers away once you have read them (failed pods of Jobs go with them): `kubectl -n $NS delete pods --field-selector status.phase=Failed`
 
 ## Fix
-Limits and requests that fit what it uses.
+A limit that fits and less that is written; a request near real use; the node mended.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 
 ## Verify
-- Its successor is ready, and is still there after the time the evicted one took.
+- Its successor is ready, and has outlived twice the time the evicted one had.
+- No new ones: `kubectl get events -A --field-selector reason=Evicted`
 
 ## Prevent
-- Requests and limits for `ephemeral-storage`; log rotation; `sizeLimit` on every emptyDir with room.
-', tags = '["eviction","node","ephemeral-storage","pressure","cause:unknown","rule:evicted"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'evicted';
+- Requests near real use; a limit for `ephemeral-storage`; `sizeLimit` with room on every `emptyDir`.
+- Log to standard output: the kubelet rotates that.
+', tags = '["eviction","disk","memory","ephemeral-storage","emptydir","pressure","cause:evicted","rule:evicted"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'evicted';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'evicted', '*', 'A pod was evicted', 'A kubelet ended a pod to protect its node, or because the pod used more storage than it may.
+SELECT 'evicted', '*', 'A pod was evicted', 'A kubelet ended a pod: the pod used more storage than it may, or its node ran short of memory or
+disk. Its message tells which of the two, and that decides who acts.
 
-Set once: `NS=<namespace> POD=<the evicted pod>`.
+Set once: `NS=demo APP=web C=app POD=<the evicted pod>`.
 
 ## Symptoms
-- Pod `Failed` with reason `Evicted`; its message says why. Its log is mostly gone with it.
-- It happens again and again, or its place stays empty.
+- Pod `Failed`, reason `Evicted`; its message names what ran short. Its log is mostly gone with it.
+- Many evicted pods in a row: the next one fills the same disk.
+- Its place stays empty, or nothing makes it again (a pod without a controller).
 
 ## Confirm
-- Why: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.message}''`
-- How often: `kubectl get pods -A --field-selector status.phase=Failed`
-- The node: `kubectl describe node $NODE` (pressure, taints)
-- What it writes: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary` (`ephemeral-storage`, volumes)
+- Why, and where: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.nodeName}{": "}{.status.message}''`
+- How often: `kubectl get pods -A -o wide --field-selector status.phase=Failed`
+- What it may use: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.containers[*].resources}{"; "}{.spec.volumes}''`
+- The node: `kubectl describe node <node>` (pressure, taints, events)
+- Who fills its disk, most first (needs jq): `kubectl get --raw /api/v1/nodes/<node>/proxy/stats/summary | jq -r ''.pods[] | [."ephemeral-storage".usedBytes, .podRef.namespace, .podRef.name] | @tsv'' | sort -rn | head`
 
 ## Likely causes
 | the message says | means |
 |---|---|
-| `Usage of EmptyDir volume ... exceeds the limit` | it fills a volume with `sizeLimit` |
-| `ephemeral local storage usage exceeds the total limit` | log, cache or files outside of volumes |
-| `The node was low on resource: memory` | the node is too full; pods above their requests go first |
-| `The node was low on resource: ephemeral-storage` | the node''s disk |
+| `Usage of EmptyDir volume ... exceeds the limit` | the volume''s `sizeLimit`: it writes without end, or the limit is too low |
+| `ephemeral local storage usage exceeds the total limit` | the `ephemeral-storage` limit: log files, caches, temporary files |
+| `The node was low on resource: memory` | the node is too full; what uses more than it asks for goes first |
+| `The node was low on resource: ephemeral-storage` | images, logs or volumes fill the node''s disk |
 
 ## Steps
-1. Its own limit: what does it write, and does it clear it away? Raise the limit, or move what it writes to a claim: `kubectl -n $NS edit deployment/<name>`
-2. The node''s memory: give the pod a request near its real use, so that it is not the first to go.
-3. The node''s disk: go on with *node-unhealthy*.
-4. A pod that nothing makes again: make it again by hand, better as a Deployment.
-5. Clear the leftovers away once you have read them: `kubectl -n $NS delete pods --field-selector status.phase=Failed`
+1. Read the message: the pod''s own limit, or the node''s shortage?
+2. Own limit: see what its successor writes: `kubectl -n $NS exec deployment/$APP -c $C -- du -xh -d 2 /tmp /var`
+3. Stop that, or give it more: `kubectl -n $NS set resources deployment/$APP -c $C --limits=ephemeral-storage=2Gi`; for a volume raise its `sizeLimit`: `kubectl -n $NS edit deployment/$APP`. What must be kept belongs on a claim.
+4. The node''s memory: let the pod ask for what it uses, so that it is not the first to go: `kubectl -n $NS set resources deployment/$APP -c $C --requests=memory=512Mi`
+5. The node''s disk: go on with *node-unhealthy*.
+6. A pod that nothing makes again: make it again from its manifest, better as a Deployment.
+7. Clear the leftovers away once you have read them (failed pods of Jobs go with them): `kubectl -n $NS delete pods --field-selector status.phase=Failed`
 
 ## Fix
-Limits and requests that fit what it uses.
+A limit that fits and less that is written; a request near real use; the node mended.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 
 ## Verify
-- Its successor is ready, and is still there after the time the evicted one took.
+- Its successor is ready, and has outlived twice the time the evicted one had.
+- No new ones: `kubectl get events -A --field-selector reason=Evicted`
 
 ## Prevent
-- Requests and limits for `ephemeral-storage`; log rotation; `sizeLimit` on every emptyDir with room.
-', '["eviction","node","ephemeral-storage","pressure","cause:unknown","rule:evicted"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+- Requests near real use; a limit for `ephemeral-storage`; `sizeLimit` with room on every `emptyDir`.
+- Log to standard output: the kubelet rotates that.
+', '["eviction","disk","memory","ephemeral-storage","emptydir","pressure","cause:evicted","rule:evicted"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'evicted');
-
-UPDATE runbooks SET service = '*', title = 'A pod was evicted, or its node does not work', body = 'The kubelet takes pods off a node that runs short of memory or disk, and pods that use more disk than
-they may. A node that does not answer loses its pods after five minutes.
-
-Set once: `NS=demo APP=web NODE=<node> POD=<the evicted pod>`.
-
-## Symptoms
-- Pod `Failed`, reason `Evicted`; its message names what ran short. Its controller makes another.
-- Many evicted pods in a row: the next one fills the same disk.
-- Node `NotReady`, or `MemoryPressure`, `DiskPressure`, `PIDPressure` true; its pods are not ready.
-
-## Confirm
-- Why: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.reason}{": "}{.status.message}''`
-- The node''s conditions: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}={.status}{" "}{.reason}{" "}{.message}{"; "}{end}''`
-- What is on it: `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
-- Who uses what: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary | grep -A 3 -e ''"name"'' -e usedBytes | less`
-- Other nodes the same? `kubectl get nodes`
-
-## Likely causes
-| the message says | means |
-|---|---|
-| `EmptyDir volume "..." exceeds the limit` | its `sizeLimit`; something writes without end, or the limit is too low |
-| `ephemeral local storage usage exceeds` | the `ephemeral-storage` limit: log files, temporary files |
-| `low on resource: memory` | the node is overcommitted; what uses more than it asks for goes first |
-| `low on resource: ephemeral-storage` | images, logs or volumes fill the node''s disk |
-| `Kubelet stopped posting node status` | kubelet, network or machine |
-
-## Steps
-1. Own limit or the node''s shortage? The message tells; that decides who acts.
-2. Own limit: see what it writes: `kubectl -n $NS exec deployment/$APP -- du -xh -d 2 /tmp /var`. Stop that, or give it more: `kubectl -n $NS set resources deployment/$APP -c <container> --limits=ephemeral-storage=2Gi`
-3. Memory of the node: let the large ones ask for what they use: `kubectl -n $NS set resources deployment/$APP -c <container> --requests=memory=512Mi`
-4. Keep new pods off a node in trouble while you look: `kubectl cordon $NODE`
-5. On the node: `journalctl -u kubelet --since -15min`, `df -h`, `free -m`, and clear what fills it.
-6. It cannot be mended: move what is on it, with respect for disruption budgets: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
-7. Clear what is left of evicted pods: `kubectl -n $NS delete pods --field-selector=status.phase=Failed`
-
-## Fix
-A limit that fits and less that is written; requests that say what is used; the node mended.
-Way back: `kubectl uncordon $NODE`; `kubectl -n $NS rollout undo deployment/$APP`.
-
-## Verify
-- No new evictions for twice the time it took before: `kubectl get events -A --field-selector reason=Evicted`
-- `kubectl get nodes` shows `Ready`, no pressure.
-
-## Prevent
-- Requests near real use; limits for `ephemeral-storage` and `sizeLimit` on every `emptyDir`.
-- Log to standard output: the kubelet rotates that.
-- Alert on disk over 80 % and on `NotReady` for more than a minute.
-', tags = '["eviction","node","disk","pressure","cause:evicted","cause:node_unhealthy"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'evictions-and-nodes';
-INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'evictions-and-nodes', '*', 'A pod was evicted, or its node does not work', 'The kubelet takes pods off a node that runs short of memory or disk, and pods that use more disk than
-they may. A node that does not answer loses its pods after five minutes.
-
-Set once: `NS=demo APP=web NODE=<node> POD=<the evicted pod>`.
-
-## Symptoms
-- Pod `Failed`, reason `Evicted`; its message names what ran short. Its controller makes another.
-- Many evicted pods in a row: the next one fills the same disk.
-- Node `NotReady`, or `MemoryPressure`, `DiskPressure`, `PIDPressure` true; its pods are not ready.
-
-## Confirm
-- Why: `kubectl -n $NS get pod $POD -o jsonpath=''{.status.reason}{": "}{.status.message}''`
-- The node''s conditions: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}={.status}{" "}{.reason}{" "}{.message}{"; "}{end}''`
-- What is on it: `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
-- Who uses what: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary | grep -A 3 -e ''"name"'' -e usedBytes | less`
-- Other nodes the same? `kubectl get nodes`
-
-## Likely causes
-| the message says | means |
-|---|---|
-| `EmptyDir volume "..." exceeds the limit` | its `sizeLimit`; something writes without end, or the limit is too low |
-| `ephemeral local storage usage exceeds` | the `ephemeral-storage` limit: log files, temporary files |
-| `low on resource: memory` | the node is overcommitted; what uses more than it asks for goes first |
-| `low on resource: ephemeral-storage` | images, logs or volumes fill the node''s disk |
-| `Kubelet stopped posting node status` | kubelet, network or machine |
-
-## Steps
-1. Own limit or the node''s shortage? The message tells; that decides who acts.
-2. Own limit: see what it writes: `kubectl -n $NS exec deployment/$APP -- du -xh -d 2 /tmp /var`. Stop that, or give it more: `kubectl -n $NS set resources deployment/$APP -c <container> --limits=ephemeral-storage=2Gi`
-3. Memory of the node: let the large ones ask for what they use: `kubectl -n $NS set resources deployment/$APP -c <container> --requests=memory=512Mi`
-4. Keep new pods off a node in trouble while you look: `kubectl cordon $NODE`
-5. On the node: `journalctl -u kubelet --since -15min`, `df -h`, `free -m`, and clear what fills it.
-6. It cannot be mended: move what is on it, with respect for disruption budgets: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
-7. Clear what is left of evicted pods: `kubectl -n $NS delete pods --field-selector=status.phase=Failed`
-
-## Fix
-A limit that fits and less that is written; requests that say what is used; the node mended.
-Way back: `kubectl uncordon $NODE`; `kubectl -n $NS rollout undo deployment/$APP`.
-
-## Verify
-- No new evictions for twice the time it took before: `kubectl get events -A --field-selector reason=Evicted`
-- `kubectl get nodes` shows `Ready`, no pressure.
-
-## Prevent
-- Requests near real use; limits for `ephemeral-storage` and `sizeLimit` on every `emptyDir`.
-- Log to standard output: the kubelet rotates that.
-- Alert on disk over 80 % and on `NotReady` for more than a minute.
-', '["eviction","node","disk","pressure","cause:evicted","cause:node_unhealthy"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
-WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'evictions-and-nodes');
 
 UPDATE runbooks SET service = '*', title = 'An alert from another system', body = 'Alertmanager or another system says that something is wrong, and none of our own rules sees it (yet).
 
@@ -1262,7 +1195,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`. A migration that ran is
 ## Prevent
 - Run migrations as a Job of their own, before the rollout.
 - Let an init container that waits give up, with a line that says for what it waited.
-', tags = '["init","start","migration","cause:init_container_fails"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'init-container';
+', tags = '["init","start","migration","cause:init_container_fails","rule:crash_loop","rule:not_ready"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'init-container';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'init-container', '*', 'An init container fails', 'Init containers run one after the other before the others start. One that ends badly is started
 again, with a longer pause each time, and the pod stays where it is.
@@ -1301,174 +1234,99 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`. A migration that ran is
 ## Prevent
 - Run migrations as a Job of their own, before the rollout.
 - Let an init container that waits give up, with a line that says for what it waited.
-', '["init","start","migration","cause:init_container_fails"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["init","start","migration","cause:init_container_fails","rule:crash_loop","rule:not_ready"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'init-container');
 
-UPDATE runbooks SET service = '*', title = 'A Job has failed', body = 'Work that should have been done once was not. Nothing tries again by itself.
+UPDATE runbooks SET service = '*', title = 'A Job has failed', body = 'Work that should have been done once was not. A Job gives up after `backoffLimit` failures or at its
+deadline; then nothing tries again by itself.
 
-Set once: `NS=<namespace> JOB=<job>`.
+Set once: `NS=demo JOB=nightly-28123 CRON=nightly`.
 
 ## Symptoms
-- Condition `Failed`: `BackoffLimitExceeded` (it failed too often), `DeadlineExceeded` (it took too long), `PodFailurePolicy`.
+- Condition `Failed`: `BackoffLimitExceeded` (it failed too often), `DeadlineExceeded` (it took too
+  long), `PodFailurePolicy`.
 - Of a CronJob: `status.lastSuccessfulTime` stays behind `status.lastScheduleTime`.
+- What the Job should have made is old or missing.
 
 ## Confirm
-- Why: `kubectl -n $NS get job $JOB -o jsonpath=''{.status.conditions}''`
-- What it said last: `kubectl -n $NS logs job/$JOB --all-pods --tail=50`
-- How its pods ended: `kubectl -n $NS get pods -l batch.kubernetes.io/job-name=$JOB -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.reason}{" "}{.status.containerStatuses[*].state.terminated}{"; "}{end}''`
+- Why: `kubectl -n $NS get job $JOB -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.reason}{" "}{.message}{"; "}{end}''`
+- What its pods said: `kubectl -n $NS logs -l batch.kubernetes.io/job-name=$JOB --tail=50 --prefix`
+- How they ended: `kubectl -n $NS get pods -l batch.kubernetes.io/job-name=$JOB -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.reason}{" "}{.status.containerStatuses[*].state.terminated}{"; "}{end}''`
 - Did the run before succeed, and what changed since? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
 
 ## Likely causes
-1. The program: a bad argument, bad input, a change of its image.
-2. Something it needs: a database, a Secret, a volume, a right.
-3. Memory: `OOMKilled` (exit code 137).
-4. Time: `activeDeadlineSeconds` is shorter than the work.
+1. The program: a wrong argument, bad input, a new image.
+2. Something it needs: a database, a name, a Secret, a volume, a right. Then that is what to solve.
+3. Memory: `OOMKilled`, exit code 137. See *oom-killed*.
+4. Time: `activeDeadlineSeconds` is shorter than the work; more data than before, or it waits for something.
+5. A node that went away under it, with a `backoffLimit` of 0.
 
 ## Steps
-1. Read the log of the last pod; exit codes above 128 are signals (137 is KILL, 143 TERM).
-2. Was part of the work done? Find out whether it can be run again safely before you do.
-3. Correct the cause. The template of a Job cannot be changed: of a CronJob''s Jobs change the CronJob.
-4. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/<name>`, or for a lone Job delete it and apply it anew.
-5. Too little time: raise `activeDeadlineSeconds`; too few tries at something shaky: `backoffLimit`.
+1. Read the log of the last pod before it is cleaned up. Exit codes above 128 are signals: 137 is KILL, 143 TERM.
+2. Solve what it says first: a Job that is run again fails the same way.
+3. Was part of the work done? Find out whether it is safe to run twice before you run it again.
+4. Correct the cause where the Job comes from. The pod template of a Job cannot be changed; that of a CronJob can, for its next Jobs: `kubectl -n $NS edit cronjob $CRON`
+5. Too little time, or too few tries at something shaky: raise `activeDeadlineSeconds` or `backoffLimit` there, too. A Job that has failed stays so.
+6. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/$CRON`. A lone Job is deleted and made anew: `kubectl -n $NS delete job $JOB`, then `kubectl -n $NS apply -f <its manifest>`
 
 ## Fix
-What made it fail, then one run by hand.
+What made its pods fail, then one run by hand. A run is not undone: what it wrote stays.
 
 ## Verify
 - `kubectl -n $NS wait --for=condition=complete job/$JOB-again --timeout=10m`
+- What it should make is there, and new.
 
 ## Prevent
-- Work that may be run twice; requests and limits from measured use; an alert on `lastSuccessfulTime`.
-', tags = '["job","cronjob","batch","cause:unknown","rule:job_failed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'job-failed';
+- Work that may be run twice without harm.
+- A deadline from measured time with room, requests and limits from measured use.
+- Alert on the age of `lastSuccessfulTime`, not on single failures.
+', tags = '["job","cronjob","batch","backoff","deadline","cause:job_fails","rule:job_failed"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'job-failed';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'job-failed', '*', 'A Job has failed', 'Work that should have been done once was not. Nothing tries again by itself.
+SELECT 'job-failed', '*', 'A Job has failed', 'Work that should have been done once was not. A Job gives up after `backoffLimit` failures or at its
+deadline; then nothing tries again by itself.
 
-Set once: `NS=<namespace> JOB=<job>`.
+Set once: `NS=demo JOB=nightly-28123 CRON=nightly`.
 
 ## Symptoms
-- Condition `Failed`: `BackoffLimitExceeded` (it failed too often), `DeadlineExceeded` (it took too long), `PodFailurePolicy`.
+- Condition `Failed`: `BackoffLimitExceeded` (it failed too often), `DeadlineExceeded` (it took too
+  long), `PodFailurePolicy`.
 - Of a CronJob: `status.lastSuccessfulTime` stays behind `status.lastScheduleTime`.
+- What the Job should have made is old or missing.
 
 ## Confirm
-- Why: `kubectl -n $NS get job $JOB -o jsonpath=''{.status.conditions}''`
-- What it said last: `kubectl -n $NS logs job/$JOB --all-pods --tail=50`
-- How its pods ended: `kubectl -n $NS get pods -l batch.kubernetes.io/job-name=$JOB -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.reason}{" "}{.status.containerStatuses[*].state.terminated}{"; "}{end}''`
+- Why: `kubectl -n $NS get job $JOB -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.reason}{" "}{.message}{"; "}{end}''`
+- What its pods said: `kubectl -n $NS logs -l batch.kubernetes.io/job-name=$JOB --tail=50 --prefix`
+- How they ended: `kubectl -n $NS get pods -l batch.kubernetes.io/job-name=$JOB -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.reason}{" "}{.status.containerStatuses[*].state.terminated}{"; "}{end}''`
 - Did the run before succeed, and what changed since? `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
 
 ## Likely causes
-1. The program: a bad argument, bad input, a change of its image.
-2. Something it needs: a database, a Secret, a volume, a right.
-3. Memory: `OOMKilled` (exit code 137).
-4. Time: `activeDeadlineSeconds` is shorter than the work.
+1. The program: a wrong argument, bad input, a new image.
+2. Something it needs: a database, a name, a Secret, a volume, a right. Then that is what to solve.
+3. Memory: `OOMKilled`, exit code 137. See *oom-killed*.
+4. Time: `activeDeadlineSeconds` is shorter than the work; more data than before, or it waits for something.
+5. A node that went away under it, with a `backoffLimit` of 0.
 
 ## Steps
-1. Read the log of the last pod; exit codes above 128 are signals (137 is KILL, 143 TERM).
-2. Was part of the work done? Find out whether it can be run again safely before you do.
-3. Correct the cause. The template of a Job cannot be changed: of a CronJob''s Jobs change the CronJob.
-4. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/<name>`, or for a lone Job delete it and apply it anew.
-5. Too little time: raise `activeDeadlineSeconds`; too few tries at something shaky: `backoffLimit`.
+1. Read the log of the last pod before it is cleaned up. Exit codes above 128 are signals: 137 is KILL, 143 TERM.
+2. Solve what it says first: a Job that is run again fails the same way.
+3. Was part of the work done? Find out whether it is safe to run twice before you run it again.
+4. Correct the cause where the Job comes from. The pod template of a Job cannot be changed; that of a CronJob can, for its next Jobs: `kubectl -n $NS edit cronjob $CRON`
+5. Too little time, or too few tries at something shaky: raise `activeDeadlineSeconds` or `backoffLimit` there, too. A Job that has failed stays so.
+6. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/$CRON`. A lone Job is deleted and made anew: `kubectl -n $NS delete job $JOB`, then `kubectl -n $NS apply -f <its manifest>`
 
 ## Fix
-What made it fail, then one run by hand.
+What made its pods fail, then one run by hand. A run is not undone: what it wrote stays.
 
 ## Verify
 - `kubectl -n $NS wait --for=condition=complete job/$JOB-again --timeout=10m`
+- What it should make is there, and new.
 
 ## Prevent
-- Work that may be run twice; requests and limits from measured use; an alert on `lastSuccessfulTime`.
-', '["job","cronjob","batch","cause:unknown","rule:job_failed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+- Work that may be run twice without harm.
+- A deadline from measured time with room, requests and limits from measured use.
+- Alert on the age of `lastSuccessfulTime`, not on single failures.
+', '["job","cronjob","batch","backoff","deadline","cause:job_fails","rule:job_failed"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'job-failed');
-
-UPDATE runbooks SET service = '*', title = 'A Job has given up, or a CronJob starts nothing', body = 'A Job stops trying after `backoffLimit` failures or at its deadline. A CronJob starts no Job while
-it is suspended, or while `Forbid` lets none start beside one that does not end.
-
-Set once: `NS=demo JOB=nightly CRON=nightly`.
-
-## Symptoms
-- Job condition `Failed`: `BackoffLimitExceeded`, `DeadlineExceeded`. Its pods remain for a while.
-- CronJob `SUSPEND True`, or `ACTIVE 1` for hours; `JobAlreadyActive` or `TooManyMissedTimes` events.
-- What the Job should have made is old.
-
-## Confirm
-- Why it failed: `kubectl -n $NS get job $JOB -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.reason}{" "}{.message}{"; "}{end}''`
-- What its pods said: `kubectl -n $NS logs -l batch.kubernetes.io/job-name=$JOB --tail=50 --prefix`
-- The CronJob: `kubectl -n $NS get cronjob $CRON -o wide` and `kubectl -n $NS describe cronjob $CRON`
-- Its Jobs, newest last: `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
-
-## Likely causes
-1. The program fails: then its pod''s own cause (configuration, memory, a name) is the one to solve.
-2. It takes longer than its deadline: more data, or it waits for something.
-3. Somebody suspended the CronJob for maintenance and forgot it.
-4. One run hangs, and `concurrencyPolicy: Forbid` keeps the next from starting.
-5. More than 100 starts were missed (the controller was away): it gives up until the schedule or
-   `startingDeadlineSeconds` is changed.
-
-## Steps
-1. Read the last pod''s log before it is cleaned up.
-2. Solve what its pod says first: a Job that is run again fails the same way.
-3. Is it safe to run twice? Only then run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/$CRON`
-4. A run that hangs: look what it waits for, then end it: `kubectl -n $NS delete pod <pod>`; ending the Job ends the run for good: `kubectl -n $NS delete job <job>`
-5. Suspended: ask who did it, then let it go on: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`
-6. Too little time: raise `activeDeadlineSeconds`; it cannot be changed on a Job that runs.
-
-## Fix
-The pod''s own cause; the CronJob on again; the run that hangs ended.
-Way back: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":true}}''`. A run is not undone.
-
-## Verify
-- `kubectl -n $NS wait --for=condition=complete job/<job> --timeout=10m`
-- `LAST SCHEDULE` of the CronJob moves: `kubectl -n $NS get cronjob $CRON`
-
-## Prevent
-- `activeDeadlineSeconds` on every Job, so that none hangs for ever.
-- Alert on the age of the last success, not on single failures.
-', tags = '["job","cronjob","batch","schedule","cause:job_fails","cause:cron_job_stopped"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'jobs';
-INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'jobs', '*', 'A Job has given up, or a CronJob starts nothing', 'A Job stops trying after `backoffLimit` failures or at its deadline. A CronJob starts no Job while
-it is suspended, or while `Forbid` lets none start beside one that does not end.
-
-Set once: `NS=demo JOB=nightly CRON=nightly`.
-
-## Symptoms
-- Job condition `Failed`: `BackoffLimitExceeded`, `DeadlineExceeded`. Its pods remain for a while.
-- CronJob `SUSPEND True`, or `ACTIVE 1` for hours; `JobAlreadyActive` or `TooManyMissedTimes` events.
-- What the Job should have made is old.
-
-## Confirm
-- Why it failed: `kubectl -n $NS get job $JOB -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.reason}{" "}{.message}{"; "}{end}''`
-- What its pods said: `kubectl -n $NS logs -l batch.kubernetes.io/job-name=$JOB --tail=50 --prefix`
-- The CronJob: `kubectl -n $NS get cronjob $CRON -o wide` and `kubectl -n $NS describe cronjob $CRON`
-- Its Jobs, newest last: `kubectl -n $NS get jobs --sort-by=.metadata.creationTimestamp`
-
-## Likely causes
-1. The program fails: then its pod''s own cause (configuration, memory, a name) is the one to solve.
-2. It takes longer than its deadline: more data, or it waits for something.
-3. Somebody suspended the CronJob for maintenance and forgot it.
-4. One run hangs, and `concurrencyPolicy: Forbid` keeps the next from starting.
-5. More than 100 starts were missed (the controller was away): it gives up until the schedule or
-   `startingDeadlineSeconds` is changed.
-
-## Steps
-1. Read the last pod''s log before it is cleaned up.
-2. Solve what its pod says first: a Job that is run again fails the same way.
-3. Is it safe to run twice? Only then run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/$CRON`
-4. A run that hangs: look what it waits for, then end it: `kubectl -n $NS delete pod <pod>`; ending the Job ends the run for good: `kubectl -n $NS delete job <job>`
-5. Suspended: ask who did it, then let it go on: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":false}}''`
-6. Too little time: raise `activeDeadlineSeconds`; it cannot be changed on a Job that runs.
-
-## Fix
-The pod''s own cause; the CronJob on again; the run that hangs ended.
-Way back: `kubectl -n $NS patch cronjob $CRON -p ''{"spec":{"suspend":true}}''`. A run is not undone.
-
-## Verify
-- `kubectl -n $NS wait --for=condition=complete job/<job> --timeout=10m`
-- `LAST SCHEDULE` of the CronJob moves: `kubectl -n $NS get cronjob $CRON`
-
-## Prevent
-- `activeDeadlineSeconds` on every Job, so that none hangs for ever.
-- Alert on the age of the last success, not on single failures.
-', '["job","cronjob","batch","schedule","cause:job_fails","cause:cron_job_stopped"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
-WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'jobs');
 
 UPDATE runbooks SET service = '*', title = 'Memory grows until the container is killed (leak)', body = 'Memory grows steadily under steady load, is never given back, and a higher limit only puts off the
 next kill.
@@ -1676,7 +1534,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 
 ## Prevent
 - Take addresses from one place that the deployment checks. Prefer `service.namespace` to bare names across teams.
-', tags = '["dns","name","resolve","nxdomain","no-such-host","dnspolicy","coredns","cause:name_not_resolved"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'name-resolution';
+', tags = '["dns","name","resolve","nxdomain","no-such-host","dnspolicy","coredns","cause:name_not_resolved","rule:error_burst","rule:crash_loop","rule:not_ready"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'name-resolution';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'name-resolution', '*', 'A name does not resolve (no such host, NXDOMAIN, bad address)', 'A program asks for a host that its name server does not know. Mostly the name is wrong; sometimes
 the pod asks the wrong server, or the cluster''s own is down.
@@ -1720,7 +1578,7 @@ Way back: `kubectl -n $NS rollout undo deployment/$APP`.
 
 ## Prevent
 - Take addresses from one place that the deployment checks. Prefer `service.namespace` to bare names across teams.
-', '["dns","name","resolve","nxdomain","no-such-host","dnspolicy","coredns","cause:name_not_resolved"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["dns","name","resolve","nxdomain","no-such-host","dnspolicy","coredns","cause:name_not_resolved","rule:error_burst","rule:crash_loop","rule:not_ready"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'name-resolution');
 
 UPDATE runbooks SET service = '*', title = 'A network policy blocks a connection', body = 'A pod that any NetworkPolicy selects may only do what some policy allows. Most networks drop what is
@@ -1775,7 +1633,7 @@ Way back: `kubectl -n $NS apply -f` the policy as it was. Never delete a deny-al
 
 ## Prevent
 - Keep policies beside the workloads they speak of, and test a needed flow after each change.
-', tags = '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'network-policy';
+', tags = '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks","rule:error_burst","rule:not_ready","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'network-policy';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'network-policy', '*', 'A network policy blocks a connection', 'A pod that any NetworkPolicy selects may only do what some policy allows. Most networks drop what is
 not allowed, so callers see timeouts and not refusals.
@@ -1829,87 +1687,8 @@ Way back: `kubectl -n $NS apply -f` the policy as it was. Never delete a deny-al
 
 ## Prevent
 - Keep policies beside the workloads they speak of, and test a needed flow after each change.
-', '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["network-policy","networkpolicy","timeout","egress","ingress","dns","cause:network_policy_blocks","rule:error_burst","rule:not_ready","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'network-policy');
-
-UPDATE runbooks SET service = '*', title = 'A Service leads nowhere', body = 'No ready pod stands behind a Service, or none of its pods has the port that it names. Callers are
-refused, or wait.
-
-Set once: `NS=<namespace> SVC=<service>`.
-
-## Symptoms
-- `connection refused`, `no route to host` or 503 at every caller at once.
-- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` lists no addresses, or none that is ready.
-
-## Confirm
-- What it picks: `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"; "}{.spec.ports}''`
-- What the pods are labelled: `kubectl -n $NS get pods --show-labels`
-- Which ports they name: `kubectl -n $NS get pods -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.spec.containers[*].ports}{"; "}{end}''`
-- Who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields`
-
-## Likely causes
-1. The selector or the pods'' labels were changed, and the other was not.
-2. The pods are there and not ready: their own incident says why.
-3. The workload was scaled to zero, or deleted, while something still calls it.
-4. `targetPort` is a name that no container port has.
-
-## Steps
-1. Pods there, none ready? Go on with their own trouble (*crash-loop*, *bad-probe*, *unschedulable*).
-2. No pods with these labels: compare selector and labels word by word. Correct the Service, as the labels of a Deployment''s pods are part of its own selector: `kubectl -n $NS patch service $SVC -p ''{"spec":{"selector":{"<key>":"<value>"}}}''`
-3. A named port that is nowhere: name the container''s port, or use its number: `kubectl -n $NS edit service $SVC`
-4. Scaled to zero: who did it, and was it meant? Else `kubectl -n $NS scale deployment/<name> --replicas=<as before>`
-5. The workload is gone for good: remove the Service, and the address from its callers.
-
-## Fix
-Make the selector, the labels and the ports agree again, in the repository too.
-
-## Verify
-- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC -o jsonpath=''{.items[*].endpoints[*].conditions.ready}''` says `true`.
-- A caller is answered.
-
-## Prevent
-- Labels, selector and ports from one template; a policy check that every Service picks something.
-', tags = '["service","endpoints","selector","ports","cause:unknown","rule:no_endpoints"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'no-endpoints';
-INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'no-endpoints', '*', 'A Service leads nowhere', 'No ready pod stands behind a Service, or none of its pods has the port that it names. Callers are
-refused, or wait.
-
-Set once: `NS=<namespace> SVC=<service>`.
-
-## Symptoms
-- `connection refused`, `no route to host` or 503 at every caller at once.
-- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` lists no addresses, or none that is ready.
-
-## Confirm
-- What it picks: `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"; "}{.spec.ports}''`
-- What the pods are labelled: `kubectl -n $NS get pods --show-labels`
-- Which ports they name: `kubectl -n $NS get pods -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.spec.containers[*].ports}{"; "}{end}''`
-- Who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields`
-
-## Likely causes
-1. The selector or the pods'' labels were changed, and the other was not.
-2. The pods are there and not ready: their own incident says why.
-3. The workload was scaled to zero, or deleted, while something still calls it.
-4. `targetPort` is a name that no container port has.
-
-## Steps
-1. Pods there, none ready? Go on with their own trouble (*crash-loop*, *bad-probe*, *unschedulable*).
-2. No pods with these labels: compare selector and labels word by word. Correct the Service, as the labels of a Deployment''s pods are part of its own selector: `kubectl -n $NS patch service $SVC -p ''{"spec":{"selector":{"<key>":"<value>"}}}''`
-3. A named port that is nowhere: name the container''s port, or use its number: `kubectl -n $NS edit service $SVC`
-4. Scaled to zero: who did it, and was it meant? Else `kubectl -n $NS scale deployment/<name> --replicas=<as before>`
-5. The workload is gone for good: remove the Service, and the address from its callers.
-
-## Fix
-Make the selector, the labels and the ports agree again, in the repository too.
-
-## Verify
-- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC -o jsonpath=''{.items[*].endpoints[*].conditions.ready}''` says `true`.
-- A caller is answered.
-
-## Prevent
-- Labels, selector and ports from one template; a policy check that every Service picks something.
-', '["service","endpoints","selector","ports","cause:unknown","rule:no_endpoints"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
-WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'no-endpoints');
 
 UPDATE runbooks SET service = '*', title = 'A node is not well', body = 'A node does not answer, is not ready, or is short of memory, disk or process ids. What runs on it
 fails for no reason of its own.
@@ -1918,44 +1697,46 @@ Set once: `NODE=<node>`.
 
 ## Symptoms
 - `Ready` is `Unknown` (the kubelet has been silent for 40 s) or `False` (it says itself that it is not).
-- `MemoryPressure`, `DiskPressure` or `PIDPressure` is `True`: pods are evicted, and new ones are kept away by a taint.
+- `MemoryPressure`, `DiskPressure` or `PIDPressure` is `True`: pods are evicted, and a taint keeps new ones away.
 - Pods on it turn not ready at the same time; five minutes later they are made again elsewhere.
 
 ## Confirm
-- What it says: `kubectl describe node $NODE` (conditions, taints, events)
-- Since when, and its last heartbeat: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.status}{" "}{.lastHeartbeatTime}{" "}{.message}{"; "}{end}''`
+- What it says, and since when: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}{"="}{.status}{" "}{.lastTransitionTime}{" "}{.reason}{" "}{.message}{"; "}{end}''`
+- Taints and events: `kubectl describe node $NODE`
 - What runs there: `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
-- One node or many? `kubectl get nodes`. Many at once are a network or a control plane, not nodes.
+- One node or many? `kubectl get nodes`. Many at once are the network or the control plane, not nodes.
 
 ## Likely causes
 | what shows | means |
 |---|---|
-| `Unknown`, heartbeat stopped | the machine is off, cut off, or its kubelet hangs |
+| `Unknown`, `Kubelet stopped posting node status` | the machine is off, cut off, or its kubelet hangs |
 | `False`, `container runtime is down`, `PLEG is not healthy` | the container runtime |
 | `False`, `cni plugin not initialized` | the network plugin''s pod on that node |
-| `DiskPressure` | images, logs or an emptyDir fill the disk |
+| `DiskPressure` | images, logs or an `emptyDir` fill the disk |
 | `MemoryPressure` | pods without limits, or more limits than memory |
 | `PIDPressure` | a program that forks without end |
 
 ## Steps
-1. Keep new work away: `kubectl cordon $NODE`
-2. Can it be reached at all? On the machine: `systemctl status kubelet containerd` and `journalctl -u kubelet --since -10m`
-3. Disk: on the machine `df -h` and `crictl images`; unused ones go with `crictl rmi --prune`. Which pod writes so much: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary`
-4. Memory: the pods without a limit first: `kubectl get pods -A --field-selector spec.nodeName=$NODE -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,LIMIT:.spec.containers[*].resources.limits.memory`
-5. It will not come back soon: move its work, minding disruption budgets: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
-6. The machine is gone for good: `kubectl delete node $NODE`, so that volumes are released and pods of StatefulSets are made again. Be sure that it is off: two writers on one volume lose data.
+1. Keep new pods away while you look: `kubectl cordon $NODE`
+2. Can the machine be reached at all? On it: `systemctl status kubelet containerd` and `journalctl -u kubelet --since -10min`
+3. Disk: on the machine `df -h`; images that nothing uses go with `crictl rmi --prune`. Which pods write so much (needs jq): `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary | jq -r ''.pods[] | [."ephemeral-storage".usedBytes, .podRef.namespace, .podRef.name] | @tsv'' | sort -rn | head`
+4. Memory: on the machine `free -m`; then look for pods without a limit: `kubectl get pods -A --field-selector spec.nodeName=$NODE -o ''custom-columns=NS:.metadata.namespace,POD:.metadata.name,LIMIT:.spec.containers[*].resources.limits.memory''`
+5. It will not come back soon: move its pods, minding disruption budgets; what is in an `emptyDir` is lost: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
+6. The machine is gone for good: `kubectl delete node $NODE` releases its volumes and lets the pods of StatefulSets be made again. Be sure that it is off: two writers on one volume lose data.
 
 ## Fix
-The kubelet, the runtime, the disk or the machine. Then `kubectl uncordon $NODE`.
+The kubelet, the runtime, the network plugin, the disk or the machine.
+Then, and as the way back: `kubectl uncordon $NODE`.
 
 ## Verify
 - `kubectl get node $NODE` says `Ready`, without pressure, for some minutes.
-- Pods that were waiting are running: `kubectl get pods -A --field-selector status.phase=Pending`
+- Nothing waits for it any more: `kubectl get pods -A --field-selector status.phase=Pending`
 
 ## Prevent
-- Limits on memory and on ephemeral storage, log rotation, eviction thresholds with room.
+- Limits on memory and `ephemeral-storage`, log rotation, eviction thresholds with room.
 - Replicas of one workload on different nodes (topology spread).
-', tags = '["node","kubelet","pressure","network","cause:unknown","rule:node_unhealthy"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'node-unhealthy';
+- Alert on a disk over 80 %, and on `NotReady` for more than a minute.
+', tags = '["node","kubelet","pressure","disk","network","cause:node_unhealthy","rule:node_unhealthy"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'node-unhealthy';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'node-unhealthy', '*', 'A node is not well', 'A node does not answer, is not ready, or is short of memory, disk or process ids. What runs on it
 fails for no reason of its own.
@@ -1964,132 +1745,47 @@ Set once: `NODE=<node>`.
 
 ## Symptoms
 - `Ready` is `Unknown` (the kubelet has been silent for 40 s) or `False` (it says itself that it is not).
-- `MemoryPressure`, `DiskPressure` or `PIDPressure` is `True`: pods are evicted, and new ones are kept away by a taint.
+- `MemoryPressure`, `DiskPressure` or `PIDPressure` is `True`: pods are evicted, and a taint keeps new ones away.
 - Pods on it turn not ready at the same time; five minutes later they are made again elsewhere.
 
 ## Confirm
-- What it says: `kubectl describe node $NODE` (conditions, taints, events)
-- Since when, and its last heartbeat: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}{" "}{.status}{" "}{.lastHeartbeatTime}{" "}{.message}{"; "}{end}''`
+- What it says, and since when: `kubectl get node $NODE -o jsonpath=''{range .status.conditions[*]}{.type}{"="}{.status}{" "}{.lastTransitionTime}{" "}{.reason}{" "}{.message}{"; "}{end}''`
+- Taints and events: `kubectl describe node $NODE`
 - What runs there: `kubectl get pods -A -o wide --field-selector spec.nodeName=$NODE`
-- One node or many? `kubectl get nodes`. Many at once are a network or a control plane, not nodes.
+- One node or many? `kubectl get nodes`. Many at once are the network or the control plane, not nodes.
 
 ## Likely causes
 | what shows | means |
 |---|---|
-| `Unknown`, heartbeat stopped | the machine is off, cut off, or its kubelet hangs |
+| `Unknown`, `Kubelet stopped posting node status` | the machine is off, cut off, or its kubelet hangs |
 | `False`, `container runtime is down`, `PLEG is not healthy` | the container runtime |
 | `False`, `cni plugin not initialized` | the network plugin''s pod on that node |
-| `DiskPressure` | images, logs or an emptyDir fill the disk |
+| `DiskPressure` | images, logs or an `emptyDir` fill the disk |
 | `MemoryPressure` | pods without limits, or more limits than memory |
 | `PIDPressure` | a program that forks without end |
 
 ## Steps
-1. Keep new work away: `kubectl cordon $NODE`
-2. Can it be reached at all? On the machine: `systemctl status kubelet containerd` and `journalctl -u kubelet --since -10m`
-3. Disk: on the machine `df -h` and `crictl images`; unused ones go with `crictl rmi --prune`. Which pod writes so much: `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary`
-4. Memory: the pods without a limit first: `kubectl get pods -A --field-selector spec.nodeName=$NODE -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,LIMIT:.spec.containers[*].resources.limits.memory`
-5. It will not come back soon: move its work, minding disruption budgets: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
-6. The machine is gone for good: `kubectl delete node $NODE`, so that volumes are released and pods of StatefulSets are made again. Be sure that it is off: two writers on one volume lose data.
+1. Keep new pods away while you look: `kubectl cordon $NODE`
+2. Can the machine be reached at all? On it: `systemctl status kubelet containerd` and `journalctl -u kubelet --since -10min`
+3. Disk: on the machine `df -h`; images that nothing uses go with `crictl rmi --prune`. Which pods write so much (needs jq): `kubectl get --raw /api/v1/nodes/$NODE/proxy/stats/summary | jq -r ''.pods[] | [."ephemeral-storage".usedBytes, .podRef.namespace, .podRef.name] | @tsv'' | sort -rn | head`
+4. Memory: on the machine `free -m`; then look for pods without a limit: `kubectl get pods -A --field-selector spec.nodeName=$NODE -o ''custom-columns=NS:.metadata.namespace,POD:.metadata.name,LIMIT:.spec.containers[*].resources.limits.memory''`
+5. It will not come back soon: move its pods, minding disruption budgets; what is in an `emptyDir` is lost: `kubectl drain $NODE --ignore-daemonsets --delete-emptydir-data`
+6. The machine is gone for good: `kubectl delete node $NODE` releases its volumes and lets the pods of StatefulSets be made again. Be sure that it is off: two writers on one volume lose data.
 
 ## Fix
-The kubelet, the runtime, the disk or the machine. Then `kubectl uncordon $NODE`.
+The kubelet, the runtime, the network plugin, the disk or the machine.
+Then, and as the way back: `kubectl uncordon $NODE`.
 
 ## Verify
 - `kubectl get node $NODE` says `Ready`, without pressure, for some minutes.
-- Pods that were waiting are running: `kubectl get pods -A --field-selector status.phase=Pending`
+- Nothing waits for it any more: `kubectl get pods -A --field-selector status.phase=Pending`
 
 ## Prevent
-- Limits on memory and on ephemeral storage, log rotation, eviction thresholds with room.
+- Limits on memory and `ephemeral-storage`, log rotation, eviction thresholds with room.
 - Replicas of one workload on different nodes (topology spread).
-', '["node","kubelet","pressure","network","cause:unknown","rule:node_unhealthy"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+- Alert on a disk over 80 %, and on `NotReady` for more than a minute.
+', '["node","kubelet","pressure","disk","network","cause:node_unhealthy","rule:node_unhealthy"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'node-unhealthy');
-
-UPDATE runbooks SET service = '*', title = 'A workload gets no pods', body = 'The API server refuses the pods of a workload before they exist, so there is no pod to look at.
-
-Set once: `NS=<namespace> APP=<workload>`.
-
-## Symptoms
-- Fewer pods than asked for, and none pending; Warning events `FailedCreate`.
-- A rollout that does not move: the old pods go on.
-
-## Confirm
-- The words of the refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
-- Of a ReplicaSet also: `kubectl -n $NS get rs -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.conditions[*].message}{"; "}{end}''`
-
-## Likely causes
-| the message says | means |
-|---|---|
-| `exceeded quota` | the namespace''s ResourceQuota is used up |
-| `failed quota: ... must specify` | the quota wants requests or limits that the pods do not have |
-| `maximum ... per Container is`, `minimum ...` | a LimitRange |
-| `serviceaccount "..." not found` | the named service account does not exist |
-| `violates PodSecurity` | the namespace''s Pod Security level |
-| `failed calling webhook` | an admission webhook does not answer |
-| `admission webhook ... denied the request` | a policy says no |
-
-## Steps
-1. Read the refusal to the end: it names the quota, the webhook or the account.
-2. A quota: who uses it? `kubectl -n $NS describe resourcequota` and `kubectl -n $NS get pods`. Free room, ask for less, or raise it with whoever set it.
-3. Requests or limits that are missing or too large: set them: `kubectl -n $NS set resources deployment/$APP --requests=cpu=100m,memory=128Mi --limits=memory=256Mi`
-4. A service account: make it, or use the right one: `kubectl -n $NS create serviceaccount <name>`
-5. A webhook that does not answer: is its own Service up? `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`. Heal it before you think of loosening it.
-6. A policy that says no is right until its owner says otherwise: change the pod.
-7. Controllers try ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
-
-## Fix
-Whatever the message names. Do not remove a quota or a webhook to get past it.
-
-## Verify
-- `kubectl -n $NS get deployment,statefulset,daemonset` shows as many pods as asked for, ready.
-
-## Prevent
-- Quotas with room for a rollout''s additional pods; alerts at 80 % of them.
-- Webhooks with more than one replica, and without their own namespace in their rules.
-', tags = '["quota","admission","webhook","service-account","cause:unknown","rule:not_created"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'not-created';
-INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'not-created', '*', 'A workload gets no pods', 'The API server refuses the pods of a workload before they exist, so there is no pod to look at.
-
-Set once: `NS=<namespace> APP=<workload>`.
-
-## Symptoms
-- Fewer pods than asked for, and none pending; Warning events `FailedCreate`.
-- A rollout that does not move: the old pods go on.
-
-## Confirm
-- The words of the refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
-- Of a ReplicaSet also: `kubectl -n $NS get rs -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.conditions[*].message}{"; "}{end}''`
-
-## Likely causes
-| the message says | means |
-|---|---|
-| `exceeded quota` | the namespace''s ResourceQuota is used up |
-| `failed quota: ... must specify` | the quota wants requests or limits that the pods do not have |
-| `maximum ... per Container is`, `minimum ...` | a LimitRange |
-| `serviceaccount "..." not found` | the named service account does not exist |
-| `violates PodSecurity` | the namespace''s Pod Security level |
-| `failed calling webhook` | an admission webhook does not answer |
-| `admission webhook ... denied the request` | a policy says no |
-
-## Steps
-1. Read the refusal to the end: it names the quota, the webhook or the account.
-2. A quota: who uses it? `kubectl -n $NS describe resourcequota` and `kubectl -n $NS get pods`. Free room, ask for less, or raise it with whoever set it.
-3. Requests or limits that are missing or too large: set them: `kubectl -n $NS set resources deployment/$APP --requests=cpu=100m,memory=128Mi --limits=memory=256Mi`
-4. A service account: make it, or use the right one: `kubectl -n $NS create serviceaccount <name>`
-5. A webhook that does not answer: is its own Service up? `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`. Heal it before you think of loosening it.
-6. A policy that says no is right until its owner says otherwise: change the pod.
-7. Controllers try ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
-
-## Fix
-Whatever the message names. Do not remove a quota or a webhook to get past it.
-
-## Verify
-- `kubectl -n $NS get deployment,statefulset,daemonset` shows as many pods as asked for, ready.
-
-## Prevent
-- Quotas with room for a rollout''s additional pods; alerts at 80 % of them.
-- Webhooks with more than one replica, and without their own namespace in their rules.
-', '["quota","admission","webhook","service-account","cause:unknown","rule:not_created"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
-WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'not-created');
 
 UPDATE runbooks SET service = '*', title = 'A container is OOM-killed (exit 137)', body = 'A container asked for more memory than its limit allows and the kernel killed it. Kubernetes starts
 it again, with a longer pause each time.
@@ -2246,7 +1942,7 @@ Way back: delete that rule or binding. No restart is needed: rights hold from th
 
 ## Prevent
 - Ship account, role and binding with the program, and test them under `--as`.
-', tags = '["rbac","forbidden","serviceaccount","role","rolebinding","status-403","cause:permission_missing"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'permission-missing';
+', tags = '["rbac","forbidden","serviceaccount","role","rolebinding","status-403","cause:permission_missing","rule:error_burst","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'permission-missing';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'permission-missing', '*', 'The API server refuses a service account (forbidden)', 'A program in a pod asks the Kubernetes API and may not. The refusal itself names the account, the
 verb, the resource and the namespace.
@@ -2290,112 +1986,117 @@ Way back: delete that rule or binding. No restart is needed: rights hold from th
 
 ## Prevent
 - Ship account, role and binding with the program, and test them under `--as`.
-', '["rbac","forbidden","serviceaccount","role","rolebinding","status-403","cause:permission_missing"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["rbac","forbidden","serviceaccount","role","rolebinding","status-403","cause:permission_missing","rule:error_burst","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'permission-missing');
 
-UPDATE runbooks SET service = '*', title = 'Pods are refused by a policy, a webhook, or for want of a service account', body = 'Before a pod exists, the API server asks policies and webhooks and looks up the service account.
-One of them said no, or did not answer.
+UPDATE runbooks SET service = '*', title = 'A workload gets no pods, refused by a policy, a webhook or for want of a service account', body = 'The API server refuses the pods of a workload before they exist, so there is no pod to look at. It
+asks policies and webhooks and looks up the service account: one said no, or did not answer.
 
 Set once: `NS=demo APP=web`.
 
 ## Symptoms
-- No pods, or none of the new revision; `FailedCreate` events on the ReplicaSet, StatefulSet or Job.
-- `violates PodSecurity`, `denied request`, `denied the request`: somebody judged, and said no.
-- `failed calling webhook`: nobody judged. Then many workloads fail at once.
-- `serviceaccount "..." not found`.
+- Fewer pods than asked for and none pending; `FailedCreate` events on the ReplicaSet, StatefulSet,
+  DaemonSet or Job.
+- A rollout that does not move: the old pods go on.
+- Many workloads at once: a webhook that does not answer.
 
 ## Confirm
-- The refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
+- The words of the refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
+- Of a ReplicaSet also: `kubectl -n $NS get rs -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.conditions[*].message}{"; "}{end}''`
 - Pod Security of the namespace: `kubectl get namespace $NS -o jsonpath=''{.metadata.labels}''`
 - Webhooks, whom they ask, and what happens if nobody answers: `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o ''custom-columns=NAME:.metadata.name,SERVICE:.webhooks[*].clientConfig.service.name,IN:.webhooks[*].clientConfig.service.namespace,POLICY:.webhooks[*].failurePolicy''`
 - Is somebody there? `kubectl -n <its namespace> get endpointslices -l kubernetes.io/service-name=<service>`
-- Accounts: `kubectl -n $NS get serviceaccounts`
 
 ## Likely causes
-1. A policy was made stricter, or a rollout asks for more than it allows.
-2. The webhook''s own pods are down, its Service or its certificate is gone; often it was uninstalled
-   and left its configuration behind.
-3. A wrong account name, or one that is made later than the workload.
+| the message says | means |
+|---|---|
+| `violates PodSecurity` | the namespace''s Pod Security level: made stricter, or a rollout asks for more |
+| `admission webhook ... denied the request`, `ValidatingAdmissionPolicy ... denied request` | a policy judged, and said no |
+| `failed calling webhook` | nobody judged: the webhook''s pods, Service or certificate are gone; or it was uninstalled and left its configuration behind |
+| `serviceaccount "..." not found` | a wrong name, or an account that is made later than the workload |
+| `exceeded quota`, `failed quota`, `maximum ... per Container` | see *quota-and-limits* |
 
 ## Steps
-1. Denied or unanswered? That decides who acts.
-2. Denied: compare the spec with what the policy asks for. If a rollout brought it in: `kubectl -n $NS rollout undo deployment/$APP`
-3. Do not loosen a policy to get a pod in: ask its owner for an exception.
-4. Unanswered: mend the webhook''s workload first: `kubectl -n <its namespace> get pods` and `kubectl -n <its namespace> describe service <service>`
-5. It was uninstalled: delete what it left: `kubectl delete validatingwebhookconfiguration <name>`
-6. It cannot be mended soon, and whoever answers for safety agrees: let it be skipped for now: `kubectl patch validatingwebhookconfiguration <name> --type=json -p ''[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]''`, and write down to set it back.
-7. No such account: correct the name, `kubectl -n $NS set serviceaccount deployment/$APP <name>`, or make it with the rights it needs. Never take another one for its name alone: it has other rights.
+1. Read the refusal to the end: it names the policy, the webhook or the account. Denied or unanswered? That decides who acts.
+2. Denied: compare the spec with what the policy asks for. If a rollout brought it in: `kubectl -n $NS rollout undo deployment/$APP`. Else change the pod; an exception is its owner''s to give.
+3. Unanswered: mend the webhook''s workload first: `kubectl -n <its namespace> get pods` and `kubectl -n <its namespace> describe service <service>`
+4. It was uninstalled: delete what it left: `kubectl delete validatingwebhookconfiguration <name>`
+5. It cannot be mended soon, and whoever answers for safety agrees: let it be skipped for now, and write down to set it back: `kubectl patch validatingwebhookconfiguration <name> --type=json -p ''[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]''`
+6. No such account: correct the name, `kubectl -n $NS set serviceaccount deployment/$APP <name>`, or make it, with the rights it needs: `kubectl -n $NS create serviceaccount <name>`. Never take another one for its name alone: it has other rights.
+7. Controllers try ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
 
 ## Fix
 A spec that the policy allows; a webhook that answers; the account that was meant.
 Way back: `kubectl -n $NS rollout undo deployment/$APP`; `failurePolicy` back to `Fail`.
 
 ## Verify
-- No new `FailedCreate`: `kubectl -n $NS get events --field-selector reason=FailedCreate`
-- `kubectl -n $NS rollout status deployment/$APP --timeout=180s`
+- `kubectl -n $NS get deployment,statefulset,daemonset` shows as many pods as asked for, ready.
+- No new `FailedCreate` in the events.
 
 ## Prevent
 - Two replicas and a disruption budget for a webhook, its own namespace exempt from it.
 - Dry-run manifests against the policies in the pipeline: `kubectl apply --dry-run=server -f <file>`.
-', tags = '["admission","webhook","policy","service-account","cause:admission_denied","cause:admission_webhook_down","cause:service_account_missing"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'pods-refused';
+', tags = '["not-created","admission","webhook","policy","pod-security","service-account","cause:admission_denied","cause:admission_webhook_down","cause:service_account_missing","rule:not_created"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'pods-refused';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'pods-refused', '*', 'Pods are refused by a policy, a webhook, or for want of a service account', 'Before a pod exists, the API server asks policies and webhooks and looks up the service account.
-One of them said no, or did not answer.
+SELECT 'pods-refused', '*', 'A workload gets no pods, refused by a policy, a webhook or for want of a service account', 'The API server refuses the pods of a workload before they exist, so there is no pod to look at. It
+asks policies and webhooks and looks up the service account: one said no, or did not answer.
 
 Set once: `NS=demo APP=web`.
 
 ## Symptoms
-- No pods, or none of the new revision; `FailedCreate` events on the ReplicaSet, StatefulSet or Job.
-- `violates PodSecurity`, `denied request`, `denied the request`: somebody judged, and said no.
-- `failed calling webhook`: nobody judged. Then many workloads fail at once.
-- `serviceaccount "..." not found`.
+- Fewer pods than asked for and none pending; `FailedCreate` events on the ReplicaSet, StatefulSet,
+  DaemonSet or Job.
+- A rollout that does not move: the old pods go on.
+- Many workloads at once: a webhook that does not answer.
 
 ## Confirm
-- The refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
+- The words of the refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
+- Of a ReplicaSet also: `kubectl -n $NS get rs -o jsonpath=''{range .items[*]}{.metadata.name}{" "}{.status.conditions[*].message}{"; "}{end}''`
 - Pod Security of the namespace: `kubectl get namespace $NS -o jsonpath=''{.metadata.labels}''`
 - Webhooks, whom they ask, and what happens if nobody answers: `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o ''custom-columns=NAME:.metadata.name,SERVICE:.webhooks[*].clientConfig.service.name,IN:.webhooks[*].clientConfig.service.namespace,POLICY:.webhooks[*].failurePolicy''`
 - Is somebody there? `kubectl -n <its namespace> get endpointslices -l kubernetes.io/service-name=<service>`
-- Accounts: `kubectl -n $NS get serviceaccounts`
 
 ## Likely causes
-1. A policy was made stricter, or a rollout asks for more than it allows.
-2. The webhook''s own pods are down, its Service or its certificate is gone; often it was uninstalled
-   and left its configuration behind.
-3. A wrong account name, or one that is made later than the workload.
+| the message says | means |
+|---|---|
+| `violates PodSecurity` | the namespace''s Pod Security level: made stricter, or a rollout asks for more |
+| `admission webhook ... denied the request`, `ValidatingAdmissionPolicy ... denied request` | a policy judged, and said no |
+| `failed calling webhook` | nobody judged: the webhook''s pods, Service or certificate are gone; or it was uninstalled and left its configuration behind |
+| `serviceaccount "..." not found` | a wrong name, or an account that is made later than the workload |
+| `exceeded quota`, `failed quota`, `maximum ... per Container` | see *quota-and-limits* |
 
 ## Steps
-1. Denied or unanswered? That decides who acts.
-2. Denied: compare the spec with what the policy asks for. If a rollout brought it in: `kubectl -n $NS rollout undo deployment/$APP`
-3. Do not loosen a policy to get a pod in: ask its owner for an exception.
-4. Unanswered: mend the webhook''s workload first: `kubectl -n <its namespace> get pods` and `kubectl -n <its namespace> describe service <service>`
-5. It was uninstalled: delete what it left: `kubectl delete validatingwebhookconfiguration <name>`
-6. It cannot be mended soon, and whoever answers for safety agrees: let it be skipped for now: `kubectl patch validatingwebhookconfiguration <name> --type=json -p ''[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]''`, and write down to set it back.
-7. No such account: correct the name, `kubectl -n $NS set serviceaccount deployment/$APP <name>`, or make it with the rights it needs. Never take another one for its name alone: it has other rights.
+1. Read the refusal to the end: it names the policy, the webhook or the account. Denied or unanswered? That decides who acts.
+2. Denied: compare the spec with what the policy asks for. If a rollout brought it in: `kubectl -n $NS rollout undo deployment/$APP`. Else change the pod; an exception is its owner''s to give.
+3. Unanswered: mend the webhook''s workload first: `kubectl -n <its namespace> get pods` and `kubectl -n <its namespace> describe service <service>`
+4. It was uninstalled: delete what it left: `kubectl delete validatingwebhookconfiguration <name>`
+5. It cannot be mended soon, and whoever answers for safety agrees: let it be skipped for now, and write down to set it back: `kubectl patch validatingwebhookconfiguration <name> --type=json -p ''[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]''`
+6. No such account: correct the name, `kubectl -n $NS set serviceaccount deployment/$APP <name>`, or make it, with the rights it needs: `kubectl -n $NS create serviceaccount <name>`. Never take another one for its name alone: it has other rights.
+7. Controllers try ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
 
 ## Fix
 A spec that the policy allows; a webhook that answers; the account that was meant.
 Way back: `kubectl -n $NS rollout undo deployment/$APP`; `failurePolicy` back to `Fail`.
 
 ## Verify
-- No new `FailedCreate`: `kubectl -n $NS get events --field-selector reason=FailedCreate`
-- `kubectl -n $NS rollout status deployment/$APP --timeout=180s`
+- `kubectl -n $NS get deployment,statefulset,daemonset` shows as many pods as asked for, ready.
+- No new `FailedCreate` in the events.
 
 ## Prevent
 - Two replicas and a disruption budget for a webhook, its own namespace exempt from it.
 - Dry-run manifests against the policies in the pipeline: `kubectl apply --dry-run=server -f <file>`.
-', '["admission","webhook","policy","service-account","cause:admission_denied","cause:admission_webhook_down","cause:service_account_missing"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["not-created","admission","webhook","policy","pod-security","service-account","cause:admission_denied","cause:admission_webhook_down","cause:service_account_missing","rule:not_created"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'pods-refused');
 
 UPDATE runbooks SET service = '*', title = 'A quota or a limit range keeps pods out', body = 'The API server refuses pods (or claims, or Services) because the namespace may not have more, or not
 of that size. There is no pod to look at: the controller''s events tell.
 
-Set once: `NS=demo APP=web`.
+Set once: `NS=demo APP=web C=app`.
 
 ## Symptoms
-- Fewer pods than wanted; the Deployment says `ReplicaFailure` or `Progressing` times out.
-- `FailedCreate` events: `exceeded quota: ...`, `failed quota: ... must specify ...`,
-  `maximum memory usage per Container is ...`.
+- Fewer pods than wanted and none pending; the Deployment says `ReplicaFailure`.
 - A rollout stands still although the old pods are well.
+- `FailedCreate` events with one of the messages below.
 
 ## Confirm
 - The refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
@@ -2404,42 +2105,43 @@ Set once: `NS=demo APP=web`.
 - What it asks for: `kubectl -n $NS get deployment/$APP -o jsonpath=''{.spec.replicas}{" x "}{.spec.template.spec.containers[*].resources}''`
 
 ## Likely causes
-1. A rollout needs room for one pod more than before (`maxSurge`), and there is none.
-2. Requests or replicas were raised; or the quota was lowered.
-3. Left-over pods, claims or Services still count.
-4. The quota counts CPU or memory, and a container says nothing about it.
-5. A container asks for more (or less) than the limit range allows.
+| the message says | means |
+|---|---|
+| `exceeded quota` | requests or replicas were raised, the quota was lowered, or a rollout has no room for its one pod more (`maxSurge`) |
+| `exceeded quota`, and less runs than is counted | left-over pods, claims or Services still count |
+| `failed quota: ... must specify` | the quota counts CPU or memory, and a container says nothing about it |
+| `maximum ... per Container is`, `minimum ...` | a container asks for more, or less, than the limit range allows |
 
 ## Steps
-1. Read the refusal: `requested` + `used` is more than `limited`.
+1. Read the refusal to the end: `requested` + `used` is more than `limited`, and of what.
 2. Did the requests change? `kubectl -n $NS rollout history deployment/$APP`, then `kubectl -n $NS rollout undo deployment/$APP`
 3. Free what is left over: `kubectl -n $NS get pods --field-selector=status.phase!=Running`
 4. Let a rollout do without a pod more: `kubectl -n $NS patch deployment/$APP -p ''{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}''`
-5. Bring the container within the bound: `kubectl -n $NS set resources deployment/$APP -c <container> --requests=cpu=100m,memory=64Mi --limits=memory=64Mi`
+5. Say what the container needs, or bring it within the bound: `kubectl -n $NS set resources deployment/$APP -c $C --requests=cpu=100m,memory=64Mi --limits=memory=64Mi`
 6. Raise the quota only with whoever owns the namespace''s share: `kubectl -n $NS patch resourcequota <name> -p ''{"spec":{"hard":{"pods":"12"}}}''`
+7. Controllers try again by themselves, but ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
 
 ## Fix
-Requests that fit, or a quota that does. Controllers try again by themselves, within minutes.
-Way back: the former value; both are one patch.
+Requests that fit, or a quota that does. Do not delete a quota to get past it.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`; the quota''s former value by the same patch.
 
 ## Verify
 - `kubectl -n $NS get deployment/$APP` shows as many ready as wanted; no new `FailedCreate`.
 
 ## Prevent
-- Alert at 90 % of a quota. Count one `maxSurge` for every workload into it.
+- Alert at 80 % of a quota. Count one `maxSurge` for every workload into it.
 - Set default requests by a limit range where a quota counts them.
-', tags = '["quota","limitrange","namespace","capacity","cause:quota_exceeded","cause:limit_range_violated"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'quota-and-limits';
+', tags = '["quota","limitrange","namespace","capacity","requests","limits","cause:quota_exceeded","cause:limit_range_violated","rule:not_created"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'quota-and-limits';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
 SELECT 'quota-and-limits', '*', 'A quota or a limit range keeps pods out', 'The API server refuses pods (or claims, or Services) because the namespace may not have more, or not
 of that size. There is no pod to look at: the controller''s events tell.
 
-Set once: `NS=demo APP=web`.
+Set once: `NS=demo APP=web C=app`.
 
 ## Symptoms
-- Fewer pods than wanted; the Deployment says `ReplicaFailure` or `Progressing` times out.
-- `FailedCreate` events: `exceeded quota: ...`, `failed quota: ... must specify ...`,
-  `maximum memory usage per Container is ...`.
+- Fewer pods than wanted and none pending; the Deployment says `ReplicaFailure`.
 - A rollout stands still although the old pods are well.
+- `FailedCreate` events with one of the messages below.
 
 ## Confirm
 - The refusal: `kubectl -n $NS get events --field-selector reason=FailedCreate --sort-by=.lastTimestamp`
@@ -2448,31 +2150,33 @@ Set once: `NS=demo APP=web`.
 - What it asks for: `kubectl -n $NS get deployment/$APP -o jsonpath=''{.spec.replicas}{" x "}{.spec.template.spec.containers[*].resources}''`
 
 ## Likely causes
-1. A rollout needs room for one pod more than before (`maxSurge`), and there is none.
-2. Requests or replicas were raised; or the quota was lowered.
-3. Left-over pods, claims or Services still count.
-4. The quota counts CPU or memory, and a container says nothing about it.
-5. A container asks for more (or less) than the limit range allows.
+| the message says | means |
+|---|---|
+| `exceeded quota` | requests or replicas were raised, the quota was lowered, or a rollout has no room for its one pod more (`maxSurge`) |
+| `exceeded quota`, and less runs than is counted | left-over pods, claims or Services still count |
+| `failed quota: ... must specify` | the quota counts CPU or memory, and a container says nothing about it |
+| `maximum ... per Container is`, `minimum ...` | a container asks for more, or less, than the limit range allows |
 
 ## Steps
-1. Read the refusal: `requested` + `used` is more than `limited`.
+1. Read the refusal to the end: `requested` + `used` is more than `limited`, and of what.
 2. Did the requests change? `kubectl -n $NS rollout history deployment/$APP`, then `kubectl -n $NS rollout undo deployment/$APP`
 3. Free what is left over: `kubectl -n $NS get pods --field-selector=status.phase!=Running`
 4. Let a rollout do without a pod more: `kubectl -n $NS patch deployment/$APP -p ''{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}''`
-5. Bring the container within the bound: `kubectl -n $NS set resources deployment/$APP -c <container> --requests=cpu=100m,memory=64Mi --limits=memory=64Mi`
+5. Say what the container needs, or bring it within the bound: `kubectl -n $NS set resources deployment/$APP -c $C --requests=cpu=100m,memory=64Mi --limits=memory=64Mi`
 6. Raise the quota only with whoever owns the namespace''s share: `kubectl -n $NS patch resourcequota <name> -p ''{"spec":{"hard":{"pods":"12"}}}''`
+7. Controllers try again by themselves, but ever more seldom (up to every 16 minutes). To be quicker: `kubectl -n $NS rollout restart deployment/$APP`
 
 ## Fix
-Requests that fit, or a quota that does. Controllers try again by themselves, within minutes.
-Way back: the former value; both are one patch.
+Requests that fit, or a quota that does. Do not delete a quota to get past it.
+Way back: `kubectl -n $NS rollout undo deployment/$APP`; the quota''s former value by the same patch.
 
 ## Verify
 - `kubectl -n $NS get deployment/$APP` shows as many ready as wanted; no new `FailedCreate`.
 
 ## Prevent
-- Alert at 90 % of a quota. Count one `maxSurge` for every workload into it.
+- Alert at 80 % of a quota. Count one `maxSurge` for every workload into it.
 - Set default requests by a limit range where a quota counts them.
-', '["quota","limitrange","namespace","capacity","cause:quota_exceeded","cause:limit_range_violated"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["quota","limitrange","namespace","capacity","requests","limits","cause:quota_exceeded","cause:limit_range_violated","rule:not_created"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'quota-and-limits');
 
 UPDATE runbooks SET service = '*', title = 'A Service has no endpoints, or leads to the wrong port', body = 'The pods may be well, and still nobody reaches them: the Service selects none of them, sends to a
@@ -2481,17 +2185,18 @@ port on which they do not listen, or there are none because the workload was sca
 Set once: `NS=demo SVC=api APP=api`.
 
 ## Symptoms
-- Callers log `connection refused` at once (no endpoints, or nobody listens at the target port).
+- Every caller at once logs `connection refused` (no endpoints, or nobody listens at the target port).
 - Callers time out, or log `no route to host`: they ask for a port that the Service does not have.
 - An ingress answers 503. The pods behind look healthy and get no requests.
 
 ## Confirm
 - Who stands behind it: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC`
-  `<unset>` endpoints: the selector picks no ready pod. Endpoints without a port: no pod has the named port.
+  `<unset>` endpoints: the selector picks no pod. Endpoints without a port: no pod has the named port.
+- Are they ready? `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC -o jsonpath=''{.items[*].endpoints[*].conditions.ready}''`
 - What it selects, and to which port it sends:
   `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"  "}{.spec.ports}''`
 - What the pods carry: `kubectl -n $NS get pods --show-labels`
-- What the pods listen on:
+- What they listen on:
   `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" "}{.ports}{"; "}{end}''`
 - How many there should be: `kubectl -n $NS get deployment $APP`
 
@@ -2499,17 +2204,17 @@ Set once: `NS=demo SVC=api APP=api`.
 1. The Service''s selector, or the pods'' labels, were changed on one side only; or a slip of the pen.
 2. `targetPort` is a number on which the program does not listen, or a name that no container gives.
 3. The caller asks for the pods'' port (8080) instead of the Service''s (80).
-4. Somebody scaled the workload to 0 and forgot it.
+4. Somebody scaled the workload to 0 and forgot it, or deleted it while something still calls it.
 5. Pods are selected but none is ready: then the pods are the trouble, not the Service.
 
 ## Steps
-1. Look at the endpoints first. If there are ready ones with a port, leave the Service alone and go to *network-policy* or the caller.
-2. Compare the selector with the labels of the pods, key by key.
-3. Look who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields | grep -E ''manager|time:''`
-4. Selector wrong: set it to what the pods carry: `kubectl -n $NS patch service $SVC --type=merge -p ''{"spec":{"selector":{"app":"api"}}}''`
-5. Target port wrong: `kubectl -n $NS patch service $SVC --type=strategic -p ''{"spec":{"ports":[{"port":80,"targetPort":8080}]}}''`
-6. Scaled to 0: ask who did it and why, then scale it to what it was: `kubectl -n $NS scale deployment/$APP --replicas=2`
-7. The caller''s port is wrong: correct the address in its own configuration, not the Service that others use.
+1. Look at the endpoints first. Ready ones with a port: leave the Service alone and go to *network-policy* or the caller. Pods, but none ready: go on with their own trouble (*crash-loop*, *bad-probe*).
+2. Note what the Service has now, and who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields`
+3. Compare the selector with the labels of the pods, key by key. Correct the Service: a Deployment''s own selector, and with it these labels, cannot be changed: `kubectl -n $NS patch service $SVC --type=merge -p ''{"spec":{"selector":{"app":"api"}}}''`. A key that must go is set to `null`.
+4. Target port wrong: `kubectl -n $NS patch service $SVC --type=strategic -p ''{"spec":{"ports":[{"port":80,"targetPort":8080}]}}''`
+5. Scaled to 0: ask who did it and why, then scale it to what it was: `kubectl -n $NS scale deployment/$APP --replicas=2`
+6. The caller''s port is wrong: correct the address in its own configuration, not the Service that others use.
+7. The workload is gone for good: remove the Service, and its address from the callers.
 
 ## Fix
 The selector or target port that fits the pods, or the number of replicas that was there before.
@@ -2517,7 +2222,7 @@ Way back: the same `patch` with the values you noted in step 2, or `kubectl -n $
 Write it into the manifest''s own repository, or the next deploy brings the fault back.
 
 ## Verify
-- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` shows the pods and the port.
+- The endpoints of *Confirm* show the pods, ready, and the port.
 - The caller''s log is quiet: `kubectl -n $NS logs deployment/<caller> --since=1m`
 
 ## Prevent
@@ -2531,17 +2236,18 @@ port on which they do not listen, or there are none because the workload was sca
 Set once: `NS=demo SVC=api APP=api`.
 
 ## Symptoms
-- Callers log `connection refused` at once (no endpoints, or nobody listens at the target port).
+- Every caller at once logs `connection refused` (no endpoints, or nobody listens at the target port).
 - Callers time out, or log `no route to host`: they ask for a port that the Service does not have.
 - An ingress answers 503. The pods behind look healthy and get no requests.
 
 ## Confirm
 - Who stands behind it: `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC`
-  `<unset>` endpoints: the selector picks no ready pod. Endpoints without a port: no pod has the named port.
+  `<unset>` endpoints: the selector picks no pod. Endpoints without a port: no pod has the named port.
+- Are they ready? `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC -o jsonpath=''{.items[*].endpoints[*].conditions.ready}''`
 - What it selects, and to which port it sends:
   `kubectl -n $NS get service $SVC -o jsonpath=''{.spec.selector}{"  "}{.spec.ports}''`
 - What the pods carry: `kubectl -n $NS get pods --show-labels`
-- What the pods listen on:
+- What they listen on:
   `kubectl -n $NS get deployment $APP -o jsonpath=''{range .spec.template.spec.containers[*]}{.name}{" "}{.ports}{"; "}{end}''`
 - How many there should be: `kubectl -n $NS get deployment $APP`
 
@@ -2549,17 +2255,17 @@ Set once: `NS=demo SVC=api APP=api`.
 1. The Service''s selector, or the pods'' labels, were changed on one side only; or a slip of the pen.
 2. `targetPort` is a number on which the program does not listen, or a name that no container gives.
 3. The caller asks for the pods'' port (8080) instead of the Service''s (80).
-4. Somebody scaled the workload to 0 and forgot it.
+4. Somebody scaled the workload to 0 and forgot it, or deleted it while something still calls it.
 5. Pods are selected but none is ready: then the pods are the trouble, not the Service.
 
 ## Steps
-1. Look at the endpoints first. If there are ready ones with a port, leave the Service alone and go to *network-policy* or the caller.
-2. Compare the selector with the labels of the pods, key by key.
-3. Look who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields | grep -E ''manager|time:''`
-4. Selector wrong: set it to what the pods carry: `kubectl -n $NS patch service $SVC --type=merge -p ''{"spec":{"selector":{"app":"api"}}}''`
-5. Target port wrong: `kubectl -n $NS patch service $SVC --type=strategic -p ''{"spec":{"ports":[{"port":80,"targetPort":8080}]}}''`
-6. Scaled to 0: ask who did it and why, then scale it to what it was: `kubectl -n $NS scale deployment/$APP --replicas=2`
-7. The caller''s port is wrong: correct the address in its own configuration, not the Service that others use.
+1. Look at the endpoints first. Ready ones with a port: leave the Service alone and go to *network-policy* or the caller. Pods, but none ready: go on with their own trouble (*crash-loop*, *bad-probe*).
+2. Note what the Service has now, and who changed it: `kubectl -n $NS get service $SVC -o yaml --show-managed-fields`
+3. Compare the selector with the labels of the pods, key by key. Correct the Service: a Deployment''s own selector, and with it these labels, cannot be changed: `kubectl -n $NS patch service $SVC --type=merge -p ''{"spec":{"selector":{"app":"api"}}}''`. A key that must go is set to `null`.
+4. Target port wrong: `kubectl -n $NS patch service $SVC --type=strategic -p ''{"spec":{"ports":[{"port":80,"targetPort":8080}]}}''`
+5. Scaled to 0: ask who did it and why, then scale it to what it was: `kubectl -n $NS scale deployment/$APP --replicas=2`
+6. The caller''s port is wrong: correct the address in its own configuration, not the Service that others use.
+7. The workload is gone for good: remove the Service, and its address from the callers.
 
 ## Fix
 The selector or target port that fits the pods, or the number of replicas that was there before.
@@ -2567,7 +2273,7 @@ Way back: the same `patch` with the values you noted in step 2, or `kubectl -n $
 Write it into the manifest''s own repository, or the next deploy brings the fault back.
 
 ## Verify
-- `kubectl -n $NS get endpointslices -l kubernetes.io/service-name=$SVC` shows the pods and the port.
+- The endpoints of *Confirm* show the pods, ready, and the port.
 - The caller''s log is quiet: `kubectl -n $NS logs deployment/<caller> --since=1m`
 
 ## Prevent
@@ -2669,128 +2375,44 @@ that you did not put there before you know why it is there.
 ', '["scheduling","pending","capacity","taints","cause:unschedulable","rule:unschedulable"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'unschedulable');
 
-UPDATE runbooks SET service = '*', title = 'A claim has no volume, or a volume cannot be mounted', body = 'A PersistentVolumeClaim is not bound and will not be by waiting, or a pod cannot mount what is bound.
-
-Set once: `NS=<namespace> PVC=<claim> POD=<the waiting pod>`.
-
-## Symptoms
-- The claim is `Pending` or `Lost`; its pod is `Pending` or `ContainerCreating`.
-- Events `ProvisioningFailed`, `FailedBinding`, `FailedAttachVolume`, `FailedMount`.
-
-## Confirm
-- What it waits for: `kubectl -n $NS describe pvc $PVC`
-- Which classes there are, and which is the default: `kubectl get storageclass`
-- Which volumes are free: `kubectl get pv`
-- What the pod says: `kubectl -n $NS describe pod $POD`
-
-## Likely causes
-| what shows | means |
-|---|---|
-| `storageclass ... not found` | a name that does not exist here |
-| `no persistent volumes available ... no storage class is set` | no default class, and no volume that fits |
-| `no volume plugin matched`, `no-provisioner` | volumes of this class are made by hand, and none fits |
-| `waiting for a volume to be created` for minutes | the provisioner does not run |
-| `WaitForFirstConsumer` | healthy: it waits for a pod |
-| `Lost` | its volume was deleted |
-| `Multi-Attach error` | still attached to another node |
-
-## Steps
-1. `Lost`: stop. The data is where the volume was; look for a snapshot or the disk itself before you delete anything.
-2. A wrong class, size or access mode cannot be changed in a claim. While it is unbound nothing is lost: delete and make it again with the right one: `kubectl -n $NS get pvc $PVC -o yaml > claim.yaml`, edit, `kubectl -n $NS delete pvc $PVC`, `kubectl apply -f claim.yaml`
-3. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`
-4. A provisioner that is silent: find its pods (often in `kube-system`) and read their log.
-5. Attached elsewhere: where is the other pod, and is its node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
-
-## Fix
-A claim that asks for what there is, or a provisioner that makes what is asked for.
-
-## Verify
-- `kubectl -n $NS get pvc $PVC` says `Bound`; the pod is ready.
-
-## Prevent
-- One default class in each cluster; the class names of production in every other one.
-', tags = '["storage","pvc","volume","mount","cause:unknown","rule:volume_pending"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'volume-pending';
-INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'volume-pending', '*', 'A claim has no volume, or a volume cannot be mounted', 'A PersistentVolumeClaim is not bound and will not be by waiting, or a pod cannot mount what is bound.
-
-Set once: `NS=<namespace> PVC=<claim> POD=<the waiting pod>`.
-
-## Symptoms
-- The claim is `Pending` or `Lost`; its pod is `Pending` or `ContainerCreating`.
-- Events `ProvisioningFailed`, `FailedBinding`, `FailedAttachVolume`, `FailedMount`.
-
-## Confirm
-- What it waits for: `kubectl -n $NS describe pvc $PVC`
-- Which classes there are, and which is the default: `kubectl get storageclass`
-- Which volumes are free: `kubectl get pv`
-- What the pod says: `kubectl -n $NS describe pod $POD`
-
-## Likely causes
-| what shows | means |
-|---|---|
-| `storageclass ... not found` | a name that does not exist here |
-| `no persistent volumes available ... no storage class is set` | no default class, and no volume that fits |
-| `no volume plugin matched`, `no-provisioner` | volumes of this class are made by hand, and none fits |
-| `waiting for a volume to be created` for minutes | the provisioner does not run |
-| `WaitForFirstConsumer` | healthy: it waits for a pod |
-| `Lost` | its volume was deleted |
-| `Multi-Attach error` | still attached to another node |
-
-## Steps
-1. `Lost`: stop. The data is where the volume was; look for a snapshot or the disk itself before you delete anything.
-2. A wrong class, size or access mode cannot be changed in a claim. While it is unbound nothing is lost: delete and make it again with the right one: `kubectl -n $NS get pvc $PVC -o yaml > claim.yaml`, edit, `kubectl -n $NS delete pvc $PVC`, `kubectl apply -f claim.yaml`
-3. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`
-4. A provisioner that is silent: find its pods (often in `kube-system`) and read their log.
-5. Attached elsewhere: where is the other pod, and is its node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
-
-## Fix
-A claim that asks for what there is, or a provisioner that makes what is asked for.
-
-## Verify
-- `kubectl -n $NS get pvc $PVC` says `Bound`; the pod is ready.
-
-## Prevent
-- One default class in each cluster; the class names of production in every other one.
-', '["storage","pvc","volume","mount","cause:unknown","rule:volume_pending"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
-WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'volume-pending');
-
-UPDATE runbooks SET service = '*', title = 'A volume is not there, not bound or not writable', body = 'A pod mounts a claim that does not exist or has no volume, a path that is not on the node, or a
-volume that it may not write to.
+UPDATE runbooks SET service = '*', title = 'A volume is not there, not bound, not mounted or not writable', body = 'A pod mounts a claim that does not exist or gets no volume, a volume that its node cannot mount, or
+one that it may not write to.
 
 Set once: `NS=demo APP=db PVC=data C=app POD=<the failing pod>`.
 
 ## Symptoms
-- Pod `Pending`: `persistentvolumeclaim "..." not found`, `unbound immediate PersistentVolumeClaims`,
-  `didn''t find available persistent volumes to bind`.
-- Pod `ContainerCreating` with `FailedMount` or `FailedAttachVolume` (`Multi-Attach error`).
+- The claim is `Pending` or `Lost`, or not there; its pod is `Pending` (`unbound immediate
+  PersistentVolumeClaims`, `persistentvolumeclaim "..." not found`).
+- Pod `ContainerCreating` for minutes, with `FailedMount` or `FailedAttachVolume`.
 - `Permission denied` or `Read-only file system` in the log.
 
 ## Confirm
-- The claim and what it says: `kubectl -n $NS get pvc` and `kubectl -n $NS describe pvc $PVC`
-- Volumes and classes: `kubectl get pv` and `kubectl get storageclass`
-- What the pod mounts, where, as whom: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.volumes}{"; "}{.spec.containers[*].volumeMounts}{"; "}{.spec.securityContext}{.spec.containers[*].securityContext}''`
-- Who owns it: `kubectl -n $NS exec $POD -c $C -- ls -ldn <path>`
+- The claim and what it waits for: `kubectl -n $NS get pvc` and `kubectl -n $NS describe pvc $PVC`
+- Which classes there are, which is the default, which volumes are free: `kubectl get storageclass` and `kubectl get pv`
+- What the pod says: `kubectl -n $NS describe pod $POD`
+- What it mounts, and as whom: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.volumes}{"; "}{.spec.containers[*].volumeMounts}{"; "}{.spec.securityContext}{.spec.containers[*].securityContext}''`
+- Who owns the files: `kubectl -n $NS exec $POD -c $C -- ls -ldn <path>`
 
 ## Likely causes
 | what is said | means |
 |---|---|
 | `storageclass ... not found` | a wrong class name, or a class of another cluster |
-| `no storage class is set` | the claim names none and there is no default |
-| `no volume plugin matched ... no-provisioner` | volumes are made by hand, and none fits |
+| `no storage class is set` | the claim names none, there is no default, and no volume fits |
+| `no volume plugin matched`, `no-provisioner` | volumes of this class are made by hand, and none fits |
+| `waiting for a volume to be created` for minutes | the provisioner does not run |
 | `waiting for first consumer` | meant so: it binds when a pod has a node |
+| `Lost` | its volume was deleted |
 | `Multi-Attach error` | another node still holds it |
 | `hostPath type check failed` | the path is not on that node |
-| `Permission denied` | the files belong to another user than the container''s |
-| `Read-only file system` | the mount or the container''s root is read-only |
+| `Permission denied`, `Read-only file system` | another user''s files; a mount or a root that is read-only |
 
 ## Steps
-1. Is the claim there? If not: a wrong name, or it was never made.
-2. Bound? If not, hold it against the volumes: class, access modes, size, labels, and whose `claimRef` each has.
-3. An unbound claim holds no data and may be made anew with a class, size or mode that can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`
-4. Never delete a bound claim to solve this: with the policy `Delete` its data goes too.
-5. `Multi-Attach`: see that the old pod is really gone, then `kubectl get volumeattachment`
-6. Not writable: set `fsGroup` to a group of the container''s user, or mount an `emptyDir` where a read-only root must be written to.
-7. A released volume with data is made free by people only: `kubectl describe pv <name>`
+1. `Lost`: stop. Look for a snapshot or the disk itself before you delete anything. Never delete a bound claim to solve this: with the policy `Delete` its data goes too.
+2. No such claim: a wrong name in the workload, or it was never made. Unbound: hold it against the volumes: class, size, access modes, labels, `claimRef`.
+3. An unbound claim holds no data and may be made anew with what can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`
+4. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`. A silent provisioner: find its pods (often in `kube-system`) and read their log.
+5. Held by another node: is the old pod gone, is that node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
+6. Not writable: set `fsGroup` to a group of the container''s user, or mount an `emptyDir` where a read-only root must be written to: `kubectl -n $NS edit deployment/$APP`
 
 ## Fix
 The claim''s name, class, size or mode corrected; a volume made; the owner set.
@@ -2801,47 +2423,48 @@ Way back: the saved manifest of the claim; `kubectl -n $NS rollout undo deployme
 - The pods are ready and have written: `kubectl -n $NS logs deployment/$APP --tail=20`
 
 ## Prevent
-- A default class in every cluster, and the same class names in all of them.
+- One default class in every cluster, and the same class names in all of them.
 - Run containers as a fixed user with `fsGroup`, and test them so.
-', tags = '["storage","pvc","volume","permission","cause:volume_unavailable","cause:volume_permission"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'volume-unavailable';
+', tags = '["storage","pvc","volume","mount","storageclass","permission","cause:volume_unavailable","cause:volume_permission","rule:volume_pending","rule:unschedulable","rule:crash_loop"]', source = 'docs/runbooks', updated_us = 0 WHERE slug = 'volume-unavailable';
 INSERT INTO runbooks (slug, service, title, body, tags, source, updated_us)
-SELECT 'volume-unavailable', '*', 'A volume is not there, not bound or not writable', 'A pod mounts a claim that does not exist or has no volume, a path that is not on the node, or a
-volume that it may not write to.
+SELECT 'volume-unavailable', '*', 'A volume is not there, not bound, not mounted or not writable', 'A pod mounts a claim that does not exist or gets no volume, a volume that its node cannot mount, or
+one that it may not write to.
 
 Set once: `NS=demo APP=db PVC=data C=app POD=<the failing pod>`.
 
 ## Symptoms
-- Pod `Pending`: `persistentvolumeclaim "..." not found`, `unbound immediate PersistentVolumeClaims`,
-  `didn''t find available persistent volumes to bind`.
-- Pod `ContainerCreating` with `FailedMount` or `FailedAttachVolume` (`Multi-Attach error`).
+- The claim is `Pending` or `Lost`, or not there; its pod is `Pending` (`unbound immediate
+  PersistentVolumeClaims`, `persistentvolumeclaim "..." not found`).
+- Pod `ContainerCreating` for minutes, with `FailedMount` or `FailedAttachVolume`.
 - `Permission denied` or `Read-only file system` in the log.
 
 ## Confirm
-- The claim and what it says: `kubectl -n $NS get pvc` and `kubectl -n $NS describe pvc $PVC`
-- Volumes and classes: `kubectl get pv` and `kubectl get storageclass`
-- What the pod mounts, where, as whom: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.volumes}{"; "}{.spec.containers[*].volumeMounts}{"; "}{.spec.securityContext}{.spec.containers[*].securityContext}''`
-- Who owns it: `kubectl -n $NS exec $POD -c $C -- ls -ldn <path>`
+- The claim and what it waits for: `kubectl -n $NS get pvc` and `kubectl -n $NS describe pvc $PVC`
+- Which classes there are, which is the default, which volumes are free: `kubectl get storageclass` and `kubectl get pv`
+- What the pod says: `kubectl -n $NS describe pod $POD`
+- What it mounts, and as whom: `kubectl -n $NS get pod $POD -o jsonpath=''{.spec.volumes}{"; "}{.spec.containers[*].volumeMounts}{"; "}{.spec.securityContext}{.spec.containers[*].securityContext}''`
+- Who owns the files: `kubectl -n $NS exec $POD -c $C -- ls -ldn <path>`
 
 ## Likely causes
 | what is said | means |
 |---|---|
 | `storageclass ... not found` | a wrong class name, or a class of another cluster |
-| `no storage class is set` | the claim names none and there is no default |
-| `no volume plugin matched ... no-provisioner` | volumes are made by hand, and none fits |
+| `no storage class is set` | the claim names none, there is no default, and no volume fits |
+| `no volume plugin matched`, `no-provisioner` | volumes of this class are made by hand, and none fits |
+| `waiting for a volume to be created` for minutes | the provisioner does not run |
 | `waiting for first consumer` | meant so: it binds when a pod has a node |
+| `Lost` | its volume was deleted |
 | `Multi-Attach error` | another node still holds it |
 | `hostPath type check failed` | the path is not on that node |
-| `Permission denied` | the files belong to another user than the container''s |
-| `Read-only file system` | the mount or the container''s root is read-only |
+| `Permission denied`, `Read-only file system` | another user''s files; a mount or a root that is read-only |
 
 ## Steps
-1. Is the claim there? If not: a wrong name, or it was never made.
-2. Bound? If not, hold it against the volumes: class, access modes, size, labels, and whose `claimRef` each has.
-3. An unbound claim holds no data and may be made anew with a class, size or mode that can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`
-4. Never delete a bound claim to solve this: with the policy `Delete` its data goes too.
-5. `Multi-Attach`: see that the old pod is really gone, then `kubectl get volumeattachment`
-6. Not writable: set `fsGroup` to a group of the container''s user, or mount an `emptyDir` where a read-only root must be written to.
-7. A released volume with data is made free by people only: `kubectl describe pv <name>`
+1. `Lost`: stop. Look for a snapshot or the disk itself before you delete anything. Never delete a bound claim to solve this: with the policy `Delete` its data goes too.
+2. No such claim: a wrong name in the workload, or it was never made. Unbound: hold it against the volumes: class, size, access modes, labels, `claimRef`.
+3. An unbound claim holds no data and may be made anew with what can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`
+4. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`. A silent provisioner: find its pods (often in `kube-system`) and read their log.
+5. Held by another node: is the old pod gone, is that node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
+6. Not writable: set `fsGroup` to a group of the container''s user, or mount an `emptyDir` where a read-only root must be written to: `kubectl -n $NS edit deployment/$APP`
 
 ## Fix
 The claim''s name, class, size or mode corrected; a volume made; the owner set.
@@ -2852,7 +2475,7 @@ Way back: the saved manifest of the claim; `kubectl -n $NS rollout undo deployme
 - The pods are ready and have written: `kubectl -n $NS logs deployment/$APP --tail=20`
 
 ## Prevent
-- A default class in every cluster, and the same class names in all of them.
+- One default class in every cluster, and the same class names in all of them.
 - Run containers as a fixed user with `fsGroup`, and test them so.
-', '["storage","pvc","volume","permission","cause:volume_unavailable","cause:volume_permission"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
+', '["storage","pvc","volume","mount","storageclass","permission","cause:volume_unavailable","cause:volume_permission","rule:volume_pending","rule:unschedulable","rule:crash_loop"]', 'docs/runbooks', 0 FROM (SELECT 1 AS one) AS seed
 WHERE NOT EXISTS (SELECT 1 FROM runbooks WHERE slug = 'volume-unavailable');

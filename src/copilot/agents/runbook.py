@@ -156,6 +156,11 @@ def _best_for(runbook: Runbook, hypotheses: Sequence[Hypothesis]) -> Hypothesis 
     return max(mine, key=_weight, default=None)
 
 
+def _names_trouble(hypothesis: Hypothesis) -> bool:
+    """That a cause is not known says nothing, and what it quotes is in the events and lines."""
+    return hypothesis.verdict is not Verdict.REFUTED and hypothesis.cause is not Cause.UNKNOWN
+
+
 def _weight(hypothesis: Hypothesis) -> float:
     is_supported = hypothesis.verdict is Verdict.SUPPORTED
     return hypothesis.confidence * (1.0 if is_supported else _UNDECIDED)
@@ -166,7 +171,7 @@ def _by_words(case: Case, findings: Findings, runbooks: Sequence[Runbook]) -> li
     texts = [
         case.incident.title,
         *(f"{a.title} {a.message}" for a in case.alerts),
-        *(h.title for h in findings.hypotheses if h.verdict is not Verdict.REFUTED),
+        *(h.title for h in findings.hypotheses if _names_trouble(h)),
         *(f"{e.reason} {e.message}" for e in case.events[-_MOST_LINES:] if e.type == "Warning"),
         *(line.body for line in case.lines[-_MOST_LINES:]),
     ]

@@ -1,6 +1,8 @@
 """The runbook agent: what the files say, which of them fits, and the seed for the database."""
 
+import re
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -39,10 +41,11 @@ It fills.
 """
 
 
-def shipped() -> list[Runbook]:
-    return [
+@cache
+def shipped() -> tuple[Runbook, ...]:
+    return tuple(
         parse_runbook(path.stem, path.read_text(), NOW_US) for path in sorted(FOLDER.glob("*.md"))
-    ]
+    )
 
 
 def a_case(*alerts: Alert, lines: tuple[str, ...] = ()) -> Case:
@@ -82,14 +85,18 @@ def a_case(*alerts: Alert, lines: tuple[str, ...] = ()) -> Case:
 
 
 def a_hypothesis(
-    cause: Cause, *, verdict: Verdict = Verdict.SUPPORTED, confidence: float = 0.8
+    cause: Cause,
+    *,
+    verdict: Verdict = Verdict.SUPPORTED,
+    confidence: float = 0.8,
+    title: str | None = None,
 ) -> Hypothesis:
     return Hypothesis(
         id="H1",
         cause=cause,
         subject=None,
         detail="",
-        title=cause.replace("_", " "),
+        title=cause.replace("_", " ") if title is None else title,
         verdict=verdict,
         confidence=confidence,
         supporting=(),
@@ -183,6 +190,139 @@ def test_each_cause_is_answered_by_its_own_runbook(cause: Cause, rule: Rule, slu
     assert matches[0].slug == slug
     assert 1 <= len(matches) <= 3
     assert all(0 <= match.score <= 1 for match in matches)
+
+
+LEAST_SUPPORTED = 0.5
+"""No cause says that it is supported with less."""
+
+SHOWS_AS = {
+    Cause.MEMORY_LIMIT_TOO_LOW: {Rule.OOM_KILLED},
+    Cause.MEMORY_LEAK: {Rule.OOM_KILLED},
+    Cause.BAD_ROLLOUT: {Rule.CRASH_LOOP, Rule.NOT_READY, Rule.ERROR_BURST},
+    Cause.IMAGE_MISSING: {Rule.IMAGE_PULL},
+    Cause.BAD_PROBE: {Rule.NOT_READY, Rule.CRASH_LOOP},
+    Cause.UNSCHEDULABLE: {Rule.UNSCHEDULABLE},
+    Cause.MEMORY_VOLUME: {Rule.OOM_KILLED},
+    Cause.CPU_LIMIT_TOO_LOW: {Rule.CPU_THROTTLED, Rule.NOT_READY},
+    Cause.CONFIG_MISSING: {Rule.NOT_READY},
+    Cause.SECRET_MISSING: {Rule.NOT_READY},
+    Cause.BAD_SETTING: {Rule.CRASH_LOOP, Rule.NOT_READY, Rule.ERROR_BURST, Rule.JOB_FAILED},
+    Cause.COMMAND_INVALID: {Rule.CRASH_LOOP, Rule.JOB_FAILED},
+    Cause.PORT_CONFLICT: {Rule.CRASH_LOOP},
+    Cause.VOLUME_UNAVAILABLE: {Rule.VOLUME_PENDING, Rule.UNSCHEDULABLE},
+    Cause.VOLUME_PERMISSION: {Rule.CRASH_LOOP},
+    Cause.QUOTA_EXCEEDED: {Rule.NOT_CREATED},
+    Cause.LIMIT_RANGE_VIOLATED: {Rule.NOT_CREATED},
+    Cause.ADMISSION_DENIED: {Rule.NOT_CREATED},
+    Cause.ADMISSION_WEBHOOK_DOWN: {Rule.NOT_CREATED},
+    Cause.SERVICE_ACCOUNT_MISSING: {Rule.NOT_CREATED},
+    Cause.PERMISSION_MISSING: {Rule.ERROR_BURST, Rule.CRASH_LOOP},
+    Cause.SERVICE_SELECTOR_MISMATCH: {Rule.NO_ENDPOINTS},
+    Cause.SERVICE_PORT_MISMATCH: {Rule.NO_ENDPOINTS},
+    Cause.SCALED_TO_ZERO: {Rule.NO_ENDPOINTS},
+    Cause.NAME_NOT_RESOLVED: {Rule.ERROR_BURST, Rule.CRASH_LOOP, Rule.NOT_READY},
+    Cause.NETWORK_POLICY_BLOCKS: {Rule.ERROR_BURST, Rule.CRASH_LOOP, Rule.NOT_READY},
+    Cause.DEPENDENCY_DOWN: {Rule.ERROR_BURST, Rule.CRASH_LOOP, Rule.NOT_READY},
+    Cause.CERTIFICATE_INVALID: {Rule.ERROR_BURST, Rule.CRASH_LOOP},
+    Cause.INIT_CONTAINER_FAILS: {Rule.CRASH_LOOP, Rule.NOT_READY},
+    Cause.JOB_FAILS: {Rule.JOB_FAILED},
+    Cause.CRON_JOB_STOPPED: {Rule.CRON_JOB_LATE},
+    Cause.EVICTED: {Rule.EVICTED},
+    Cause.NODE_UNHEALTHY: {Rule.NODE_UNHEALTHY},
+    Cause.UNKNOWN: {Rule.CRASH_LOOP, Rule.ERROR_BURST, Rule.EXTERNAL},
+}
+"""The rules under which each cause is seen."""
+
+
+def first_page(cause: Cause, rule: Rule, confidence: float) -> Runbook:
+    """Found without the help of the hypothesis's title, which may be anything."""
+    books = {book.slug: book for book in shipped()}
+    hypothesis = a_hypothesis(cause, confidence=confidence, title="")
+    matches = suggest(a_case(an_alert(rule)), findings(hypothesis), tuple(books.values()))
+    return books[matches[0].slug]
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_the_first_page_for_a_finding_names_its_cause(cause: Cause) -> None:
+    for rule in SHOWS_AS[cause]:
+        page = first_page(cause, rule, LEAST_SUPPORTED)
+        assert f"cause:{cause}" in page.tags, f"{rule}: {page.slug}"
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_a_finding_that_is_sure_brings_its_page_first_under_any_symptom(cause: Cause) -> None:
+    for rule in (Rule.CRASH_LOOP, Rule.NOT_READY, Rule.ERROR_BURST):
+        page = first_page(cause, rule, 0.8)
+        assert f"cause:{cause}" in page.tags, f"{rule}: {page.slug}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "title", "slug"),
+    [
+        (Rule.OOM_KILLED, "web was OOM-killed (exit 137, limit 64Mi)", "oom-killed"),
+        (Rule.CRASH_LOOP, "web is in a crash loop (exit 1)", "crash-loop"),
+        (Rule.IMAGE_PULL, "web cannot pull its image example/web:2", "image-pull"),
+        (Rule.UNSCHEDULABLE, "web finds no node: Insufficient cpu", "unschedulable"),
+        (Rule.NOT_READY, "web is running but not ready", "bad-probe"),
+        (Rule.ERROR_BURST, "web logs a new error: order was not stored", "error-burst"),
+        (Rule.EXTERNAL, "Alertmanager: TargetDown", "external-alert"),
+        (Rule.NOT_CREATED, "web gets no pods: it is refused", "pods-refused"),
+        (
+            Rule.VOLUME_PENDING,
+            "Claim data has no volume: storageclass not found",
+            "volume-unavailable",
+        ),
+        (
+            Rule.NO_ENDPOINTS,
+            "Service web has no endpoints: its selector means no pod",
+            "service-unreachable",
+        ),
+        (Rule.JOB_FAILED, "Job nightly has failed (BackoffLimitExceeded)", "job-failed"),
+        (
+            Rule.CRON_JOB_LATE,
+            "CronJob nightly has missed its time: no Job was made",
+            "cron-job-late",
+        ),
+        (Rule.NODE_UNHEALTHY, "Node n1 is not ready", "node-unhealthy"),
+        (Rule.EVICTED, "web was evicted: The node was low on resource: memory", "evicted"),
+        (
+            Rule.CPU_THROTTLED,
+            "web is held back by its CPU limit (80% of the time, 100m)",
+            "cpu-throttled",
+        ),
+    ],
+)
+def test_where_the_cause_is_not_known_the_general_page_of_the_rule_comes_first(
+    rule: Rule, title: str, slug: str
+) -> None:
+    unknown = a_hypothesis(
+        Cause.UNKNOWN,
+        verdict=Verdict.INCONCLUSIVE,
+        confidence=0.1,
+        title="The cause is not known",
+    )
+
+    matches = suggest(a_case(an_alert(rule, title=title)), findings(unknown), shipped())
+
+    assert matches[0].slug == slug
+
+
+def test_only_a_page_for_no_cause_in_particular_is_written_for_an_unknown_one() -> None:
+    pages = {b.slug for b in shipped() if "cause:unknown" in b.tags}
+
+    assert pages == {"crash-loop", "error-burst", "external-alert"}
+
+
+@pytest.mark.parametrize("cause", [c for c in Cause if c is not Cause.UNKNOWN])
+def test_each_cause_has_one_page(cause: Cause) -> None:
+    assert sum(f"cause:{cause}" in b.tags for b in shipped()) == 1
+
+
+@pytest.mark.parametrize("runbook", shipped(), ids=lambda r: r.slug)
+def test_every_page_that_a_runbook_points_to_is_there(runbook: Runbook) -> None:
+    pointed = set(re.findall(r"(?<!\*)\*([a-z]+(?:-[a-z]+)+)\*(?!\*)", runbook.body))
+
+    assert pointed <= {b.slug for b in shipped()}
 
 
 def test_without_any_hypothesis_the_rule_that_fired_decides() -> None:
