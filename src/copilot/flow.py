@@ -421,7 +421,7 @@ class Flow:
         """Merge the proposal's pull request, in the simulation only: elsewhere people do.
 
         Raises:
-            Conflict: it has none that is open.
+            Conflict: it has none, or nobody would watch any more what comes of it.
             Refused: the host is one of people's.
         """
         async with self._store.view() as view:
@@ -431,6 +431,8 @@ class Flow:
             raise Refused("this role has no repository")
         if delivery is None:
             raise Conflict(f"proposal {proposal_id} has no pull request")
+        if proposal.status not in _UNDER_WAY:
+            raise Conflict(f"proposal {proposal_id} is {proposal.status}; merge it by hand")
         request = delivery.revert or delivery.request
         if (await self._git.state(request.number)).state is PullState.MERGED:
             return

@@ -383,3 +383,32 @@ async def test_a_host_that_has_had_enough_of_us_is_left_alone_for_a_while(scene:
         due = await tx.jobs.take(REMEDIATE, owner="w", now_us=scene.clock.now_us(), lease_us=1)
     assert due is None
     assert await scene.is_waiting()
+
+
+async def test_what_is_merged_after_the_incident_was_resolved_is_verified_all_the_same(
+    scene: Scene,
+) -> None:
+    await scene.approve()
+    await scene.look()
+    await scene.host.merge(1)
+    await scene.look()
+
+    await scene.flow.resolve(scene.incident_id, resolution="else", actor="ada")
+    await scene.reconcile()
+
+    assert await scene.look() is ProposalStatus.VERIFIED
+    assert not await scene.is_waiting()
+    async with scene.store.view() as view:
+        assert (await view.incidents.get(scene.incident_id)).resolution == "else"
+
+
+async def test_only_a_request_that_waits_for_its_merge_is_merged_here(scene: Scene) -> None:
+    proposal = await scene.approve()
+    await scene.look()
+    await scene.flow.resolve(scene.incident_id, resolution="else", actor="ada")
+    await scene.look()
+
+    with pytest.raises(Conflict, match="failed"):
+        await scene.flow.merge(proposal.id, actor="ada")
+
+    assert (await scene.host.state(1)).state is PullState.OPEN
