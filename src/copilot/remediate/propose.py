@@ -98,7 +98,9 @@ async def prepare(
         watched=outcome.watched,
         way=outcome.way,
         approvals_needed=approvals_needed(policy, outcome.risk),
-        guardrail="" if outcome.refusal else guardrail_for(action, outcome.risk, policy),
+        guardrail=""
+        if outcome.refusal
+        else guardrail_for(action, outcome.risk, policy, planned.operations),
     )
 
 
