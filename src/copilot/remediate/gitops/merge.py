@@ -70,8 +70,9 @@ def merged(base: Tree, patch: Tree, path: Path = ()) -> Tree:
 
 
 def _merged_fields(base: Fields, patch: Fields, path: Path) -> Tree:
-    plain = {key: value for key, value in patch.items() if not key.startswith("$")}
-    unknown = [k for k in patch if k.startswith("$") and not _is_known(k)]
+    directives = {k for k in patch if str(k).startswith("$")}  # YAML's `on:` and `80:` are no text
+    plain = {key: value for key, value in patch.items() if key not in directives}
+    unknown = sorted(k for k in directives if not _is_known(k))
     if unknown or patch.get("$patch") not in (None, "merge", "replace"):
         raise Invalid(f"a patch with {unknown or patch.get('$patch')!r} is not understood")
     if patch.get("$patch") == "replace":

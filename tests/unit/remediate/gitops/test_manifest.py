@@ -371,3 +371,56 @@ def test_our_own_annotation_is_not_written_into_git() -> None:
     files = {**BASE, "overlays/prod/kustomization.yaml": OVERLAY}
 
     assert "annotations" not in change(files, patch).files["base/shop.yaml"]
+
+
+def test_a_key_that_yaml_takes_for_something_else_than_text_stops_nothing() -> None:
+    files = {
+        **BASE,
+        "overlays/prod/kustomization.yaml": OVERLAY + "patches:\n- path: flags.yaml\n",
+        "overlays/prod/flags.yaml": (
+            "kind: ConfigMap\nmetadata: {name: flags}\ndata:\n  on: x\n  8080: y\n"
+        ),
+        "base/flags.yaml": "kind: ConfigMap\nmetadata: {name: flags}\ndata: {}\n",
+        "base/kustomization.yaml": "resources: [shop.yaml, flags.yaml]\n",
+    }
+
+    found = change(files, memory("128Mi"))
+
+    assert found.files == {"base/shop.yaml": DEPLOYMENT.replace("64Mi", "128Mi")}
+
+
+SECRET = "kind: Secret\nmetadata: {name: shop}\nstringData: {password: hunter2}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        pytest.param(
+            {"apps/shop.yaml": f"{DEPLOYMENT}---\n{SECRET}"}, "apps/shop.yaml", id="beside-it"
+        ),
+        pytest.param(
+            {"apps/shop.yaml": f"kind: List\nitems:\n- {{kind: Secret}}\n---\n{DEPLOYMENT}"},
+            "apps/shop.yaml",
+            id="in-a-list",
+        ),
+        pytest.param(
+            {
+                "apps/shop.yaml": DEPLOYMENT,
+                "apps/kustomization.yaml": (
+                    "resources: [shop.yaml]\n"
+                    "replicas: [{name: shop, count: 2}]\n"
+                    "secretGenerator: [{name: shop, literals: [password=hunter2]}]\n"
+                ),
+            },
+            "apps/kustomization.yaml",
+            id="in-a-generator",
+        ),
+    ],
+)
+def test_a_file_with_a_secret_in_it_is_not_taken_into_a_proposal(
+    files: dict[str, str], path: str
+) -> None:
+    patch = {"spec": {"replicas": 3}}
+
+    with pytest.raises(Invalid, match=f"{path} holds a Secret, too"):
+        change(files, patch, root="apps")
