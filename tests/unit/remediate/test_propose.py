@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from copilot.domain.action import Action, ChaosMemory, RollBack, SetMemory
+from copilot.domain.action import Action, ChaosMemory, RollBack, SetConfigValue, SetMemory
 from copilot.domain.errors import Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Proposal, ProposalStatus
@@ -11,6 +11,7 @@ from copilot.remediate.digest import digest
 from copilot.remediate.policy import Mode, Policy
 from copilot.remediate.propose import recheck
 from tests.builders_remediate import TARGET, a_cluster, a_proposal, to_memory
+from tests.builders_workloads import a_config_map, ref
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Trouble
 
@@ -128,6 +129,25 @@ async def test_nodes_that_may_not_be_read_do_not_stop_a_proposal() -> None:
     )
 
     assert (await a_proposal(cluster)).status is ProposalStatus.PROPOSED
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        pytest.param(None, id="nobody"),
+        pytest.param(ref("Rollout"), id="of-a-kind-that-is-not-read"),
+        pytest.param(ref("ConfigMap", "cfg"), id="the-map-itself"),
+    ],
+)
+async def test_what_nothing_would_prove_is_refused(workload: ObjectRef | None) -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("ConfigMap", a_config_map())
+    action = SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
+
+    proposal = await a_proposal(cluster, action, workload=workload)
+
+    assert proposal.status is ProposalStatus.REFUSED
+    assert "nothing that can be looked at" in proposal.refusal
 
 
 async def test_chaos_needs_no_incident_but_a_demo_namespace() -> None:
