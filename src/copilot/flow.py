@@ -335,8 +335,8 @@ class Flow:
             incident = await tx.incidents.get(incident_id)
             proposals = await tx.remediation.of_incident(incident_id)
             under_way = [p for p in proposals if p.status in _UNDER_WAY]
-            waits = under_way and all(p.status is ProposalStatus.OPENED for p in under_way)
-            if incident.status is Status.REMEDIATING and not waits:
+            waits = [await _waits_for_people(tx, proposal) for proposal in under_way]
+            if incident.status is Status.REMEDIATING and not (waits and all(waits)):
                 raise Conflict(
                     f"a fix for INC-{incident_id} is being verified; wait for its outcome"
                 )
@@ -554,6 +554,14 @@ class Flow:
         async with self._store.transaction() as tx:
             await self._remedy.reverted(tx, claim, outcome)
         return outcome
+
+
+async def _waits_for_people(tx: Session, proposal: Proposal) -> bool:
+    """Whether its pull request, or the one that takes it back, is theirs to decide: for days."""
+    if proposal.status is ProposalStatus.OPENED:
+        return True
+    delivery = await tx.remediation.delivery(proposal.id)
+    return delivery is not None and delivery.revert is not None
 
 
 def _is_over(alert: Alert, firing: set[str], *, sees: bool) -> bool:
