@@ -118,9 +118,10 @@ def _named(item: Tree, key: str) -> Tree:
 
 
 def difference(before: Tree, after: Tree, path: Path = ()) -> Iterator[Edit]:
-    """What leads from one tree to the other, least first; where an item stands is no difference."""
+    """What leads from one tree to the other, least first, and always in the same order; where an
+    item stands is no difference."""
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in before.keys() | after.keys():
+        for key in sorted(before.keys() | after.keys(), key=str):
             here = (*path, key)
             if key not in after:
                 yield Edit(path=here, value=None, is_removal=True)
@@ -143,7 +144,7 @@ def _item_difference(before: list[Tree], after: list[Tree], path: Path) -> Itera
     key = merge_key(path, (*before, *after)) or ""
     old = {_named(item, key): item for item in before}
     new = {_named(item, key): item for item in after}
-    for name in old.keys() | new.keys():
+    for name in sorted(old.keys() | new.keys(), key=str):
         if not isinstance(name, str | int):
             raise Invalid(f"an item of {in_words(path)} has a {key} that is no name")
         here = (*path, Item(key, name))

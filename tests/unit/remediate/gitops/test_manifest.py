@@ -228,6 +228,19 @@ def test_what_is_taken_away_is_taken_from_every_place_that_sets_it() -> None:
     assert "cpu" not in found.files["overlays/prod/cpu.yaml"]
 
 
+def test_the_same_change_gives_the_same_file_in_every_process() -> None:
+    names = [f"key-{i:02}" for i in range(20)]
+    labels = {"spec": {"template": {"metadata": {"labels": dict.fromkeys(names, "x")}}}}
+    there = DEPLOYMENT.replace(
+        "    spec:\n      containers", "    metadata: {labels: {}}\n    spec:\n      containers"
+    )
+
+    text = change({"apps/shop.yaml": there}, labels, root="apps").files["apps/shop.yaml"]
+
+    places = [text.index(f"{name}:") for name in names]
+    assert places == sorted(places)
+
+
 def test_prefix_and_namespace_of_the_overlay_lead_to_the_object() -> None:
     files = {
         **BASE,
