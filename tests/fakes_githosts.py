@@ -31,6 +31,7 @@ class Pull:
     base: str
     state: str = "open"
     merged_as: str = ""
+    is_from_a_fork: bool = False
 
 
 @dataclass
@@ -317,7 +318,8 @@ class FakeGitLab(Host):
     def _make_request(self, request: Request) -> Answer:
         body = request.json
         if any(
-            p.branch == body["source_branch"] and p.state == "open" for p in self.repository.pulls
+            p.branch == body["source_branch"] and p.state == "open" and not p.is_from_a_fork
+            for p in self.repository.pulls
         ):
             return says({"message": ["Another open merge request already exists"]}, 409)
         pull = Pull(len(self.repository.pulls) + 1, body["source_branch"], body["target_branch"])
@@ -332,7 +334,9 @@ class FakeGitLab(Host):
             "state": {"open": "opened"}.get(pull.state, pull.state),
             "source_branch": pull.branch,
             "target_branch": pull.base,
-            "sha": self.repository.branches[pull.branch],
+            "source_project_id": 8 if pull.is_from_a_fork else 7,
+            "target_project_id": 7,
+            "sha": self.repository.branches.get(pull.branch),
             "merge_commit_sha": pull.merged_as or None,
             "squash_commit_sha": None,
         }

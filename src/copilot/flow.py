@@ -39,6 +39,8 @@ from copilot.intake import Intake, pod_in
 from copilot.journal import Journal
 from copilot.ports import Agents, Clock, Cluster, Delta, GitHost, Kind, Session, Store, StoredBatch
 from copilot.remediate.apply import applied_of, apply
+from copilot.remediate.guard import of_policy
+from copilot.remediate.policy import Policy
 from copilot.remediate.revert import revert
 from copilot.remediate.rollout import longest_life_us
 from copilot.remediate.verify import verify
@@ -84,12 +86,12 @@ class Flow:
         rules: Mapping[Rule, Check],
         cluster: Cluster | None = None,
         owner: str = "copilot",
-        against: str = "",
+        policy: Policy | None = None,
         git: GitHost | None = None,
     ) -> None:
-        # `against` says why nothing may be applied at all, empty for it may; `git` is the
-        # repository that makes the cluster, where there is one.
-        self._against = against
+        # `policy` is asked once more before what was approved is done; `git` is the repository
+        # that makes the cluster, where there is one.
+        self._policy = policy or Policy()
         self._store = store
         self._agents = agents
         self._clock = clock
@@ -245,15 +247,16 @@ class Flow:
         """A person's yes to exactly this digest; the work is queued when this returns.
 
         Raises:
-            Conflict: wrong digest, decided already, expired, or the object has changed since;
-                then `detail["proposal_id"]` names the proposal with the new diff.
+            Conflict: wrong digest, decided already, expired, or the object has changed since, or
+                it takes more people; then `detail["proposal_id"]` names what takes its place.
             Refused: a guard refuses it by now.
         """
         async with self._store.view() as view:
             proposal = await view.remediation.get(proposal_id)
         check_open(proposal, digest)
         fresh = await self._agents.recheck(proposal)
-        if fresh.digest != proposal.digest:
+        takes_more = fresh.approvals_needed > proposal.approvals_needed
+        if takes_more or fresh.digest != proposal.digest:
             await self._supersede(proposal, fresh)
         if fresh.status is not ProposalStatus.PROPOSED:
             raise Refused(f"proposal {proposal_id} would now be refused: {fresh.refusal}")
@@ -332,8 +335,8 @@ class Flow:
             incident = await tx.incidents.get(incident_id)
             proposals = await tx.remediation.of_incident(incident_id)
             under_way = [p for p in proposals if p.status in _UNDER_WAY]
-            waits = under_way and all(p.status is ProposalStatus.OPENED for p in under_way)
-            if incident.status is Status.REMEDIATING and not waits:
+            waits = [await _waits_for_people(tx, proposal) for proposal in under_way]
+            if incident.status is Status.REMEDIATING and not (waits and all(waits)):
                 raise Conflict(
                     f"a fix for INC-{incident_id} is being verified; wait for its outcome"
                 )
@@ -396,7 +399,7 @@ class Flow:
         """The claim once the change is in the cluster, by a patch or by a pull request."""
         if claim.proposal.pull is None:
             return await self._apply(claim)
-        return await self._gitops.deliver(claim, against=self._against)
+        return await self._gitops.deliver(claim, against=self._against(claim.proposal))
 
     async def _taken_back(self, claim: Claim) -> Verification | None:
         if claim.proposal.pull is None:
@@ -421,7 +424,7 @@ class Flow:
         """Merge the proposal's pull request, in the simulation only: elsewhere people do.
 
         Raises:
-            Conflict: it has none that is open.
+            Conflict: it has none, or nobody would watch any more what comes of it.
             Refused: the host is one of people's.
         """
         async with self._store.view() as view:
@@ -431,6 +434,8 @@ class Flow:
             raise Refused("this role has no repository")
         if delivery is None:
             raise Conflict(f"proposal {proposal_id} has no pull request")
+        if proposal.status not in _UNDER_WAY:
+            raise Conflict(f"proposal {proposal_id} is {proposal.status}; merge it by hand")
         request = delivery.revert or delivery.request
         if (await self._git.state(request.number)).state is PullState.MERGED:
             return
@@ -479,6 +484,12 @@ class Flow:
             async with self._store.transaction() as tx:
                 await tx.remediation.renew(claim, now_us=self._clock.now_us(), lease_us=LEASE_US)
 
+    def _against(self, proposal: Proposal) -> str:
+        """Why what was approved may not be done by now, empty for it may."""
+        now_us = self._clock.now_us()
+        reasons = of_policy(proposal.action, proposal.operations, self._policy, now_us=now_us)
+        return "; ".join(reasons)
+
     @property
     def _live(self) -> Cluster:
         if self._cluster is None:
@@ -488,7 +499,8 @@ class Flow:
     async def _apply(self, claim: Claim) -> Claim | None:
         """The claim after the patch is in, None where the object is not any more as approved."""
         try:
-            applied = await apply(claim, self._live, self._clock, against=self._against)
+            against = self._against(claim.proposal)
+            applied = await apply(claim, self._live, self._clock, against=against)
         except (BadInput, Conflict, Refused, NotFound) as refusal:
             async with self._store.transaction() as tx:
                 await self._remedy.not_applied(tx, claim, refusal.message)
@@ -542,6 +554,14 @@ class Flow:
         async with self._store.transaction() as tx:
             await self._remedy.reverted(tx, claim, outcome)
         return outcome
+
+
+async def _waits_for_people(tx: Session, proposal: Proposal) -> bool:
+    """Whether its pull request, or the one that takes it back, is theirs to decide: for days."""
+    if proposal.status is ProposalStatus.OPENED:
+        return True
+    delivery = await tx.remediation.delivery(proposal.id)
+    return delivery is not None and delivery.revert is not None
 
 
 def _is_over(alert: Alert, firing: set[str], *, sees: bool) -> bool:

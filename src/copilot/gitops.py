@@ -111,10 +111,7 @@ class GitOps:
                 return await self.remedy.applied(tx, claim, _carried(live, now_us))
         async with self.store.transaction() as tx:
             if now_us >= delivery.merged_us + CARRY_US:
-                reason = (
-                    f"it was merged, but {proposal.action.target} does not carry it after "
-                    f"{CARRY_US // 60_000_000} min; look at the reconciler"
-                )
+                reason = f"it was merged, but {_not_carried(proposal)}"
                 await self.remedy.not_applied(tx, claim, reason)
             else:
                 await self.remedy.waits(tx, claim, next_us=self._soon_us())
@@ -133,12 +130,17 @@ class GitOps:
         if request.state is PullState.CLOSED:
             outcome = "the pull request that takes it back was closed, so it stays"
             return await self._ended(claim, failed, outcome, is_back=False)
+        kept, next_us = msgspec.structs.replace(delivery, revert=request), self._next_us()
         if request.state is PullState.MERGED:
+            now_us = self.clock.now_us()
+            merged_us, next_us = delivery.revert_merged_us or now_us, self._soon_us()
+            kept = msgspec.structs.replace(kept, revert_merged_us=merged_us)
             live = await self._live(claim.proposal)
             if live is None or not holds(decode(live), claim.proposal.patch):
                 return await self._ended(claim, failed, "taken back in Git", is_back=True)
-        kept = msgspec.structs.replace(delivery, revert=request)
-        next_us = self._soon_us() if request.state is PullState.MERGED else self._next_us()
+            if now_us >= merged_us + CARRY_US:
+                outcome = f"it was taken back in Git, but {_not_carried(claim.proposal)}"
+                return await self._ended(claim, failed, outcome, is_back=False)
         async with self.store.transaction() as tx:
             if kept != delivery:
                 await tx.remediation.keep_delivery(claim.proposal.id, kept)
@@ -194,6 +196,11 @@ class GitOps:
     def _soon_us(self) -> int:
         pause_s = min(self.host.poll_s, ROLLOUT_POLL_S)
         return self.clock.now_us() + round(pause_s * 1_000_000)
+
+
+def _not_carried(proposal: Proposal) -> str:
+    minutes = CARRY_US // 60_000_000
+    return f"{proposal.action.target} does not say so after {minutes} min; look at the reconciler"
 
 
 def _carried(live: bytes, now_us: int) -> Applied:

@@ -284,7 +284,8 @@ class Remedy:
         await self._docket.look_again(tx, proposal.incident_id)
 
     async def verified(self, tx: Session, claim: Claim, verification: Verification) -> None:
-        """It held: the incident is resolved by itself, and what worked is remembered."""
+        """It held: the incident is resolved by itself, and what worked is remembered. Where people
+        resolved it while its pull request waited, their word stands."""
         proposal, now_us = claim.proposal, self._clock.now_us()
         await self._record(tx, claim, ActionState.VERIFIED, verification=verification)
         await tx.remediation.move(
@@ -299,11 +300,12 @@ class Remedy:
             audit="action.verified",
         )
         incident = await tx.incidents.get(proposal.incident_id)
-        ended = await self._docket.end(tx, incident, f"fixed: {proposal.title}")
+        if incident.is_open:
+            incident = await self._docket.end(tx, incident, f"fixed: {proposal.title}")
         found = await tx.incidents.findings(incident.id)
         await tx.memories.add(
             memory_of(
-                ended,
+                incident,
                 alerts=await tx.incidents.alerts(incident.id),
                 findings=found[0] if found else None,
                 proposal=proposal,

@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     asks nobody where a guardrail names both the action and the resource."""
     guardrails: tuple[str, ...] = ()
     """What autonomous mode may apply by itself: a JSON list such as `["set_memory:Deployment/shop/*"]`.
-    A high risk always takes a person."""
+    Where a fix starts another object anew (pods that read a ConfigMap), that must be named as well:
+    `restart:Deployment/shop/*`. A high risk always takes a person."""
     allowed_actions: tuple[str, ...] = ()
     """Kinds of actions that may be proposed, as a JSON list such as `["set_memory", "roll_back"]`;
     empty allows all."""

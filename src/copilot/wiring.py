@@ -25,7 +25,7 @@ from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.policy import KINDS, Policy, parse_guardrail
 from copilot.remediate.policy import Mode as PolicyMode
 from copilot.remote import RemoteAgents
-from copilot.settings import FixDelivery, Mode, Settings
+from copilot.settings import FixDelivery, Settings
 from copilot.store import open_store
 
 
@@ -81,12 +81,12 @@ async def wired(
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
         git = _git(settings, stack) if _REMEDIATOR in roles else None
-        notifiers = _notifiers(settings)
+        notifiers, policy = _notifiers(settings), policy_of(settings)
         local = LocalAgents(
             store=store,
             clock=clock,
             cluster=cluster,
-            policy=policy_of(settings),
+            policy=policy,
             model=model,
             notifiers=notifiers,
             git=git,
@@ -108,7 +108,7 @@ async def wired(
             rules=RULES,
             cluster=cluster,
             owner=owner,
-            against=_READ_ONLY if settings.mode is Mode.READ_ONLY else "",
+            policy=policy,
             git=git.host if git else None,
         )
         yield Parts(
@@ -125,7 +125,6 @@ async def wired(
 
 _REMEDIATOR = "agent-remediator"
 """The one role that may change anything, and so the one that has the Git host's token."""
-_READ_ONLY = "the co-pilot is in read-only mode"
 
 _NO_CLUSTER = (
     "Does `kubectl get nodes` answer with it? Choose another with --context or --kubeconfig, or "

@@ -22,7 +22,7 @@ from copilot.githost.github import GitHub
 from copilot.githost.gitlab import GitLab
 from copilot.githost.local import LocalGitHost
 from copilot.ports import GitHost
-from tests.fakes_githosts import BASE, TOKEN, FakeGitHub, FakeGitLab, Host, Repository
+from tests.fakes_githosts import BASE, TOKEN, FakeGitHub, FakeGitLab, Host, Pull, Repository
 from tests.fakes_http import Answer, HttpServer, says, served
 
 FILES = {"apps/shop.yaml": "replicas: 2 # é\r\n", "README.md": "hello"}
@@ -299,3 +299,18 @@ async def test_an_answer_that_is_lost_on_the_way_makes_no_second_one(
     assert request.number == 1
     assert len(fake.repository.pulls) == 1
     assert sorted(fake.repository.branches) == [BRANCH, BASE]
+
+
+async def test_a_merge_request_of_a_fork_is_not_taken_for_ours_whatever_its_branch_is_called() -> (
+    None
+):
+    repository = a_repository()
+    theirs = Pull(number=1, branch=BRANCH, base=BASE, is_from_a_fork=True)
+    repository.pulls.append(theirs)
+    fake = FakeGitLab(repository)
+    async with served(fake) as server:
+        host = connected(fake, server)
+        request = await opened(_remote(host, repository))
+        await host.close()
+
+    assert request.number == 2

@@ -277,6 +277,46 @@ async def test_what_does_not_hold_is_taken_back_by_another_pull_request(scene: S
     assert await scene.host.read(PATH, await scene.host.head("main")) == MANIFEST
 
 
+async def a_revert_that_waits(scene: Scene) -> None:
+    """Merged, carried, not held; what takes it back is open."""
+    scene.cluster.lives = needs("512Mi")
+    await scene.approve()
+    await scene.look()
+    await scene.host.merge(1)
+    await scene.look()
+    await scene.reconcile()
+    assert await scene.look() is ProposalStatus.APPLIED
+
+
+async def test_a_revert_that_the_cluster_never_carries_ends_with_a_reason(scene: Scene) -> None:
+    await a_revert_that_waits(scene)
+    await scene.host.merge(2)
+    assert await scene.look() is ProposalStatus.APPLIED
+
+    scene.clock.move(CARRY_US / 1_000_000)
+
+    assert await scene.look() is ProposalStatus.FAILED
+    assert not await scene.is_waiting()
+    async with scene.store.view() as view:
+        outcome = await view.remediation.verification((await scene.proposal()).id)
+    assert outcome is not None
+    assert "reconciler" in outcome.reason
+
+
+async def test_an_incident_may_be_resolved_by_hand_while_people_look_at_the_revert(
+    scene: Scene,
+) -> None:
+    await a_revert_that_waits(scene)
+
+    await scene.flow.resolve(scene.incident_id, resolution="else", actor="ada")
+    await scene.host.merge(2)
+    await scene.look()
+    await scene.reconcile()
+
+    assert await scene.look() is ProposalStatus.REVERTED
+    assert await scene.incident_status() is Status.RESOLVED
+
+
 async def test_a_revert_that_people_close_leaves_the_change_and_says_so(scene: Scene) -> None:
     scene.cluster.lives = needs("512Mi")
     await scene.approve()
@@ -383,3 +423,32 @@ async def test_a_host_that_has_had_enough_of_us_is_left_alone_for_a_while(scene:
         due = await tx.jobs.take(REMEDIATE, owner="w", now_us=scene.clock.now_us(), lease_us=1)
     assert due is None
     assert await scene.is_waiting()
+
+
+async def test_what_is_merged_after_the_incident_was_resolved_is_verified_all_the_same(
+    scene: Scene,
+) -> None:
+    await scene.approve()
+    await scene.look()
+    await scene.host.merge(1)
+    await scene.look()
+
+    await scene.flow.resolve(scene.incident_id, resolution="else", actor="ada")
+    await scene.reconcile()
+
+    assert await scene.look() is ProposalStatus.VERIFIED
+    assert not await scene.is_waiting()
+    async with scene.store.view() as view:
+        assert (await view.incidents.get(scene.incident_id)).resolution == "else"
+
+
+async def test_only_a_request_that_waits_for_its_merge_is_merged_here(scene: Scene) -> None:
+    proposal = await scene.approve()
+    await scene.look()
+    await scene.flow.resolve(scene.incident_id, resolution="else", actor="ada")
+    await scene.look()
+
+    with pytest.raises(Conflict, match="failed"):
+        await scene.flow.merge(proposal.id, actor="ada")
+
+    assert (await scene.host.state(1)).state is PullState.OPEN

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from copilot.detect.rules import RULES
 from copilot.domain.action import (
@@ -18,6 +19,7 @@ from copilot.domain.action import (
     SetSelector,
 )
 from copilot.domain.case import Case
+from copilot.domain.errors import Conflict
 from copilot.domain.hypothesis import Findings
 from copilot.domain.incident import IncidentId, Status
 from copilot.domain.objects import ObjectRef
@@ -26,6 +28,7 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
 from copilot.ports import Store
+from copilot.remediate.freezes import Freeze
 from copilot.remediate.policy import Guardrail, Mode, Policy
 from copilot.store import open_store
 from tests.builders_objects import a_container, a_deployment
@@ -51,6 +54,13 @@ class Advised(LocalAgents):
     """The agents, but what is suggested is said by the test."""
 
     action: Action
+    approvals_needed: int = 1
+
+    async def recheck(self, proposal: Proposal) -> Proposal:
+        fresh = await super().recheck(proposal)
+        return msgspec.structs.replace(
+            fresh, approvals_needed=max(self.approvals_needed, fresh.approvals_needed)
+        )
 
     async def propose(self, case: Case, findings: Findings) -> tuple[Proposal, ...]:
         draft = Draft(action=self.action, title="t", why="w", evidence=(), hypothesis="H1")
@@ -64,6 +74,7 @@ class Scene:
     flow: Flow
     store: Store
     cluster: FakeCluster
+    agents: Advised
     incident_id: IncidentId
 
     async def proposals(self) -> tuple[Proposal, ...]:
@@ -125,11 +136,17 @@ async def a_scene(
     agents.action = action
     journal = Journal(cluster="home")
     flow = Flow(
-        store=store, agents=agents, clock=clock, journal=journal, rules=RULES, cluster=cluster
+        store=store,
+        agents=agents,
+        clock=clock,
+        journal=journal,
+        rules=RULES,
+        cluster=cluster,
+        policy=policy,
     )
     incident = await flow.open_by_hand(workload, title="it fails", actor="ada")
     await flow.investigate(incident.id)
-    yield Scene(flow=flow, store=store, cluster=cluster, incident_id=incident.id)
+    yield Scene(flow=flow, store=store, cluster=cluster, agents=agents, incident_id=incident.id)
     await store.close()
 
 
@@ -303,6 +320,38 @@ async def test_a_high_risk_takes_two_people_where_that_is_wanted(tmp_path: Path)
             "Approved: t (1 of 2 approvals)",
             "Approved: t (2 of 2 approvals)",
         ]
+
+
+async def test_what_was_approved_is_not_done_in_a_freeze_that_began_since(tmp_path: Path) -> None:
+    begins_us = FixedClock().now_us() + 120_000_000
+    freeze = Freeze(since_us=begins_us, until_us=begins_us + 3_600_000_000, reason="big sale")
+    policy = Policy(freezes=(freeze,))
+    async with a_scene(tmp_path, TO_SHOP, SERVICE, one_port(), policy=policy) as scene:
+        await scene.approve()
+        scene.cluster.clock.move(90)
+
+        assert await scene.flow.remediate((await scene.proposal()).id) is None
+
+        assert scene.cluster.patches == []
+        async with scene.store.view() as view:
+            outcome = await view.remediation.verification((await scene.proposal()).id)
+        assert outcome is not None
+        assert "big sale" in outcome.reason
+
+
+async def test_a_yes_does_not_count_where_more_people_are_asked_by_now(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, TO_SHOP, SERVICE, one_port()) as scene:
+        before = await scene.proposal()
+
+        scene.agents.approvals_needed = 2
+        with pytest.raises(Conflict) as refused:
+            await scene.approve()
+
+        fresh = await scene.proposal()
+        assert refused.value.detail["proposal_id"] == fresh.id != before.id
+        assert fresh.approvals_needed == 2
+        await scene.approve("ada")
+        assert await scene.status() is Status.AWAITING_APPROVAL
 
 
 RAIL = Policy(

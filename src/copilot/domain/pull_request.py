@@ -53,10 +53,11 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """How the delivery of one proposal through Git goes on. `merged_us` is 0 until seen merged."""
+    """How the delivery of one proposal through Git goes on. Times are 0 until seen merged."""
 
     request: PullRequest
     opened_us: int
     merged_us: int = 0
     revert: PullRequest | None = None
     """The one that takes it back, where it did not hold."""
+    revert_merged_us: int = 0

@@ -47,6 +47,9 @@ class _MergeRequest(msgspec.Struct):
     web_url: str
     state: str
     source_branch: str
+    target_project_id: int
+    source_project_id: int | None = None
+    """None where the fork was deleted."""
     sha: str | None = None
     merge_commit_sha: str | None = None
     squash_commit_sha: str | None = None
@@ -132,7 +135,13 @@ class GitLab:
             list[_MergeRequest],
             params={"source_branch": branch, "target_branch": base, "state": "all"},
         )
-        ours = [request for request in found if request.source_branch == branch]
+        # Anybody may open one from a fork, with a branch of whatever name.
+        ours = [
+            request
+            for request in found
+            if request.source_branch == branch
+            and request.source_project_id == request.target_project_id
+        ]
         return _request(max(ours, key=lambda request: request.iid)) if ours else None
 
     async def make_branch(

@@ -13,7 +13,7 @@ from itertools import pairwise
 import msgspec
 
 from copilot.domain.change import Change, FieldChange, ObjectVersion
-from copilot.ingest.secrets import MASK, mask, mask_value
+from copilot.domain.secrets import MASK, mask, mask_value
 
 Fields = Mapping[str, object]
 Difference = tuple[tuple[str, ...], object, object]

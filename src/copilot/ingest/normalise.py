@@ -28,8 +28,8 @@ from copilot.domain.event import (
     level_of,
 )
 from copilot.domain.objects import KubeEvent
+from copilot.domain.secrets import mask, mask_bytes, mask_lines
 from copilot.ingest.fingerprint import shape_of, template_of
-from copilot.ingest.secrets import mask, mask_bytes, mask_lines
 
 MAX_LINE_CHARS = 1 << 20
 """A longer line is cut, with a mark that says how long it was."""

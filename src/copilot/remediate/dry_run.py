@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 
 import yaml
 
 from copilot.domain.errors import BadInput, Conflict, NotFound, Refused
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import DryRun
+from copilot.domain.secrets import mask_value, masked_fields
 from copilot.ports import Cluster
 from copilot.remediate.marks import PREFIX
 from copilot.remediate.tree import Fields, decode, fields_at
@@ -35,11 +37,22 @@ async def dry_run(
 
 def diff_of(before: bytes, after: bytes) -> str:
     """Unified diff of the two objects' YAML, without status and what the server keeps for itself;
-    empty where nothing that people set would change."""
-    lines = difflib.unified_diff(
-        as_yaml(before).splitlines(), as_yaml(after).splitlines(), "now", "after", lineterm="", n=3
-    )
-    return "\n".join(lines)
+    empty where nothing that people set would change. Secrets are masked: a new one shows as such.
+    """
+    there: set[str] = set()
+
+    def now(name: str, value: str) -> str:
+        masked = mask_value(name, value)
+        if masked != value:
+            there.add(value)
+        return masked
+
+    def then(name: str, value: str) -> str:
+        masked = mask_value(name, value)
+        return masked if masked == value or value in there else f"{masked} (another)"
+
+    was, will = (_yaml(body, m).splitlines() for body, m in ((before, now), (after, then)))
+    return "\n".join(difflib.unified_diff(was, will, "now", "after", lineterm="", n=3))
 
 
 def brief(message: str) -> str:
@@ -50,11 +63,14 @@ def brief(message: str) -> str:
 
 
 def as_yaml(body: bytes | str) -> str:
-    """An object's JSON for people, without status, what the server keeps for itself and our own
-    marks."""
-    text: str = yaml.safe_dump(
-        _readable(decode(body)), sort_keys=True, allow_unicode=True, width=1000
-    )
+    """An object's JSON for people, without status, what the server keeps for itself, our own marks
+    and secrets."""
+    return _yaml(body, mask_value)
+
+
+def _yaml(body: bytes | str, masked: Callable[[str, str], str]) -> str:
+    shown = masked_fields({**_readable(decode(body))}, masked)
+    text: str = yaml.safe_dump(shown, sort_keys=True, allow_unicode=True, width=1000)
     return text
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from copilot.domain.action import Action, ChaosMemory, DeletePod, Scale, TemplateAction
+from copilot.domain.proposal import Operation
 from copilot.remediate.bounds import out_of_bounds
 from copilot.remediate.budgets import overdrawn
 from copilot.remediate.keepers import belongs_in_git
 from copilot.remediate.place import DEMO_LABEL, Place
 from copilot.remediate.plan import Plan
-from copilot.remediate.policy import Mode, Policy, kind_of
+from copilot.remediate.policy import Mode, Policy, kind_of, touched_beside
 from copilot.remediate.tree import Fields, fields_at, text_at
 
 
@@ -19,7 +20,7 @@ def guard(
 ) -> tuple[str, ...]:
     """Every reason against it, for people; empty means it may be offered."""
     return (
-        *_of_policy(action, policy, now_us),
+        *of_policy(action, planned.operations, policy, now_us=now_us),
         *_of_object(action, live),
         *_of_reach(action, place, policy, planned),
         *out_of_bounds(action, live, place, policy),
@@ -37,13 +38,17 @@ def in_git_instead(action: Action, live: Fields) -> str:
     )
 
 
-def _of_policy(action: Action, policy: Policy, now_us: int) -> Iterator[str]:
+def of_policy(
+    action: Action, operations: tuple[Operation, ...], policy: Policy, *, now_us: int
+) -> Iterator[str]:
+    """What people have ruled out, whatever the object says: asked again right before it is done."""
     if policy.mode is Mode.READ_ONLY:
         yield "the co-pilot is in read-only mode"
     if kind_of(action) not in policy.allowed:
         yield f"the action {kind_of(action)} is not on the list of allowed actions"
-    if action.target.namespace in policy.protected_namespaces:
-        yield f"namespace {action.target.namespace} is protected"
+    reached = [action.target, *touched_beside(action, operations)]
+    for namespace in sorted({ref.namespace for ref in reached} & policy.protected_namespaces):
+        yield f"namespace {namespace} is protected"
     for freeze in policy.freezes:
         if freeze.holds(now_us):
             yield f"changes are frozen: {freeze.reason}"

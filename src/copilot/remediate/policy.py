@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import get_args
 
-from copilot.domain.action import Action
+from copilot.domain.action import Action, Restart, TemplateAction
 from copilot.domain.errors import Invalid
-from copilot.domain.proposal import Risk
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Create, Operation, Risk
 from copilot.remediate.freezes import Freeze, WeeklyFreeze
 
 KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Action))
@@ -78,12 +80,25 @@ def approvals_needed(policy: Policy, risk: Risk) -> int:
     return 2 if policy.wants_second_approver and risk is Risk.HIGH else 1
 
 
-def guardrail_for(action: Action, risk: Risk, policy: Policy) -> str:
+def guardrail_for(
+    action: Action, risk: Risk, policy: Policy, operations: tuple[Operation, ...] = ()
+) -> str:
     """The guardrail that lets it be applied without a person, empty for none. A high risk is
-    always for people."""
+    always for people. What else it touches must be named, too, by a guardrail for `restart`."""
     if policy.mode is not Mode.AUTONOMOUS or risk is Risk.HIGH:
         return ""
+    beside = [Restart(target=other, at_us=0) for other in touched_beside(action, operations)]
+    if not all(any(rail.covers(one) for rail in policy.guardrails) for one in beside):
+        return ""
     return next((str(rail) for rail in policy.guardrails if rail.covers(action)), "")
+
+
+def touched_beside(action: Action, operations: tuple[Operation, ...]) -> Iterator[ObjectRef]:
+    """Other objects that its operations change; the run that a changed CronJob starts is its own."""
+    for operation in operations:
+        is_own_run = isinstance(action, TemplateAction) and isinstance(operation, Create)
+        if operation.target.key != action.target.key and not is_own_run:
+            yield operation.target
 
 
 def parse_guardrail(text: str) -> Guardrail:

@@ -30,6 +30,7 @@ from copilot.remediate.operate import rehearse
 from copilot.remediate.plan import NOTHING, Plan, base_of, plan
 from copilot.remediate.policy import Policy, approvals_needed, guardrail_for
 from copilot.remediate.risk import risk_of
+from copilot.remediate.sight import SEEN
 from copilot.remediate.surveying import near_of, place_of, watched_of
 from copilot.remediate.tree import decode
 
@@ -98,7 +99,9 @@ async def prepare(
         watched=outcome.watched,
         way=outcome.way,
         approvals_needed=approvals_needed(policy, outcome.risk),
-        guardrail="" if outcome.refusal else guardrail_for(action, outcome.risk, policy),
+        guardrail=""
+        if outcome.refusal
+        else guardrail_for(action, outcome.risk, policy, planned.operations),
     )
 
 
@@ -157,6 +160,8 @@ async def _outcome(
     if action.target.uid and action.target.uid != base.uid:
         return _not_planned(base, f"{action.target} was deleted and made anew since")
     watched = watched_of(action, live, workload)
+    if not SEEN & {action.target.kind, watched.kind if watched else ""}:
+        return _not_planned(base, "nothing that can be looked at would show whether it helps")
     try:
         planned = plan(
             action,

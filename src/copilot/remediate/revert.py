@@ -88,13 +88,23 @@ async def _try_once(
             field_manager=field_manager_of(proposal.action),
         )
         live = decode(result)
-    for operation in reversed(proposal.operations):
-        await undo(operation, cluster, clock)
+    beside = await _undone(proposal, cluster, clock)
     if holds(live, rollback):
-        return "taken back to what it was before", True
+        return f"taken back to what it was before{beside}", True
     if is_first:
         return f"could not be taken back: {target} is not what it was before", False
-    return "taken back, and changed by somebody else since", True
+    return f"taken back, and changed by somebody else since{beside}", True
+
+
+async def _undone(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:
+    """What of the operations beside the patch could not be taken back, for people."""
+    troubles: list[str] = []
+    for operation in reversed(proposal.operations):
+        try:
+            await undo(operation, cluster, clock)
+        except (BadInput, NotFound, Refused) as error:
+            troubles.append(f"; beside it: {error.message[:300]}")
+    return "".join(troubles)
 
 
 async def _rolled_out(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:

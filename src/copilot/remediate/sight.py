@@ -22,6 +22,13 @@ from copilot.remediate.tree import Fields, decode, fields_at, items_at, number_a
 
 T = TypeVar("T", Deployment, Pod)
 
+SEEN = frozenset(
+    {
+        *(Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET, Kind.REPLICA_SET),
+        *(Kind.JOB, Kind.CRON_JOB, Kind.POD, Kind.SERVICE, Kind.CLAIM, Kind.NODE),
+    }
+)
+"""Kinds of which `look` tells how they do; of the others only that they are there."""
 REVISION_LABEL = "controller-revision-hash"
 """On the pods of StatefulSets and DaemonSets: which template they are of."""
 

@@ -275,7 +275,8 @@ def _is_same(proposal: Proposal, other: Proposal) -> bool:
         return False
     if other.status is ProposalStatus.REFUSED:
         return other.action == proposal.action and other.refusal == proposal.refusal
-    return other.status is ProposalStatus.PROPOSED
+    is_open = other.status is ProposalStatus.PROPOSED
+    return is_open and other.approvals_needed == proposal.approvals_needed
 
 
 def _replaces(proposal: Proposal, other: Proposal) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot.ingest.secrets import MASK, mask, mask_bytes, mask_lines, mask_value
+from copilot.domain.secrets import MASK, mask, mask_bytes, mask_lines, mask_value
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
 

@@ -1,10 +1,13 @@
 """What may be offered, and every reason why not."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from copilot.domain.action import Action, ChaosMemory, Scale, SetMemory
 from copilot.domain.objects import Deployment
+from copilot.domain.proposal import Patch
 from copilot.remediate.freezes import Freeze
 from copilot.remediate.guard import guard
 from copilot.remediate.place import Place
@@ -60,6 +63,22 @@ def test_one_step_up_in_an_ordinary_namespace_is_allowed() -> None:
 )
 def test_the_policy_is_kept(policy: Policy, says: str) -> None:
     assert says in reasons(to_memory(), policy=policy)
+
+
+def test_what_is_touched_beside_in_a_protected_namespace_counts() -> None:
+    planned = plan(to_memory(), msgspec.json.encode(a_deployment()), proposal_key="k1")
+    beside = Patch(target=replace(TARGET, namespace="kube-system"), patch="{}", rollback="{}")
+
+    found = guard(
+        to_memory(),
+        decode(msgspec.json.encode(a_deployment())),
+        DEMO,
+        Policy(),
+        replace(planned, operations=(beside,)),
+        now_us=1000,
+    )
+
+    assert found == ("namespace kube-system is protected",)
 
 
 def test_a_freeze_that_is_over_stops_nothing() -> None:

@@ -3,14 +3,16 @@
 import msgspec
 import pytest
 
-from copilot.domain.action import Action, ChaosMemory, RollBack, SetMemory
+from copilot.domain.action import Action, ChaosMemory, RollBack, SetConfigValue, SetMemory
 from copilot.domain.errors import Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Proposal, ProposalStatus
 from copilot.remediate.digest import digest
+from copilot.remediate.dry_run import diff_of
 from copilot.remediate.policy import Mode, Policy
 from copilot.remediate.propose import recheck
 from tests.builders_remediate import TARGET, a_cluster, a_proposal, to_memory
+from tests.builders_workloads import a_config_map, ref
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Trouble
 
@@ -33,6 +35,22 @@ async def test_the_diff_shows_neither_status_nor_our_own_marks() -> None:
     assert diff is not None
     for noise in ("status", "managedFields", "resourceVersion", "incident-copilot.io"):
         assert noise not in diff.diff
+
+
+def test_the_diff_shows_no_secret_but_that_one_is_another() -> None:
+    def with_password(password: str, mode: str) -> bytes:
+        env = [{"name": "DB_PASSWORD", "value": password}, {"name": "MODE", "value": mode}]
+        template = {"spec": {"containers": [{"name": "app", "env": env}]}}
+        return msgspec.json.encode({"kind": "Deployment", "spec": {"template": template}})
+
+    same = diff_of(with_password("hunter2hunter2", "slow"), with_password("hunter2hunter2", "fast"))
+    other = diff_of(with_password("hunter2hunter2", "slow"), with_password("swordfish9", "slow"))
+
+    assert "hunter2" not in same + other
+    assert "swordfish" not in other
+    assert "+          value: fast" in same
+    assert "another" not in same
+    assert "+          value: '*** (another)'" in other
 
 
 async def test_it_expires_in_half_an_hour() -> None:
@@ -128,6 +146,25 @@ async def test_nodes_that_may_not_be_read_do_not_stop_a_proposal() -> None:
     )
 
     assert (await a_proposal(cluster)).status is ProposalStatus.PROPOSED
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        pytest.param(None, id="nobody"),
+        pytest.param(ref("Rollout"), id="of-a-kind-that-is-not-read"),
+        pytest.param(ref("ConfigMap", "cfg"), id="the-map-itself"),
+    ],
+)
+async def test_what_nothing_would_prove_is_refused(workload: ObjectRef | None) -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("ConfigMap", a_config_map())
+    action = SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
+
+    proposal = await a_proposal(cluster, action, workload=workload)
+
+    assert proposal.status is ProposalStatus.REFUSED
+    assert "nothing that can be looked at" in proposal.refusal
 
 
 async def test_chaos_needs_no_incident_but_a_demo_namespace() -> None:

@@ -2,10 +2,18 @@
 
 import pytest
 
-from copilot.domain.action import Action, ChaosMemory, DeletePod, Restart, Scale, SetMemory
+from copilot.domain.action import (
+    Action,
+    ChaosMemory,
+    DeletePod,
+    Restart,
+    Scale,
+    SetConfigValue,
+    SetMemory,
+)
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import LabelSelector, Metadata, SelectorRequirement
-from copilot.domain.proposal import Risk
+from copilot.domain.proposal import Patch, Risk
 from copilot.domain.surroundings import BudgetSpec, BudgetStatus, PodDisruptionBudget
 from copilot.remediate.budgets import overdrawn, selects
 from copilot.remediate.freezes import parse_freeze
@@ -230,6 +238,27 @@ def test_only_a_guardrail_that_names_both_lets_it_go(
     policy: Policy, action: Action, risk: Risk, rail: str
 ) -> None:
     assert guardrail_for(action, risk, policy) == rail
+
+
+@pytest.mark.parametrize(
+    ("rails", "rail"),
+    [
+        pytest.param((), "", id="the-workload-is-not-named"),
+        pytest.param(("restart:Deployment/pay/*",), "", id="another-workload-is"),
+        pytest.param(
+            ("restart:Deployment/shop/*",), "set_config_value:ConfigMap/shop/*", id="both-are"
+        ),
+    ],
+)
+def test_a_workload_that_is_started_anew_must_be_named_as_well(
+    rails: tuple[str, ...], rail: str
+) -> None:
+    all_rails = map(parse_guardrail, ("set_config_value:ConfigMap/shop/*", *rails))
+    policy = Policy(mode=Mode.AUTONOMOUS, guardrails=tuple(all_rails))
+    action = SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
+    restarted = Patch(target=ref("Deployment"), patch="{}", rollback="{}")
+
+    assert guardrail_for(action, Risk.LOW, policy, (restarted,)) == rail
 
 
 @pytest.mark.parametrize("text", ["set_memory", "fly:Deployment/a/b", "scale:*/a/b", "scale:web"])

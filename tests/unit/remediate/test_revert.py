@@ -192,7 +192,7 @@ OTHERS: list[tuple[Action, Json]] = [
 async def test_each_kind_is_as_it_was(action: Action, live: Json) -> None:
     cluster = FakeCluster(FixedClock())
     before = copy.deepcopy(cluster.put(live["kind"], live))
-    claim = a_claim(await a_proposal(cluster, action))
+    claim = a_claim(await a_proposal(cluster, action, workload=ref("Deployment", "reader")))
     await apply(claim, cluster, cluster.clock)
     changed = copy.deepcopy(cluster.the(action.target))
 
@@ -217,6 +217,22 @@ async def test_the_run_that_was_started_to_prove_it_goes_with_the_change() -> No
     assert verification.reverted
     assert cluster.created == cluster.deleted
     assert cluster.created[0].startswith("Job/shop/web-")
+
+
+async def test_a_workload_that_is_gone_by_then_does_not_unsay_what_was_taken_back() -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("ConfigMap", a_config_map())
+    cluster.put("Deployment", a_workload())
+    action = SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
+    claim = a_claim(await a_proposal(cluster, action, workload=ref("Deployment")))
+    await apply(claim, cluster, cluster.clock)
+    del cluster.objects[ref("Deployment").key]
+
+    verification = await reverted(claim, cluster, cluster.clock)
+
+    assert cluster.the(action.target)["data"]["k"] == "1"
+    assert verification.reverted, verification.reason
+    assert "Deployment shop/web does not exist" in verification.reason
 
 
 async def test_what_was_taken_back_may_be_proposed_anew() -> None:

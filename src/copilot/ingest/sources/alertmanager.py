@@ -12,8 +12,8 @@ import msgspec
 
 from copilot.domain.errors import BadInput
 from copilot.domain.event import ReceivedAlert
+from copilot.domain.secrets import mask
 from copilot.ingest.normalise import YEAR_2000_US, BatchBuilder, parse_time
-from copilot.ingest.secrets import mask
 
 
 class _Webhook(msgspec.Struct, rename="camel"):

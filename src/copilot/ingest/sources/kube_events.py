@@ -13,7 +13,7 @@ import msgspec
 
 from copilot.domain.event import Batch
 from copilot.domain.objects import KubeEvent
-from copilot.ingest.secrets import mask
+from copilot.domain.secrets import mask
 
 _NEWER_NAMES = {
     "regarding": "involvedObject",

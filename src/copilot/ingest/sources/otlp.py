@@ -40,8 +40,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from copilot.domain import attributes as names
 from copilot.domain.errors import BadInput
 from copilot.domain.event import Point, Span, Stream
+from copilot.domain.secrets import mask, mask_value
 from copilot.ingest.normalise import BatchBuilder, severity_named, stream_of
-from copilot.ingest.secrets import mask, mask_value
 from copilot.ingest.sources import jsontext, wire
 from copilot.ingest.sources.records import BadRecord, RecordReader
 

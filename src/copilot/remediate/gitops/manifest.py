@@ -41,7 +41,7 @@ from copilot.remediate.gitops.merge import (
 )
 from copilot.remediate.gitops.text import documents, edited
 from copilot.remediate.marks import PREFIX
-from copilot.remediate.tree import Fields, Tree, decode, fields_at
+from copilot.remediate.tree import Fields, Tree, decode, fields_at, items_at
 
 _YAML = (".yaml", ".yml")
 _REPLICAS: Path = ("spec", "replicas")
@@ -214,7 +214,21 @@ def changed(repository: Tracked, target: ObjectRef, *, patch: str, rollback: str
         _make(files, found.made, edit)
     _check(repository, found, files, applied(before, edits), target)
     written = {path: text for path, text in files.items() if text != repository.files[path]}
+    for path, text in written.items():
+        if any(map(_is_secret, documents(text))):
+            raise Invalid(
+                f"{path} holds a Secret, too, and a proposal keeps the whole file: give the Secret "
+                "a file of its own"
+            )
     return Changed(files=written, notes=tuple(_notes(repository, found, written)))
+
+
+def _is_secret(tree: Tree) -> bool:
+    """Whether a document of a file is, lists or generates a Secret with its values."""
+    if not isinstance(tree, dict):
+        return False
+    inner = [*items_at(tree, "items"), *items_at(tree, "secretGenerator")]
+    return tree.get("kind") == "Secret" or any("literals" in i or _is_secret(i) for i in inner)
 
 
 def edits_of(before: Fields, patch: Fields, rollback: Fields) -> tuple[Edit, ...]:

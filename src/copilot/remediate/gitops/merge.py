@@ -71,8 +71,9 @@ def merged(base: Tree, patch: Tree, path: Path = ()) -> Tree:
 
 
 def _merged_fields(base: Fields, patch: Fields, path: Path) -> Tree:
-    plain = {key: value for key, value in patch.items() if not key.startswith("$")}
-    unknown = [k for k in patch if k.startswith("$") and not _is_known(k)]
+    directives = {k for k in patch if str(k).startswith("$")}  # YAML's `on:` and `80:` are no text
+    plain = {key: value for key, value in patch.items() if key not in directives}
+    unknown = sorted(k for k in directives if not _is_known(k))
     if unknown or patch.get("$patch") not in (None, "merge", "replace"):
         raise Invalid(f"a patch with {unknown or patch.get('$patch')!r} is not understood")
     if patch.get("$patch") == "replace":
@@ -118,9 +119,10 @@ def _named(item: Tree, key: str) -> Tree:
 
 
 def difference(before: Tree, after: Tree, path: Path = ()) -> Iterator[Edit]:
-    """What leads from one tree to the other, least first; where an item stands is no difference."""
+    """What leads from one tree to the other, least first, and always in the same order; where an
+    item stands is no difference."""
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in before.keys() | after.keys():
+        for key in sorted(before.keys() | after.keys(), key=str):
             here = (*path, key)
             if key not in after:
                 yield Edit(path=here, value=None, is_removal=True)
@@ -143,7 +145,7 @@ def _item_difference(before: list[Tree], after: list[Tree], path: Path) -> Itera
     key = merge_key(path, (*before, *after)) or ""
     old = {_named(item, key): item for item in before}
     new = {_named(item, key): item for item in after}
-    for name in old.keys() | new.keys():
+    for name in sorted(old.keys() | new.keys(), key=str):
         if not isinstance(name, str | int):
             raise Invalid(f"an item of {in_words(path)} has a {key} that is no name")
         here = (*path, Item(key, name))

@@ -13,6 +13,7 @@ from copilot.domain.errors import BadInput, Conflict, Invalid, NotFound, Refused
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Proposal, ProposalStatus, Way
 from copilot.domain.pull_request import FileEdit, PullDraft, PullRequest
+from copilot.domain.secrets import mask
 from copilot.ports import GitHost
 from copilot.remediate.digest import digest
 from copilot.remediate.gitops.manifest import Tracked, changed, wanted
@@ -237,7 +238,7 @@ def _body(proposal: Proposal, pull: PullDraft) -> str:
 
 
 def diff_of(edits: tuple[FileEdit, ...]) -> str:
-    """Unified, of all files."""
+    """Unified, of all files, with secrets masked."""
     lines: list[str] = []
     for edit in edits:
         lines += difflib.unified_diff(
@@ -247,4 +248,4 @@ def diff_of(edits: tuple[FileEdit, ...]) -> str:
             f"b/{edit.path}",
             lineterm="",
         )
-    return "\n".join(lines)
+    return mask("\n".join(lines))

@@ -228,6 +228,19 @@ def test_what_is_taken_away_is_taken_from_every_place_that_sets_it() -> None:
     assert "cpu" not in found.files["overlays/prod/cpu.yaml"]
 
 
+def test_the_same_change_gives_the_same_file_in_every_process() -> None:
+    names = [f"key-{i:02}" for i in range(20)]
+    labels = {"spec": {"template": {"metadata": {"labels": dict.fromkeys(names, "x")}}}}
+    there = DEPLOYMENT.replace(
+        "    spec:\n      containers", "    metadata: {labels: {}}\n    spec:\n      containers"
+    )
+
+    text = change({"apps/shop.yaml": there}, labels, root="apps").files["apps/shop.yaml"]
+
+    places = [text.index(f"{name}:") for name in names]
+    assert places == sorted(places)
+
+
 def test_prefix_and_namespace_of_the_overlay_lead_to_the_object() -> None:
     files = {
         **BASE,
@@ -390,3 +403,56 @@ def test_our_own_annotation_is_not_written_into_git() -> None:
     files = {**BASE, "overlays/prod/kustomization.yaml": OVERLAY}
 
     assert "annotations" not in change(files, patch).files["base/shop.yaml"]
+
+
+def test_a_key_that_yaml_takes_for_something_else_than_text_stops_nothing() -> None:
+    files = {
+        **BASE,
+        "overlays/prod/kustomization.yaml": OVERLAY + "patches:\n- path: flags.yaml\n",
+        "overlays/prod/flags.yaml": (
+            "kind: ConfigMap\nmetadata: {name: flags}\ndata:\n  on: x\n  8080: y\n"
+        ),
+        "base/flags.yaml": "kind: ConfigMap\nmetadata: {name: flags}\ndata: {}\n",
+        "base/kustomization.yaml": "resources: [shop.yaml, flags.yaml]\n",
+    }
+
+    found = change(files, memory("128Mi"))
+
+    assert found.files == {"base/shop.yaml": DEPLOYMENT.replace("64Mi", "128Mi")}
+
+
+SECRET = "kind: Secret\nmetadata: {name: shop}\nstringData: {password: hunter2}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        pytest.param(
+            {"apps/shop.yaml": f"{DEPLOYMENT}---\n{SECRET}"}, "apps/shop.yaml", id="beside-it"
+        ),
+        pytest.param(
+            {"apps/shop.yaml": f"kind: List\nitems:\n- {{kind: Secret}}\n---\n{DEPLOYMENT}"},
+            "apps/shop.yaml",
+            id="in-a-list",
+        ),
+        pytest.param(
+            {
+                "apps/shop.yaml": DEPLOYMENT,
+                "apps/kustomization.yaml": (
+                    "resources: [shop.yaml]\n"
+                    "replicas: [{name: shop, count: 2}]\n"
+                    "secretGenerator: [{name: shop, literals: [password=hunter2]}]\n"
+                ),
+            },
+            "apps/kustomization.yaml",
+            id="in-a-generator",
+        ),
+    ],
+)
+def test_a_file_with_a_secret_in_it_is_not_taken_into_a_proposal(
+    files: dict[str, str], path: str
+) -> None:
+    patch = {"spec": {"replicas": 3}}
+
+    with pytest.raises(Invalid, match=f"{path} holds a Secret, too"):
+        change(files, patch, root="apps")

@@ -11,6 +11,7 @@ import pytest
 from copilot.domain.action import DeletePod
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Patch, Proposal, ProposalId, ProposalStatus, Way
+from copilot.domain.pull_request import FileEdit
 from copilot.githost.local import LocalGitHost
 from copilot.githost.paths import MAX_BYTES, checked_branch
 from copilot.local import LocalAgents, ThroughGit
@@ -18,6 +19,7 @@ from copilot.ports import Store
 from copilot.remediate.gitops.pull import (
     MAX_TITLE,
     branch_of,
+    diff_of,
     inert,
     open_pull,
     quoted,
@@ -175,3 +177,13 @@ def test_the_branch_is_named_by_the_digest_whatever_the_object_is_called(
     )
 
     assert checked_branch(branch_of(fix)).endswith("-7-0123456789ab")
+
+
+def test_the_diff_of_a_file_shows_no_secret_beside_the_change() -> None:
+    before = "kind: ConfigMap\ndata:\n  url: postgres://app:hunter2hunter2@db/x\n  retries: '3'\n"
+    edit = FileEdit(path="cfg.yaml", before=before, after=before.replace("'3'", "'5'"))
+
+    diff = diff_of((edit,))
+
+    assert "+  retries: '5'" in diff
+    assert "postgres://app:***@db/x" in diff

@@ -119,6 +119,28 @@ def mask_value(name: str, value: str) -> str:
     return mask(value)
 
 
+def masked_fields(
+    fields: dict[str, object], masked: Callable[[str, str], str] = mask_value
+) -> dict[str, object]:
+    """An object's JSON with each text as `masked` gives it by its name: an environment variable is
+    judged by its own, everything else by its key."""
+    named, held = fields.get("name"), fields.get("value")
+    shown = {key: _masked_tree(key, value, masked) for key, value in fields.items()}
+    if isinstance(named, str) and isinstance(held, str):
+        shown["name"], shown["value"] = named, masked(named, held)
+    return shown
+
+
+def _masked_tree(name: str, value: object, masked: Callable[[str, str], str]) -> object:
+    if isinstance(value, str):
+        return masked(name, value)
+    if isinstance(value, list):
+        return [_masked_tree("" if isinstance(i, str) else name, i, masked) for i in value]
+    if isinstance(value, dict):
+        return masked_fields(value, masked)
+    return value
+
+
 def mask_bytes(body: bytes) -> bytes:
     """Bytes that could not be decoded, fit to be kept.
 
