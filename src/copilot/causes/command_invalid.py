@@ -25,7 +25,7 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "not_found",
         re.compile(
-            r"executable file not found|exec: .*no such file or directory|command not found|"
+            r"executable file not found|exec: [^\n]{0,300}?no such file or directory|command not found|"
             r": not found\b|No such file or directory"
         ),
     ),

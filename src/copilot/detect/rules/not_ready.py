@@ -62,7 +62,7 @@ SAME_WORDS = 5
 """That often in two minutes the same line is no progress."""
 STUCK_US = 60 * SECOND_US
 
-_WHERE = re.compile(r" \(pod: .*\)\Z", re.DOTALL)
+_WHERE = re.compile(r" \(pod: [^()]{0,400}\([^()]{0,100}\)[^()]{0,300}\)\Z")
 """What the kubelet adds to some messages; the alert says itself where it is."""
 _MISSING_CONFIG = re.compile(
     r'(?:configmap|secret) "[^"]*" not found|references non-existent (?:config|secret) key'
