@@ -254,10 +254,9 @@ def _of_key(found: ConfigMap, key: str, container: str, variable: str) -> Iterat
 
 def _mounted(spec: PodSpec, maps: dict[str, ConfigMap]) -> Iterator[Setting]:
     for volume in spec.volumes or ():
-        name = volume.config_map.name if volume.config_map else ""
-        if name in maps:
-            for key in list(maps[name].data or ())[:MOST_KEYS]:
-                yield from _of_key(maps[name], key, "", "")
+        for found in (maps[one.name] for one in volume.config_maps if one.name in maps):
+            for key in list(found.data or ())[:MOST_KEYS]:
+                yield from _of_key(found, key, "", "")
 
 
 # ------------------------------------------------------------------ meaning

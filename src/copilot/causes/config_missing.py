@@ -21,7 +21,7 @@ SHOWN_BY_THE_LIST = 0.98
 THERE_SINCE = 0.05
 MOST_NAMES = 5
 _NO_OBJECT = re.compile(r'\b(configmap|secret)s? "([^"]+)" not found', re.IGNORECASE)
-_NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) [^/\s]*/?(\S+)")
+_NO_KEY = re.compile(r"[Cc]ouldn't find key (\S+) in (ConfigMap|Secret) [^/\s]*/?(\S+)")
 _NO_ITEM = re.compile(
     r'volume "([^"]+)" : (configmap|secret) references non-existent (?:config|secret) key: (\S+)',
     re.IGNORECASE,

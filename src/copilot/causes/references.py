@@ -12,10 +12,12 @@ from copilot.domain.case import Case
 from copilot.domain.objects import (
     Container,
     Deployment,
+    KeyToPath,
     LabelSelector,
     ObjectRef,
     PodSpec,
     SelectorRequirement,
+    Volume,
 )
 
 ALIKE = 0.75
@@ -57,24 +59,26 @@ def references_of(spec: PodSpec) -> Iterator[Reference]:
     for container in containers_of(spec):
         yield from _of_container(container)
     for volume in spec.volumes or ():
-        if volume.config_map:
-            for key in [i.key for i in volume.config_map.items or ()] or [""]:
-                yield Reference(
-                    kind="ConfigMap",
-                    name=volume.config_map.name,
-                    key=key,
-                    volume=volume.name,
-                    optional=volume.config_map.optional,
-                )
+        for one in volume.config_maps:
+            yield from _of_volume("ConfigMap", one.name, volume, one.items, one.optional)
         if volume.secret:
-            for key in [i.key for i in volume.secret.items or ()] or [""]:
-                yield Reference(
-                    kind="Secret",
-                    name=volume.secret.secret_name,
-                    key=key,
-                    volume=volume.name,
-                    optional=volume.secret.optional,
+            secret = volume.secret
+            yield from _of_volume(
+                "Secret", secret.secret_name, volume, secret.items, secret.optional
+            )
+        for part in (volume.projected.sources if volume.projected else None) or ():
+            if part.secret:
+                secret_part = part.secret
+                yield from _of_volume(
+                    "Secret", secret_part.name, volume, secret_part.items, secret_part.optional
                 )
+
+
+def _of_volume(
+    kind: str, name: str, volume: Volume, items: list[KeyToPath] | None, optional: bool
+) -> Iterator[Reference]:
+    for key in [i.key for i in items or ()] or [""]:
+        yield Reference(kind=kind, name=name, key=key, volume=volume.name, optional=optional)
 
 
 def _of_container(container: Container) -> Iterator[Reference]:
