@@ -31,7 +31,7 @@ def every_pattern() -> dict[str, re.Pattern[str]]:
     found: dict[str, re.Pattern[str]] = {}
     for module in pkgutil.walk_packages(copilot.__path__, "copilot."):
         if module.name.startswith(READERS):
-            for name, value in vars(importlib.import_module(module.name)).items():
+            for value in vars(importlib.import_module(module.name)).values():
                 for pattern in patterns_in(value):
                     found.setdefault(pattern.pattern, pattern)
     return found
