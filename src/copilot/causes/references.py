@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from copilot.causes.failures import containers_of, failing_pods
 from copilot.domain.case import Case
@@ -20,8 +19,6 @@ from copilot.domain.objects import (
     Volume,
 )
 
-ALIKE = 0.75
-"""From this likeness on, one name may be meant for another (`app-confg` for `app-config`)."""
 DEFAULT_ACCOUNT = "default"
 _HOST = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 
@@ -143,29 +140,6 @@ def reference_to(workload: Deployment, kind: str = "Deployment") -> ObjectRef:
     return ObjectRef(
         kind=workload.kind or kind, namespace=meta.namespace, name=meta.name, uid=meta.uid
     )
-
-
-def near_miss(name: str, names: Iterable[str]) -> str:
-    """The one of these names that another was most likely meant to be, empty for none.
-
-    Of two that are equally near, none: a guess between them would be a guess.
-    """
-    scored = sorted((likeness(name, n), n) for n in dict.fromkeys(names) if n != name)
-    if not scored or scored[-1][0] < ALIKE:
-        return ""
-    if len(scored) > 1 and scored[-2][0] == scored[-1][0]:
-        return ""
-    return scored[-1][1]
-
-
-def likeness(one: str, other: str) -> float:
-    """0 to 1; names that begin or end alike and are part of one another are near."""
-    ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
-    shorter, longer = sorted((one, other), key=len)
-    is_part = len(shorter) >= 3 and (
-        longer.startswith(f"{shorter}-") or longer.endswith(f"-{shorter}")
-    )
-    return max(ratio, ALIKE) if is_part else ratio
 
 
 def matches(selector: LabelSelector | None, labels: dict[str, str] | None) -> bool:

@@ -5,7 +5,6 @@ import pytest
 
 from copilot.causes import explain
 from copilot.causes.config_missing import config_missing
-from copilot.causes.references import near_miss
 from copilot.causes.secret_missing import secret_missing
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
@@ -251,19 +250,3 @@ def test_what_a_rollout_brought_in_is_named_before_the_rollout() -> None:
     assert ranked[0].cause is Cause.CONFIG_MISSING
     assert "this was changed by kubectl-edit" in " ".join(s.text for s in ranked[0].supporting)
     assert all(h.verdict is not Verdict.SUPPORTED for h in ranked if h.cause is Cause.BAD_ROLLOUT)
-
-
-@pytest.mark.parametrize(
-    ("name", "names", "expected"),
-    [
-        ("app-confg", ["app-config", "other"], "app-config"),
-        ("dat", ["data", "logs"], "data"),
-        ("buildr", ["builder", "default"], "builder"),
-        ("api", ["api-config", "web"], "api-config"),
-        ("db", ["settings", "other"], ""),
-        ("web-1", ["web-2", "web-3"], ""),
-        ("gone", [], ""),
-    ],
-)
-def test_a_near_miss_is_one_that_stands_out(name: str, names: list[str], expected: str) -> None:
-    assert near_miss(name, names) == expected
