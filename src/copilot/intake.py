@@ -156,8 +156,7 @@ class Intake:
 
     async def with_activity(self, view: Session, seen: Seen) -> Seen:
         """The same with what its pods have logged of late."""
-        names = {pod.metadata.name for pod in seen.pods}
-        own = tuple(one for one in await self._activity(view) if one.stream.pod in names)
+        own = activity_of(seen.pods, await self._activity(view))
         return msgspec.structs.replace(seen, activity=own)
 
     async def seen_in(self, tx: Session, batch: Batch) -> Seen:
@@ -304,16 +303,16 @@ class Intake:
         self, view: Session, pods: Iterable[Pod]
     ) -> tuple[TemplateActivity, ...]:
         """All that these pods log, however harmless it calls itself."""
-        names = {(pod.metadata.namespace, pod.metadata.name) for pod in pods}
+        listened = tuple(pods)
         found: list[TemplateActivity] = []
-        for namespace in sorted({namespace for namespace, _ in names}):
+        for namespace in sorted({pod.metadata.namespace for pod in listened}):
             found += await view.telemetry.activity(
                 min_severity=0,
                 window_us=WINDOW_US,
                 now_us=self._clock.now_us(),
                 namespace=namespace,
             )
-        return tuple(a for a in found if (a.stream.namespace, a.stream.pod) in names)
+        return activity_of(listened, found)
 
     async def _with_callers(self, view: Session, backing: Backing) -> Backing:
         """The same with who calls it, where nothing is behind it. Looked for once."""
@@ -351,6 +350,14 @@ def strained_places(look: Seen) -> set[tuple[str, str]]:
         key=lambda s: (-s.kills, -s.refusals, -s.throttled),
     )
     return {(s.namespace, s.pod) for s in worst[:MOST_STRAINED]}
+
+
+def activity_of(
+    pods: Iterable[Pod], activity: Iterable[TemplateActivity]
+) -> tuple[TemplateActivity, ...]:
+    """What these pods log; pods of two namespaces may have one name."""
+    places = {(pod.metadata.namespace, pod.metadata.name) for pod in pods}
+    return tuple(a for a in activity if (a.stream.namespace, a.stream.pod) in places)
 
 
 def is_readable(version: ObjectVersion) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from copilot.causes.failures import failing_pods, is_gone, is_ready, statuses_of
+from copilot.causes.nearness import nearest
 from copilot.causes.placement import blocks
 from copilot.causes.references import (
     account_of,
     claims_of,
     hosts_in,
     matches,
-    near_miss,
     reference_to,
     references_of,
     specs_of,
@@ -107,7 +107,7 @@ def _configuration(case: Case) -> Iterator[Thing]:
         for reference in references_of(spec):
             if reference.kind != "ConfigMap":
                 continue
-            found = maps.get(reference.name) or maps.get(near_miss(reference.name, maps))
+            found = maps.get(reference.name) or maps.get(nearest(reference.name, maps))
             if found and _is_of_interest(case, found):
                 yield _thing("ConfigMap", found)
 
@@ -125,7 +125,7 @@ def _storage(case: Case) -> Iterator[Thing]:
     names = [n for spec in specs_of(case) for n in claims_of(spec)]
     names += [own.name] if own.kind == "PersistentVolumeClaim" else []
     for name in dict.fromkeys(names):
-        claim = claims.get(name) or claims.get(near_miss(name, claims))
+        claim = claims.get(name) or claims.get(nearest(name, claims))
         if claim is None:
             continue
         yield _thing("PersistentVolumeClaim", claim)
@@ -185,7 +185,7 @@ def _rights(case: Case) -> Iterator[Thing]:
     accounts = {a.metadata.name: a for a in around.service_accounts}
     roles = {r.metadata.name: r for r in around.roles}
     for name in dict.fromkeys(account_of(spec) for spec in specs_of(case)):
-        found = accounts.get(name) or accounts.get(near_miss(name, accounts))
+        found = accounts.get(name) or accounts.get(nearest(name, accounts))
         if found:
             yield _thing("ServiceAccount", found)
         for binding in around.role_bindings:

@@ -254,10 +254,9 @@ def _of_key(found: ConfigMap, key: str, container: str, variable: str) -> Iterat
 
 def _mounted(spec: PodSpec, maps: dict[str, ConfigMap]) -> Iterator[Setting]:
     for volume in spec.volumes or ():
-        name = volume.config_map.name if volume.config_map else ""
-        if name in maps:
-            for key in list(maps[name].data or ())[:MOST_KEYS]:
-                yield from _of_key(maps[name], key, "", "")
+        for found in (maps[one.name] for one in volume.config_maps if one.name in maps):
+            for key in list(found.data or ())[:MOST_KEYS]:
+                yield from _of_key(found, key, "", "")
 
 
 # ------------------------------------------------------------------ meaning
@@ -326,42 +325,3 @@ def _is_public(server: str) -> bool:
 
 def _service(name: str, namespace: str) -> ObjectRef:
     return ObjectRef(kind="Service", namespace=namespace, name=name)
-
-
-# ------------------------------------------------------------------ nearness
-
-MOST_NAMES = 300
-
-
-def nearest(name: str, names: tuple[str, ...]) -> str:
-    """The one name that a slip of the pen may have meant, empty where none or several may be."""
-    near = [n for n in names[:MOST_NAMES] if n != name and is_near(name, n)]
-    return near[0] if len(near) == 1 else ""
-
-
-def is_near(one: str, other: str) -> bool:
-    """A letter or two apart (short names: one), or one is the other with a part more at its end:
-    `redis` and `redis-master`."""
-    if min(len(one), len(other)) < 2 or max(len(one), len(other)) > 63:
-        return False
-    short, long = sorted((one, other), key=len)
-    if len(short) > 2 and long.startswith((f"{short}-", f"{short}_")):
-        return True
-    return distance(one, other) <= (1 if len(short) < 5 else 2)
-
-
-def distance(one: str, other: str) -> int:
-    """How many letters to add, take, change or swap with their neighbour; exact up to 3."""
-    if abs(len(one) - len(other)) > 3:
-        return 4
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        next_row = [i]
-        for j, b in enumerate(other, 1):
-            cost = min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            next_row.append(cost)
-        before, row = row, next_row
-    return row[-1]

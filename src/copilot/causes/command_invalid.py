@@ -8,11 +8,13 @@ from copilot.causes.changed import rolled_out
 from copilot.causes.citing import concluded, line_key, object_key, said
 from copilot.causes.failures import Ending, container_of, endings, failing_pods, statuses_of
 from copilot.causes.references import workload_ref
+from copilot.causes.refusals import refused_starts
 from copilot.causes.rollouts import Part
 from copilot.causes.wording import one_line
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
+from copilot.domain.objects import Pod
 
 SAID_BY_THE_RUNTIME = 0.96
 SAID_BY_THE_SHELL = 0.88
@@ -25,7 +27,7 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "not_found",
         re.compile(
-            r"executable file not found|exec: .*no such file or directory|command not found|"
+            r"executable file not found|exec: [^\n]{0,300}?no such file or directory|command not found|"
             r": not found\b|No such file or directory"
         ),
     ),
@@ -37,7 +39,13 @@ _SAID = {
     "wrong_format": "is not made for this machine",
     "working_directory": "has a working directory that is not there",
 }
-_NAMED = re.compile(r'exec: "([^"]+)"|exec (/\S+): exec format')
+_NAMED = re.compile(
+    r'exec: \\?"([^"\\]+)\\?"|exec (/\S+): exec format|executable file `([^`\n]{1,300})`'
+)
+_NOT_MADE = re.compile(
+    r"container create failed: [^\n]{0,300}?executable file [^\n]{0,300}?not found"
+)
+"""CRI-O's words, with crun's or runc's: it makes no container of a program that is not there."""
 
 
 def command_invalid(case: Case) -> Hypothesis | None:
@@ -49,6 +57,22 @@ def command_invalid(case: Case) -> Hypothesis | None:
         found = _by_the_runtime(case, ending) or _by_the_shell(case, ending)
         if found:
             return found
+    return _never_made(case)
+
+
+def _never_made(case: Case) -> Hypothesis | None:
+    """No container, so no ending: the pod waits."""
+    for refusal in refused_starts(case):
+        if refusal.pod is not None and refusal.container and _NOT_MADE.search(refusal.text):
+            return _concluded(
+                case,
+                refusal.pod,
+                refusal.container,
+                refusal.text,
+                "not_found",
+                SAID_BY_THE_RUNTIME,
+                said(case, f"{refusal.who} cannot be made: {_short(refusal.text)}.", *refusal.keys),
+            )
     return None
 
 
@@ -61,7 +85,9 @@ def _by_the_runtime(case: Case, ending: Ending) -> Hypothesis | None:
         return None
     return _concluded(
         case,
-        ending,
+        ending.pod,
+        ending.container,
+        ending.message,
         way,
         SAID_BY_THE_RUNTIME,
         said(
@@ -97,7 +123,13 @@ def _by_the_shell(case: Case, ending: Ending) -> Hypothesis | None:
     )
     words = said(case, f"The last it logged: {one_line(line.body)}", line_key(line)) if line else ()
     return _concluded(
-        case, ending, way, SAID_BY_THE_SHELL if words else EXIT_CODE_ALONE, (*code, *words)
+        case,
+        ending.pod,
+        ending.container,
+        ending.message,
+        way,
+        SAID_BY_THE_SHELL if words else EXIT_CODE_ALONE,
+        (*code, *words),
     )
 
 
@@ -126,11 +158,17 @@ def _short(text: str) -> str:
 
 
 def _concluded(
-    case: Case, ending: Ending, way: str, confidence: float, supporting: tuple[Statement, ...]
+    case: Case,
+    pod: Pod,
+    container: str,
+    text: str,
+    way: str,
+    confidence: float,
+    supporting: tuple[Statement, ...],
 ) -> Hypothesis | None:
-    named = _NAMED.search(ending.message)
-    program = (named[1] or named[2]) if named else _first_word(ending)
-    what = f"{one_line(program, 80)} of {ending.container}" if program else ending.container
+    named = _NAMED.search(text)
+    program = (named[1] or named[2] or named[3]) if named else _first_word(pod, container)
+    what = f"{one_line(program, 80)} of {container}" if program else container
     return concluded(
         Cause.COMMAND_INVALID,
         title=f"The command {what} {_SAID[way]}",
@@ -143,6 +181,6 @@ def _concluded(
     )
 
 
-def _first_word(ending: Ending) -> str:
-    spec = container_of(ending.pod.spec, ending.container)
+def _first_word(pod: Pod, container: str) -> str:
+    spec = container_of(pod.spec, container)
     return next(iter((spec.command if spec else None) or ()), "")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from copilot.causes.changed import changed, rolled_out
 from copilot.causes.citing import concluded, object_key, said
-from copilot.causes.references import Reference, near_miss, references_of, workload_ref
+from copilot.causes.nearness import nearest
+from copilot.causes.references import Reference, references_of, workload_ref
 from copilot.causes.refusals import Refusal, refused_starts
 from copilot.causes.rollouts import Part
 from copilot.causes.wording import one_line
@@ -21,7 +22,7 @@ SHOWN_BY_THE_LIST = 0.98
 THERE_SINCE = 0.05
 MOST_NAMES = 5
 _NO_OBJECT = re.compile(r'\b(configmap|secret)s? "([^"]+)" not found', re.IGNORECASE)
-_NO_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) [^/\s]*/?(\S+)")
+_NO_KEY = re.compile(r"[Cc]ouldn't find key (\S+) in (ConfigMap|Secret) [^/\s]*/?(\S+)")
 _NO_ITEM = re.compile(
     r'volume "([^"]+)" : (configmap|secret) references non-existent (?:config|secret) key: (\S+)',
     re.IGNORECASE,
@@ -136,7 +137,7 @@ def _not_listed(case: Case, found: Absence, there: ConfigMap | None) -> tuple[St
     reference, around = found.reference, case.surroundings
     if there is not None:
         keys = sorted(there.keys)
-        near = near_miss(reference.key, keys)
+        near = nearest(reference.key, keys)
         others = f"it has {_some(keys)}" if keys else "it is empty"
         meant = f"; {one_line(near, 60)} may be meant" if near else ""
         return said(
@@ -147,7 +148,7 @@ def _not_listed(case: Case, found: Absence, there: ConfigMap | None) -> tuple[St
     if "ConfigMap" not in around.listed:
         return ()
     names = sorted(m.metadata.name for m in around.config_maps)
-    near = near_miss(reference.name, names)
+    near = nearest(reference.name, names)
     others = f"it has {_some(names)}" if names else "it has none at all"
     meant = f"; {near} may be meant" if near else ""
     return said(

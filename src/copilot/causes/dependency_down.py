@@ -51,6 +51,8 @@ def _judged(case: Case, call: Call) -> Hypothesis | None:
     workloads = selected_workloads(case, call.service)
     if not pods and not any(w.spec.replicas != 0 for w in workloads):
         return None  # nobody is meant to be there: that has causes of its own
+    if not pods and "Pod" not in case.surroundings.listed:
+        return None  # they may be there, and we do not see them
     unready = tuple(p for p in pods if not is_ready(p))
     if not pods or unready:
         return _is_down(case, call, call.service, pods, workloads)

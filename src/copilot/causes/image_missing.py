@@ -32,8 +32,10 @@ PULL_REASONS = frozenset(
         "InvalidImageName",
         "ImageInspectError",
         "RegistryUnavailable",
+        "SignatureValidationFailed",
     }
 )
+"""https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go"""
 _PULLED = re.compile(r"[Ff]ailed to pull image|ErrImage|InvalidImageName|pull policy of Never")
 
 
@@ -47,6 +49,8 @@ class Why(StrEnum):
     UNREACHABLE = "unreachable"
     THROTTLED = "throttled"
     DENIED = "denied"
+    PLATFORM = "platform"
+    """There is one, but not for this kind of processor or system."""
     NOT_FOUND = "not_found"
     UNKNOWN = "unknown"
 
@@ -81,6 +85,14 @@ _SIGNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
         re.compile(r"unauthorized|denied|authorization failed|forbidden|\b40[13]\b", re.IGNORECASE),
     ),
     (
+        Why.PLATFORM,
+        re.compile(
+            r"no match(?:ing manifest)? for (?:platform|linux|windows)|"
+            r"no image found in (?:image index|manifest list)",
+            re.IGNORECASE,
+        ),
+    ),
+    (
         Why.NOT_FOUND,
         re.compile(
             r"not found|manifest unknown|does not exist|no such image|\b404\b", re.IGNORECASE
@@ -97,6 +109,7 @@ _SAID = {
     Why.UNREACHABLE: "cannot be pulled: its registry does not answer",
     Why.THROTTLED: "cannot be pulled for now: its registry limits requests",
     Why.DENIED: "is refused by its registry: not allowed, or not there",
+    Why.PLATFORM: "was not built for the node's kind of processor or system",
     Why.NOT_FOUND: "does not exist in its registry",
     Why.UNKNOWN: "cannot be pulled",
 }
@@ -107,6 +120,7 @@ _CONFIDENCE = {
     Why.UNREACHABLE: 0.4,
     Why.THROTTLED: 0.4,
     Why.DENIED: 0.9,
+    Why.PLATFORM: 0.95,
     Why.NOT_FOUND: 0.95,
     Why.UNKNOWN: 0.75,
 }

@@ -33,8 +33,8 @@ def job_fails(case: Case) -> Hypothesis | None:
     job = case.job
     if job is None:
         return None
-    if job.status.succeeded and not _failed(job):
-        return _succeeded(case, job)
+    if _is_done(job):
+        return _succeeded(case, job) if job.status.failed else None
     condition = _failed(job)
     if condition is None and not job.status.failed:
         return None
@@ -68,6 +68,12 @@ def subject_of(case: Case, job: Job) -> ObjectRef:
 def ref_of(job: Job) -> ObjectRef:
     meta = job.metadata
     return ObjectRef(kind="Job", namespace=meta.namespace, name=meta.name, uid=meta.uid)
+
+
+def _is_done(job: Job) -> bool:
+    """Of a Job with several completions the first success is not the last."""
+    is_complete = job.status.completion_time or job.status.succeeded >= (job.spec.completions or 1)
+    return bool(is_complete) and _failed(job) is None
 
 
 def _failed(job: Job) -> Condition | None:

@@ -21,7 +21,7 @@ _BOUND = re.compile(
     r"(?:but (limit|request) is (\S+?)(?:[,\]\s.]|$)|No (limit|request) is specified)"
 )
 _RATIO = re.compile(
-    r"(\S+) max limit to request ratio per (\w+) is (\S+?), but provided ratio is (\S+)"
+    r"(?<!\S)(\S{1,100}) max limit to request ratio per (\w+) is (\S+?), but provided ratio is (\S+)"
 )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from copilot.causes.addresses import (
     Setting,
     is_short,
-    nearest,
     service_meant,
     settings,
     spec_of,
@@ -17,6 +16,7 @@ from copilot.causes.addresses import (
 from copilot.causes.citing import concluded, line_key, object_key, said
 from copilot.causes.connecting import How, Trouble, changed_just_before, troubles
 from copilot.causes.failures import failing_pods
+from copilot.causes.nearness import nearest
 from copilot.causes.policies import dns_ruling, end_of
 from copilot.causes.questioned import first_of
 from copilot.causes.references import workload_ref

@@ -6,11 +6,12 @@ https://kubernetes.io/docs/concepts/services-networking/network-policies/
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from copilot.causes.addresses import is_ip
 from copilot.causes.citing import change_key, concluded, line_key, object_key, said
-from copilot.causes.connecting import Call, How, Trouble, calls, meant_by, troubles
+from copilot.causes.connecting import MOST_CHARS, Call, How, Trouble, calls, meant_by, troubles
 from copilot.causes.failures import failing_pods, is_gone, is_ready
 from copilot.causes.listening import named_port
 from copilot.causes.policies import OUTSIDE, End, Ruling, Way, dns_ruling, end_of, ruling
@@ -29,6 +30,10 @@ ready pod: then it tells nothing."""
 CHANGED = 0.06
 UNDECIDED = 0.4
 REFUTED = 0.05
+_ANSWERED = re.compile(
+    r"no such host|NXDOMAIN|ENOTFOUND|EAI_NONAME|name or service not known", re.IGNORECASE
+)
+"""What only a name server that was reached can have said."""
 _BLOCKED = {
     How.TIMEOUT: SURE,
     How.UNREACHABLE: SURE,
@@ -81,7 +86,8 @@ def _flows(case: Case, asking: Pod) -> tuple[_Flow, ...]:
         if trouble.how is How.UNRESOLVED:
             answer = dns_ruling(policies, source)
             words = "to the cluster's name server (port 53)"
-            found.append(_Flow(trouble=trouble, words=words, ruling=answer))
+            is_silent = not _ANSWERED.search(trouble.line.body[:MOST_CHARS])
+            found.append(_Flow(trouble=trouble, words=words, ruling=answer, is_telling=is_silent))
         elif trouble.how in _BLOCKED and trouble.address is not None:
             host, port = trouble.address.host, trouble.address.port
             if meant_by(case, host) is None:
@@ -159,9 +165,7 @@ def _judged(case: Case, flow: _Flow) -> Hypothesis | None:
             ),
             *changed,
         ),
-        next_check=""
-        if is_sure
-        else "Compare the policy's selectors with the labels it speaks of.",
+        next_check="" if is_sure else _next_check(flow, is_denied),
         subject=ObjectRef(
             kind="NetworkPolicy",
             namespace=policy.metadata.namespace,
@@ -172,9 +176,9 @@ def _judged(case: Case, flow: _Flow) -> Hypothesis | None:
     )
 
 
-def _next_check(is_denied: bool, is_sure: bool) -> str:
-    if is_sure:
-        return ""
+def _next_check(flow: _Flow, is_denied: bool) -> str:
+    if is_denied and flow.trouble.how is How.UNRESOLVED:
+        return "Ask for another name from the pod: whether the name server is reached at all."
     if is_denied:
         return "See whether it still fails once a pod behind the Service is ready."
     return "Compare the policy's selectors with the labels it speaks of."

@@ -92,7 +92,10 @@ def dns_ruling(policies: Iterable[NetworkPolicy], source: End) -> Ruling:
 
 
 def applies(policy: NetworkPolicy, way: Way, end: End) -> bool:
-    """Whether a policy isolates this pod that way."""
+    """Whether a policy isolates this pod that way. To most networks a pod on its node's network is
+    the node itself."""
+    if end.spec is not None and end.spec.host_network:
+        return False
     if policy.metadata.namespace != end.namespace or end.labels is None:
         return False
     return way in _ways(policy) and matches(policy.spec.pod_selector, end.labels)

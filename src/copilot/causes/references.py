@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from copilot.causes.failures import containers_of, failing_pods
 from copilot.domain.case import Case
 from copilot.domain.objects import (
     Container,
     Deployment,
+    KeyToPath,
     LabelSelector,
     ObjectRef,
     PodSpec,
     SelectorRequirement,
+    Volume,
 )
 
-ALIKE = 0.75
-"""From this likeness on, one name may be meant for another (`app-confg` for `app-config`)."""
 DEFAULT_ACCOUNT = "default"
 _HOST = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 
@@ -57,24 +56,26 @@ def references_of(spec: PodSpec) -> Iterator[Reference]:
     for container in containers_of(spec):
         yield from _of_container(container)
     for volume in spec.volumes or ():
-        if volume.config_map:
-            for key in [i.key for i in volume.config_map.items or ()] or [""]:
-                yield Reference(
-                    kind="ConfigMap",
-                    name=volume.config_map.name,
-                    key=key,
-                    volume=volume.name,
-                    optional=volume.config_map.optional,
-                )
+        for one in volume.config_maps:
+            yield from _of_volume("ConfigMap", one.name, volume, one.items, one.optional)
         if volume.secret:
-            for key in [i.key for i in volume.secret.items or ()] or [""]:
-                yield Reference(
-                    kind="Secret",
-                    name=volume.secret.secret_name,
-                    key=key,
-                    volume=volume.name,
-                    optional=volume.secret.optional,
+            secret = volume.secret
+            yield from _of_volume(
+                "Secret", secret.secret_name, volume, secret.items, secret.optional
+            )
+        for part in (volume.projected.sources if volume.projected else None) or ():
+            if part.secret:
+                secret_part = part.secret
+                yield from _of_volume(
+                    "Secret", secret_part.name, volume, secret_part.items, secret_part.optional
                 )
+
+
+def _of_volume(
+    kind: str, name: str, volume: Volume, items: list[KeyToPath] | None, optional: bool
+) -> Iterator[Reference]:
+    for key in [i.key for i in items or ()] or [""]:
+        yield Reference(kind=kind, name=name, key=key, volume=volume.name, optional=optional)
 
 
 def _of_container(container: Container) -> Iterator[Reference]:
@@ -139,29 +140,6 @@ def reference_to(workload: Deployment, kind: str = "Deployment") -> ObjectRef:
     return ObjectRef(
         kind=workload.kind or kind, namespace=meta.namespace, name=meta.name, uid=meta.uid
     )
-
-
-def near_miss(name: str, names: Iterable[str]) -> str:
-    """The one of these names that another was most likely meant to be, empty for none.
-
-    Of two that are equally near, none: a guess between them would be a guess.
-    """
-    scored = sorted((likeness(name, n), n) for n in dict.fromkeys(names) if n != name)
-    if not scored or scored[-1][0] < ALIKE:
-        return ""
-    if len(scored) > 1 and scored[-2][0] == scored[-1][0]:
-        return ""
-    return scored[-1][1]
-
-
-def likeness(one: str, other: str) -> float:
-    """0 to 1; names that begin or end alike and are part of one another are near."""
-    ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
-    shorter, longer = sorted((one, other), key=len)
-    is_part = len(shorter) >= 3 and (
-        longer.startswith(f"{shorter}-") or longer.endswith(f"-{shorter}")
-    )
-    return max(ratio, ALIKE) if is_part else ratio
 
 
 def matches(selector: LabelSelector | None, labels: dict[str, str] | None) -> bool:

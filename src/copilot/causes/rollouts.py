@@ -319,8 +319,7 @@ def _limit(value: str | None) -> int | None:
 def config_names(spec: PodSpec) -> Iterator[str]:
     """Names of the ConfigMaps that a pod reads."""
     for volume in spec.volumes or ():
-        if volume.config_map:
-            yield volume.config_map.name
+        yield from (one.name for one in volume.config_maps)
     for container in containers_of(spec):
         for source in container.env_from or ():
             if source.config_map_ref:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from copilot.causes.addresses import is_near
 from copilot.causes.failures import is_gone
+from copilot.causes.nearness import is_near
 from copilot.causes.references import matches
 from copilot.domain.case import Case
 from copilot.domain.objects import Deployment, ObjectRef, Pod, Service

@@ -6,7 +6,8 @@ import re
 
 from copilot.causes.changed import changed, rolled_out
 from copilot.causes.citing import concluded, object_key, said
-from copilot.causes.references import near_miss, workload_ref
+from copilot.causes.nearness import nearest
+from copilot.causes.references import workload_ref
 from copilot.causes.refusals import refused_creations
 from copilot.causes.wording import one_line
 from copilot.domain.case import Case
@@ -60,7 +61,7 @@ def _not_listed(case: Case, name: str, keys: tuple[str, ...]) -> tuple[Statement
     if "ServiceAccount" not in around.listed:
         return ()
     names = sorted(a.metadata.name for a in around.service_accounts)
-    near = near_miss(name, names)
+    near = nearest(name, names)
     meant = f"; {near} may be meant" if near else ""
     return said(
         case,

@@ -49,6 +49,8 @@ def _judged(case: Case, question: Question) -> Hypothesis | None:
     meant = meant_for(case, question.service)
     if picked or selected_pods(case, question.service):
         return _wrong_pods(case, question, picked) or _fits(case, question)
+    if question.alert is None and "Pod" not in case.surroundings.listed:
+        return None  # somebody may carry it whom we do not see
     if meant is not None:
         return _nobody(case, question, meant)
     return _nobody_known(case, question)

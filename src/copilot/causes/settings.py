@@ -13,7 +13,9 @@ from copilot.domain.surroundings import ConfigMap
 
 SHORTEST = 4
 """A shorter name or value stands in a log for anything."""
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?([^/\s?#]+)", re.IGNORECASE)
+_URL = re.compile(
+    r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://(?:[^@/\s]{0,200}@)?([^/\s?#]+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,12 +83,12 @@ _SIGNS = (
         re.compile(r"PersistentVolumeClaim|persistent volume|volume node affinity", re.IGNORECASE),
     ),
     ("cordon", re.compile(r"were unschedulable")),
-    ("taint", re.compile(r"untolerated taint")),
+    ("taint", re.compile(r"untolerated taint|had taint")),
     ("host_port", re.compile(r"free ports for the requested pod ports")),
     ("pod_anti_affinity", re.compile(r"anti-affinity rules")),
     ("pod_affinity", re.compile(r"pod affinity rules")),
     ("topology_spread", re.compile(r"topology spread constraints")),
-    ("node_affinity", re.compile(r"node affinity/selector")),
+    ("node_affinity", re.compile(r"node affinity|node selector")),
     ("memory_capacity", re.compile(r"Insufficient memory")),
     ("cpu_capacity", re.compile(r"Insufficient cpu")),
     ("pods_capacity", re.compile(r"Too many pods")),
@@ -135,7 +135,9 @@ def _words(obstacles: tuple[Obstacle, ...]) -> str:
 
 
 def _is_pending(pod: Pod) -> bool:
-    return not pod.spec.node_name and _condition(pod).status == "False"
+    condition = _condition(pod)
+    is_refused = condition.status == "False" and condition.reason != "SchedulingGated"
+    return not pod.spec.node_name and is_refused
 
 
 def _condition(pod: Pod) -> Condition:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from copilot.causes.changed import changed, rolled_out
 from copilot.causes.citing import concluded, event_key, object_key, said
 from copilot.causes.failures import events_about, failing_pods, is_gone, quantity_of
-from copilot.causes.references import claims_of, matches, near_miss, specs_of, workload_ref
+from copilot.causes.nearness import nearest
+from copilot.causes.references import claims_of, matches, specs_of, workload_ref
 from copilot.causes.refusals import Refusal, refused_starts
 from copilot.causes.rollouts import Part
 from copilot.causes.wording import one_line
@@ -72,7 +73,7 @@ def _claim_missing(case: Case) -> Hypothesis | None:
             is_listed = "PersistentVolumeClaim" in around.listed
             if name in there or not (told or is_listed):
                 continue
-            near = near_miss(name, there)
+            near = nearest(name, there)
             listed = f"; the namespace has {', '.join(sorted(there)[:5]) or 'none'}"
             meant = f", of which {near} may be meant" if near else ""
             return concluded(
@@ -305,7 +306,7 @@ def _no_class(case: Case, claim: PersistentVolumeClaim) -> _Why:
     classes = sorted(c.metadata.name for c in around.storage_classes)
     is_listed = "StorageClass" in around.listed
     there = f"; there are {', '.join(classes[:5])}" if classes else "; there is no class at all"
-    near = near_miss(named or "", classes)
+    near = nearest(named or "", classes)
     meant = f", of which {near} may be meant" if near else ""
     what = f"class {named} does not exist" if named else "it names no class and there is no default"
     return _Why(

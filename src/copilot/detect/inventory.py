@@ -96,7 +96,16 @@ TYPES: Mapping[str, type[KubeStruct]] = {
 
 _CONTROLLERS = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"})
 _TEMPLATED = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-_OF_USE = frozenset({"SuccessfulCreate", "FailedBinding", "WaitForFirstConsumer"})
+_OF_USE = frozenset(
+    {
+        "SuccessfulCreate",
+        "FailedBinding",
+        "WaitForFirstConsumer",
+        "ExternalProvisioning",
+        "TriggeredScaleUp",
+        "Nominated",
+    }
+)
 """Reasons of normal events that rules read."""
 
 Pairs = frozenset[tuple[str, str]]

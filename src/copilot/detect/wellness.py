@@ -16,7 +16,8 @@ def is_well(pod: Pod) -> bool:
     if pod.status.phase == "Succeeded":
         return True
     statuses = pod.status.container_statuses or ()
-    return bool(statuses) and all(status.ready and not status.restart_count for status in statuses)
+    starting = pod.status.init_container_statuses or ()  # sidecars, which run on, are among them
+    return bool(statuses) and all(s.ready and not s.restart_count for s in (*statuses, *starting))
 
 
 def is_controller_well(made: Deployment) -> bool:

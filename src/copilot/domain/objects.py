@@ -171,13 +171,40 @@ class HostPath(KubeStruct, frozen=True):
     type: str = ""
 
 
+class ProjectedSecret(KubeStruct, frozen=True):
+    name: str = ""
+    items: list[KeyToPath] | None = None
+    optional: bool = False
+
+
+class ProjectedSource(KubeStruct, frozen=True):
+    config_map: ConfigMapVolume | None = None
+    secret: ProjectedSecret | None = None
+
+
+class ProjectedVolume(KubeStruct, frozen=True):
+    sources: list[ProjectedSource] | None = None
+
+
+ROOT_CA = "kube-root-ca.crt"
+"""The ConfigMap that every namespace is given, and every pod beside its token."""
+
+
 class Volume(KubeStruct, frozen=True):
     name: str = ""
+    projected: ProjectedVolume | None = None
     config_map: ConfigMapVolume | None = None
     secret: SecretVolume | None = None
     persistent_volume_claim: ClaimVolume | None = None
     empty_dir: EmptyDir | None = None
     host_path: HostPath | None = None
+
+    @property
+    def config_maps(self) -> tuple[ConfigMapVolume, ...]:
+        """Those it is made of, without what every pod is given."""
+        parts = (self.projected.sources if self.projected else None) or ()
+        each = (self.config_map, *(part.config_map for part in parts))
+        return tuple(one for one in each if one is not None and one.name != ROOT_CA)
 
 
 class VolumeMount(KubeStruct, frozen=True):

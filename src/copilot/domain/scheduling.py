@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_AVAILABLE = re.compile(r"(\d+)/(\d+) nodes are available: (.*?)(?:\.(?:\s|$)|$)", re.DOTALL)
-_REASON = re.compile(r"(\d+) ((?:[^,{]|\{[^}]*\})+)")
+_AVAILABLE = re.compile(r"(?<!\d)(\d+)/(\d+) nodes are available: (.*?)(?:\.(?:\s|$)|$)", re.DOTALL)
+_REASON = re.compile(r"(?<!\d)(\d+) ((?:[^,{]|\{[^{}]*\})+)")
 _PLAIN = (
     ("node(s) didn't match Pod's node affinity/selector", "node selector or affinity not met"),
     ("node(s) had untolerated taint ", "taint not tolerated: "),

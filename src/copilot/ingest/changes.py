@@ -67,7 +67,7 @@ _IGNORED_PATHS = re.compile(
     r"|volumeName|claimRef)\b"
     r"|spec\.taints\[node\.kubernetes\.io/"
 )
-_NAMED_ITEM = re.compile(r"\[([^\]]+)\](?:\.value)?\Z")
+_NAMED_ITEM = re.compile(r"\[([^\[\]]+)\](?:\.value)?\Z")
 _VARIABLE = re.compile(r'\{"name":"[^"]*","value":"((?:[^"\\]|\\.)*)"\}')
 _IDENTITIES = ("name", "containerPort", "mountPath", "port", "key", "ip", "type")
 

@@ -8,7 +8,6 @@ import pytest
 from copilot.causes.addresses import (
     addresses_in,
     bare_host,
-    nearest,
     service_meant,
     settings,
     why_not_in_cluster,
@@ -142,25 +141,6 @@ def test_a_pods_dns_settings_may_keep_it_from_services(spec: PodSpec, host: str,
 
     assert word in why
     assert bool(word) is bool(why)
-
-
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("apo", "api"),
-        ("pai", "api"),
-        ("redis", "redis-master"),
-        ("backend-srv", "backend-svc"),
-        ("worker", ""),
-        ("x", ""),
-    ],
-)
-def test_the_one_nearest_name_is_meant(name: str, meant: str) -> None:
-    assert nearest(name, ("api", "redis-master", "backend-svc", "frontend")) == meant
-
-
-def test_two_names_that_are_as_near_are_no_answer() -> None:
-    assert nearest("apx", ("api", "app")) == ""
 
 
 def test_variables_arguments_and_config_maps_tell_addresses() -> None:

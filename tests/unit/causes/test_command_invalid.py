@@ -115,3 +115,38 @@ def test_a_start_that_did_not_fit_into_memory_is_no_invalid_command() -> None:
     message = RUNC + "container init was OOM-killed (memory limit too low?): unknown"
 
     assert looked_at(an_ended_pod(128, "StartError", message)) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(
+            "container create failed: executable file `serverr` not found in $PATH: No such file or "
+            "directory",
+            id="crun",
+        ),
+        pytest.param(
+            'container create failed: time="2026-01-01" level=error msg="runc create failed: unable '
+            'to start container process: exec: \\"serverr\\": executable file not found in $PATH"',
+            id="runc under CRI-O",
+        ),
+    ],
+)
+def test_a_runtime_that_makes_no_container_of_it_is_believed_too(message: str) -> None:
+    status = a_status(state=waiting("CreateContainerError", message), ready=False)
+    status = msgspec.structs.replace(status, container_id="")
+    pod = a_pod("billing", statuses=[status], phase="Pending", created=ago(60))
+
+    found = looked_at(with_spec(pod, container=a_container()))
+
+    assert found is not None
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "not_found")
+    assert found.title == "The command serverr of app is not in the image"
+
+
+def test_a_mount_that_crun_cannot_make_is_no_command() -> None:
+    message = "container create failed: mount `/x` to `/y`: No such file or directory"
+    status = a_status(state=waiting("CreateContainerError", message), ready=False)
+    pod = a_pod("billing", statuses=[status], phase="Pending", created=ago(60))
+
+    assert looked_at(with_spec(pod, container=a_container())) is None

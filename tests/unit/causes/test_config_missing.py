@@ -5,7 +5,6 @@ import pytest
 
 from copilot.causes import explain
 from copilot.causes.config_missing import config_missing
-from copilot.causes.references import near_miss
 from copilot.causes.secret_missing import secret_missing
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
@@ -18,6 +17,9 @@ from copilot.domain.objects import (
     EnvVarSource,
     KeyToPath,
     Pod,
+    ProjectedSecret,
+    ProjectedSource,
+    ProjectedVolume,
     SecretVolume,
     SourceKey,
     SourceName,
@@ -89,6 +91,35 @@ def test_where_config_maps_may_not_be_listed_nothing_is_said_of_what_there_is() 
 
     assert found.verdict is Verdict.SUPPORTED
     assert "The namespace has" not in " ".join(s.text for s in found.supporting)
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
+def test_a_projected_volume_names_what_is_missing(kind: str) -> None:
+    source = (
+        ProjectedSource(config_map=ConfigMapVolume(name="gone"))
+        if kind == "ConfigMap"
+        else ProjectedSource(secret=ProjectedSecret(name="gone"))
+    )
+    volume = Volume(name="all", projected=ProjectedVolume(sources=[source]))
+    pod = with_spec(
+        a_waiting_pod(Container(name="app"), ""), container=Container(name="app"), volumes=[volume]
+    )
+    message = f'MountVolume.SetUp failed for volume "all" : {kind.lower()} "gone" not found'
+
+    case = a_case_of(pod, messages=(message,))
+    found = config_missing(case) if kind == "ConfigMap" else secret_missing(case)
+
+    assert found is not None
+    assert found.title == f"{kind} gone does not exist"
+    assert "from" in found.supporting[1].text
+    assert "volume all" in found.supporting[1].text
+
+
+def test_an_older_kubelets_words_for_a_missing_key_are_known() -> None:
+    message = "Couldn't find key modee in ConfigMap demo/settings"
+    pod = a_waiting_pod(reads("settings", "modee"), message)
+
+    assert looked_at(a_case_of(pod, a_config_map(mode="fast"))).detail == "key_missing"
 
 
 def test_a_key_that_a_config_map_does_not_have_is_missing() -> None:
@@ -219,19 +250,3 @@ def test_what_a_rollout_brought_in_is_named_before_the_rollout() -> None:
     assert ranked[0].cause is Cause.CONFIG_MISSING
     assert "this was changed by kubectl-edit" in " ".join(s.text for s in ranked[0].supporting)
     assert all(h.verdict is not Verdict.SUPPORTED for h in ranked if h.cause is Cause.BAD_ROLLOUT)
-
-
-@pytest.mark.parametrize(
-    ("name", "names", "expected"),
-    [
-        ("app-confg", ["app-config", "other"], "app-config"),
-        ("dat", ["data", "logs"], "data"),
-        ("buildr", ["builder", "default"], "builder"),
-        ("api", ["api-config", "web"], "api-config"),
-        ("db", ["settings", "other"], ""),
-        ("web-1", ["web-2", "web-3"], ""),
-        ("gone", [], ""),
-    ],
-)
-def test_a_near_miss_is_one_that_stands_out(name: str, names: list[str], expected: str) -> None:
-    assert near_miss(name, names) == expected

@@ -8,7 +8,16 @@ from copilot.causes.dependency_down import dependency_down
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Verdict
 from copilot.domain.objects import Pod
-from tests.builders_net import a_caller, a_caller_case, a_peer, a_peer_pod, a_service, late, refused
+from tests.builders_net import (
+    LISTED,
+    a_caller,
+    a_caller_case,
+    a_peer,
+    a_peer_pod,
+    a_service,
+    late,
+    refused,
+)
 from tests.builders_objects import a_status, ago, running, terminated, waiting
 
 
@@ -38,6 +47,13 @@ def test_a_service_whose_pods_are_not_ready_is_the_cause(line: str) -> None:
     assert found.title == "Deployment api, which it calls, has 0 of 1 pods ready"
     assert found.subject is not None
     assert (found.subject.kind, found.subject.name) == ("Deployment", "api")
+
+
+def test_pods_that_were_not_listed_whole_are_not_missing() -> None:
+    given = {"services": [a_service()], "workloads": [a_peer()]}
+
+    assert looked_at(a_caller_case(refused("api"), **given)).verdict is Verdict.SUPPORTED
+    assert dependency_down(a_caller_case(refused("api"), **given, listed=LISTED - {"Pod"})) is None
 
 
 def test_the_state_of_the_pods_is_told() -> None:

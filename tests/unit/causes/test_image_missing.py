@@ -78,6 +78,9 @@ def case_with(message: str, reason: str = "ImagePullBackOff") -> Case:
         pytest.param("dial tcp 10.99.0.1:5999: connect: refused", Why.UNREACHABLE, id="refused"),
         pytest.param("429 Too Many Requests", Why.THROTTLED, id="throttled"),
         pytest.param("something else", Why.UNKNOWN, id="unknown"),
+        ("no matching manifest for linux/arm64/v8 in the manifest list entries", Why.PLATFORM),
+        ("failed to unpack: no match for platform in manifest: not found", Why.PLATFORM),
+        ('no image found in image index for architecture "arm64", OS "linux"', Why.PLATFORM),
     ],
 )
 def test_a_message_tells_why_a_pull_failed(message: str, why: Why) -> None:

@@ -124,6 +124,16 @@ def test_a_job_that_still_tries_is_undecided_and_one_that_succeeded_is_well() ->
     assert done.verdict is Verdict.REFUTED
 
 
+def test_a_job_of_which_a_part_is_done_has_not_succeeded() -> None:
+    partly = a_job(active=1, succeeded=1, failed=2, spec=JobSpec(completions=5))
+
+    found = job_fails(of_job(partly))
+
+    assert found is not None
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert job_fails(of_job(a_job(active=1, succeeded=1, spec=JobSpec(completions=5)))) is None
+
+
 def test_a_job_without_a_failure_has_none() -> None:
     assert job_fails(of_job(a_job(active=1))) is None
 

@@ -19,6 +19,7 @@ from tests.builders_net import (
     a_service,
     late,
     refused,
+    unresolved,
 )
 
 
@@ -84,6 +85,14 @@ def test_names_that_may_not_be_asked_for_are_supported() -> None:
     found = looked_at(called(a_policy(types=["Egress"], egress=[to_api]), line=line))
 
     assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "dns")
+
+
+def test_a_name_server_that_answers_is_not_out_of_reach() -> None:
+    to_api = EgressRule(to=[a_pod_peer({"app": "api"})])
+
+    found = looked_at(called(a_policy(types=["Egress"], egress=[to_api]), line=unresolved("apo")))
+
+    assert found.verdict is Verdict.INCONCLUSIVE
 
 
 def test_an_address_outside_is_judged_by_the_callers_egress() -> None:

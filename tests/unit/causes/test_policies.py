@@ -176,3 +176,9 @@ def test_names_are_asked_for_at_port_53(egress: list[EgressRule], is_allowed: bo
     policy = a_policy(types=["Egress"], egress=egress)
 
     assert dns_ruling([policy], CALLER).is_allowed is is_allowed
+
+
+def test_pods_on_their_nodes_network_are_under_no_policy() -> None:
+    on_node = End(namespace="demo", labels={"app": "api"}, spec=PodSpec(host_network=True))
+
+    assert ruling([a_policy()], CALLER, on_node, 8080).is_allowed is True

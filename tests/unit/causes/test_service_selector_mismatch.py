@@ -12,6 +12,7 @@ from copilot.causes.service_selector_mismatch import service_selector_mismatch
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Verdict
 from tests.builders_net import (
+    LISTED,
     a_caller_case,
     a_change_of,
     a_peer,
@@ -58,6 +59,17 @@ def test_an_alert_about_the_service_is_enough_without_a_caller() -> None:
 
     assert found.verdict is Verdict.SUPPORTED
     assert any("No ready pod stands behind" in s.text for s in found.supporting)
+
+
+def test_pods_that_were_not_listed_whole_may_carry_what_it_selects() -> None:
+    case = a_caller_case(
+        refused("api"),
+        services=[a_service(selector={"app": "apo"})],
+        workloads=[a_peer()],
+        listed=LISTED - {"Pod"},
+    )
+
+    assert service_selector_mismatch(case) is None
 
 
 def test_who_changed_the_selector_makes_it_surer() -> None:

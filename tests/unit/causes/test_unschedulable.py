@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from copilot.causes.unschedulable import unschedulable
+from copilot.causes.unschedulable import unschedulable, way_of
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis, Verdict
@@ -351,3 +351,31 @@ def test_one_cordoned_node_of_those_wanted_is_named_itself() -> None:
 
     assert found.detail == "cordon"
     assert str(found.subject) == "Node dev"
+
+
+def test_a_pod_that_is_held_back_on_purpose_is_no_matter_of_nodes() -> None:
+    gated = a_pod(
+        "etl",
+        node="",
+        statuses=[],
+        phase="Pending",
+        conditions=[condition("PodScheduled", False, reason="SchedulingGated")],
+    )
+
+    assert unschedulable(a_case(app="etl", pods=[gated], rule=Rule.UNSCHEDULABLE)) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "way"),
+    [
+        ("node(s) had taints that the pod didn't tolerate", "taint"),
+        ("node(s) had taint {gpu: true}, that the pod didn't tolerate", "taint"),
+        ("node(s) had untolerated taint(s)", "taint"),
+        ("node(s) didn't match node selector", "node_affinity"),
+        ("node(s) didn't match Pod's node affinity", "node_affinity"),
+        ("node(s) didn't satisfy existing pods anti-affinity rules", "pod_anti_affinity"),
+        ("node(s) didn't satisfy inter-pod affinity rules", "pod_affinity"),
+    ],
+)
+def test_older_schedulers_say_the_same_in_other_words(reason: str, way: str) -> None:
+    assert way_of(reason) == way

@@ -78,6 +78,14 @@ def test_one_that_was_suspended_while_it_ran_regularly_is_told_softly() -> None:
             id="changed a moment ago",
         ),
         pytest.param(
+            seen(cron_jobs=[a_cron_job(last_s=9000)], changed_us={"uid-nightly": ago_us(200)}),
+            id="resumed lately, with nothing to make up for",
+        ),
+        pytest.param(
+            seen(cron_jobs=[a_cron_job(schedule="0 7 * * *", last_s=3600 * 26)]),
+            id="a control plane that lives in another time zone",
+        ),
+        pytest.param(
             seen(cron_jobs=[a_cron_job(schedule="@every 5m", last_s=9000)]), id="unreadable"
         ),
         pytest.param(

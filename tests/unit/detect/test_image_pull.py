@@ -2,7 +2,8 @@
 
 import pytest
 
-from copilot.detect.rules.image_pull import REASONS, check
+from copilot.causes.image_missing import PULL_REASONS
+from copilot.detect.rules.image_pull import check
 from copilot.domain.objects import Pod
 from tests.builders_detect import FAULTS_US, recorded_faults, seen
 from tests.builders_objects import a_container, a_pod, a_status, ago, condition, waiting
@@ -17,7 +18,7 @@ def test_a_real_pod_with_a_missing_image_names_image_and_answer() -> None:
     assert FAULTS_US - alert.starts_us == 113_000_000
 
 
-@pytest.mark.parametrize("reason", sorted(REASONS))
+@pytest.mark.parametrize("reason", sorted(PULL_REASONS))
 def test_every_reason_for_having_no_image_fires(reason: str) -> None:
     pod = a_pod(phase="Pending", statuses=[a_status(state=waiting(reason), ready=False)])
 

@@ -94,6 +94,12 @@ def test_only_what_is_not_well_is_kept_whole(inventory: Inventory) -> None:
     assert [job.metadata.name for job in look.jobs] == ["broken"]
 
 
+def test_a_sidecar_that_keeps_dying_is_not_hidden_by_ready_containers(inventory: Inventory) -> None:
+    put(inventory, "Pod", a_pod(init_statuses=[a_status("proxy", restart_count=4)]))
+
+    assert len(inventory.look(NOW_US).pods) == 1
+
+
 def test_what_is_well_again_or_gone_is_forgotten(inventory: Inventory) -> None:
     put(inventory, "Pod", an_unready_pod(), an_unready_pod("api"))
     put(inventory, "Pod", a_pod("web", suffix="a"))
@@ -322,6 +328,13 @@ def test_late_warnings_are_kept_and_the_rest_is_not(inventory: Inventory) -> Non
     reasons = [event.reason for event in inventory.look(NOW_US).events]
 
     assert reasons == ["FailedCreate", "SuccessfulCreate"]
+
+
+@pytest.mark.parametrize("reason", ["ExternalProvisioning", "TriggeredScaleUp", "Nominated"])
+def test_normal_events_that_rules_read_are_kept(inventory: Inventory, reason: str) -> None:
+    inventory.put_event(an_event(a_ref("Pod", "web"), reason, type="Normal"), NOW_US)
+
+    assert [event.reason for event in inventory.look(NOW_US).events] == [reason]
 
 
 def test_events_fade_and_never_grow_without_end(inventory: Inventory) -> None:

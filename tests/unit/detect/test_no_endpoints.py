@@ -7,12 +7,15 @@ from copilot.domain.alert import Alert, Backing
 from copilot.domain.objects import ObjectRef, Pod, Probe
 from tests.builders_detect import seen
 from tests.builders_objects import (
+    NOW_US,
     a_container,
     a_pod,
     a_ref,
     a_service,
     a_status,
+    ago,
     ago_us,
+    running,
     waiting,
 )
 
@@ -145,11 +148,47 @@ def test_pods_with_a_long_budget_are_waited_for() -> None:
     pod = a_pod(
         "web",
         containers=[a_container(startup=slow)],
-        statuses=[a_status(state=waiting("ContainerCreating"), ready=False)],
+        statuses=[a_status(state=waiting("CrashLoopBackOff"), ready=False)],
     )
 
     assert alerts_of(a_backing(for_s=330, n_pods=1, workloads=(WEB,)), pod) == []
     assert len(alerts_of(a_backing(for_s=345, n_pods=1, workloads=(WEB,)), pod)) == 1
+
+
+@pytest.mark.parametrize(
+    ("pod", "due_s"),
+    [
+        pytest.param(
+            a_pod(
+                "web",
+                phase="Pending",
+                created=ago(100),
+                statuses=[a_status(state=waiting("ContainerCreating"), ready=False)],
+            ),
+            500,
+            id="its large image is being pulled",
+        ),
+        pytest.param(
+            a_pod("web", phase="Pending", created=ago(100), node="", statuses=[]),
+            500,
+            id="it is new to its node, or waits for one",
+        ),
+        pytest.param(
+            a_pod("web", statuses=[a_status(state=running(ago(10)), ready=False)]),
+            30,
+            id="its predecessor took long to leave",
+        ),
+    ],
+)
+def test_a_pod_has_its_time_from_when_it_could_start(pod: Pod, due_s: int) -> None:
+    backing = a_backing(for_s=300, n_pods=1, workloads=(WEB,))
+
+    alerts = [
+        list(check(seen(pod, backings=[backing], listed=NEEDED, now_us=NOW_US + s * 1_000_000)))
+        for s in (0, due_s - 1, due_s)
+    ]
+
+    assert [len(each) for each in alerts] == [0, 0, 1]
 
 
 @pytest.mark.parametrize("missing", sorted(NEEDED))

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from copilot.detect.rules.node_unhealthy import check
-from copilot.domain.objects import Condition, Node
+from copilot.domain.objects import Condition, Node, Taint
 from tests.builders_detect import seen
 from tests.builders_objects import a_node, ago, ago_us
 
@@ -34,6 +34,16 @@ def a_node_with(
         ),
         status=msgspec.structs.replace(node.status, conditions=[*others, sick]),
     )
+
+
+def tainted(node: Node, key: str) -> Node:
+    spec = msgspec.structs.replace(node.spec, taints=[Taint(key=key, effect="NoSchedule")])
+    return msgspec.structs.replace(node, spec=spec)
+
+
+def leaving(node: Node) -> Node:
+    metadata = msgspec.structs.replace(node.metadata, deletion_timestamp=ago(5))
+    return msgspec.structs.replace(node, metadata=metadata)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +92,14 @@ def test_two_illnesses_of_one_node_are_two_alerts() -> None:
         pytest.param(
             a_node_with(status="Unknown", for_s=120, cordoned=True), id="a reboot that was planned"
         ),
+        pytest.param(
+            tainted(a_node_with(status="Unknown"), "ToBeDeletedByClusterAutoscaler"),
+            id="one that an autoscaler takes away",
+        ),
+        pytest.param(
+            tainted(a_node_with(), "karpenter.sh/disrupted"), id="one that Karpenter takes away"
+        ),
+        pytest.param(leaving(a_node_with(status="Unknown")), id="one that is being deleted"),
         pytest.param(a_node_with("EtcdIsVoter", "False"), id="a condition we do not know"),
     ],
 )

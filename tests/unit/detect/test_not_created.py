@@ -29,9 +29,15 @@ NO_ACCOUNT = (
 )
 
 
-def a_refused_set(*, for_s: float = 3) -> Deployment:
+ENDING = (
+    'pods "db-0" is forbidden: unable to create new content in namespace demo because it is being '
+    "terminated"
+)
+
+
+def a_refused_set(*, for_s: float = 3, message: str = QUOTA) -> Deployment:
     refused = condition(
-        "ReplicaFailure", True, reason="FailedCreate", message=QUOTA, since=ago(for_s)
+        "ReplicaFailure", True, reason="FailedCreate", message=message, since=ago(for_s)
     )
     made = a_replica_set("web", ready=0)
     status = msgspec.structs.replace(made.status, replicas=0, conditions=[refused])
@@ -100,6 +106,17 @@ MADE = an_event(
     "look",
     [
         pytest.param(seen(controllers=[a_refused_set(for_s=2)]), id="it may be granted yet"),
+        pytest.param(
+            seen(controllers=[a_refused_set(for_s=30, message=ENDING)]),
+            id="its namespace is being deleted",
+        ),
+        pytest.param(
+            seen(
+                controllers=[a_stateful_set()],
+                events=[msgspec.structs.replace(refused(), message=ENDING)],
+            ),
+            id="a StatefulSet whose namespace is being deleted",
+        ),
         pytest.param(seen(controllers=[a_stateful_set()]), id="nobody refused anything"),
         pytest.param(
             seen(controllers=[a_stateful_set(there=1)], events=[refused()]), id="all pods are there"

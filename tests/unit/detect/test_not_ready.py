@@ -10,7 +10,7 @@ import pytest
 from copilot.detect.rules.not_ready import check, hanging_inits
 from copilot.domain.alert import Backing
 from copilot.domain.event import TemplateActivity
-from copilot.domain.objects import HttpGet, KubeEvent, Pod, Probe
+from copilot.domain.objects import Grpc, HttpGet, KubeEvent, Pod, Probe
 from tests.builders_detect import FAULTS_US, an_activity, recorded_faults, seen
 from tests.builders_objects import (
     NOW_US,
@@ -349,3 +349,17 @@ def test_a_pod_that_failed_for_good_is_not_waited_for() -> None:
     status = msgspec.structs.replace(pod.status, phase="Failed", reason="Evicted")
 
     assert list(check(seen(msgspec.structs.replace(pod, status=status)))) == []
+
+
+def test_a_sidecar_that_does_not_get_ready_is_told() -> None:
+    pod = a_starting_pod(for_s=300, restart_policy="Always")
+
+    (alert,) = check(seen(pod, now_us=NOW_US + 60_000_000))
+
+    assert alert.title == "web/wait is running but not ready"
+
+
+def test_a_probe_that_speaks_grpc_is_named_so() -> None:
+    (alert,) = check(seen(an_unready_pod(up_s=300, probe=Probe(grpc=Grpc(port=9000)))))
+
+    assert "Readiness probe: gRPC on port 9000." in alert.message

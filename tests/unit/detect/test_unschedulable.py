@@ -8,7 +8,7 @@ import pytest
 from copilot.detect.rules.unschedulable import check
 from copilot.domain.objects import Pod
 from tests.builders_detect import FAULTS_US, recorded_faults, seen
-from tests.builders_objects import a_pod, ago, condition
+from tests.builders_objects import a_pod, ago, an_event, condition, ref_of
 
 TOO_LARGE = "0/3 nodes are available: 3 Insufficient cpu. preemption: none helps."
 UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
@@ -76,3 +76,19 @@ def test_what_is_under_way_for_too_long_is_told(pod: Pod) -> None:
 )
 def test_pods_that_wait_for_good_reason_are_quiet(pod: Pod) -> None:
     assert list(check(seen(pod))) == []
+
+
+def test_a_pod_whose_predecessor_is_just_leaving_is_waited_for() -> None:
+    leaving = a_pod(suffix="older", deleted=ago(-20))
+
+    assert list(check(seen(a_pending_pod(for_s=30), leaving))) == []
+    assert len(list(check(seen(a_pending_pod(for_s=61), leaving)))) == 1
+
+
+@pytest.mark.parametrize("reason", ["TriggeredScaleUp", "Nominated"])
+def test_a_node_that_an_autoscaler_is_making_for_it_is_waited_for(reason: str) -> None:
+    about = ref_of("Pod", a_pending_pod().metadata)
+    coming = an_event(about, reason, "pod triggered scale-up", type="Normal")
+
+    assert list(check(seen(a_pending_pod(for_s=200), events=[coming]))) == []
+    assert len(list(check(seen(a_pending_pod(for_s=301), events=[coming])))) == 1

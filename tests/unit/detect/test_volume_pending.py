@@ -32,6 +32,9 @@ WAITS = told("WaitForFirstConsumer", "waiting for first consumer to be created b
 EXTERNAL = told("ExternalProvisioning", "Waiting for a volume to be created by example.org/disk")
 
 
+SILENT = msgspec.structs.replace(EXTERNAL, first_timestamp=ago(60))
+
+
 def a_pod_with(claim: str = "data", *, id: str = "") -> Pod:
     status = a_status(state=waiting("ContainerCreating"), ready=False)
     pod = a_pod("db", phase="Pending", statuses=[msgspec.structs.replace(status, container_id=id)])
@@ -75,7 +78,7 @@ def test_a_claim_that_nothing_waits_for_stands_for_itself() -> None:
             id="there is no such class",
         ),
         pytest.param(
-            seen(claims=[a_claim(age_s=60)], events=[EXTERNAL]), id="a provisioner that is silent"
+            seen(claims=[a_claim(age_s=60)], events=[SILENT]), id="a provisioner that is silent"
         ),
     ],
 )
@@ -92,6 +95,10 @@ def test_what_will_not_come_by_itself_is_told(look: Seen) -> None:
             seen(claims=[a_claim(age_s=9)], events=[NO_VOLUME]), id="a volume may be on its way"
         ),
         pytest.param(seen(claims=[a_claim(age_s=59)], events=[EXTERNAL]), id="being made"),
+        pytest.param(
+            seen(claims=[a_claim(age_s=9000)], events=[EXTERNAL]),
+            id="its first consumer has just come",
+        ),
         pytest.param(
             seen(claims=[a_claim(storage_class="x")], storage_classes=[FAST]),
             id="classes that we may not list",

@@ -9,7 +9,8 @@ from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import not_changeable, spec_of, template_of, undone
 from copilot.causes.citing import object_key
 from copilot.causes.config_missing import Absence, absence
-from copilot.causes.references import Reference, near_miss, references_of, workload_ref
+from copilot.causes.nearness import nearest
+from copilot.causes.references import Reference, references_of, workload_ref
 from copilot.causes.wording import one_line
 from copilot.domain.action import SetEnvSource, SetVolumeSource, SourceKind
 from copilot.domain.case import Case
@@ -33,7 +34,7 @@ def config_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     if found.is_key:
         yield from _other_key(case, hypothesis, reference, maps.get(reference.name))
         return
-    near = near_miss(reference.name, maps)
+    near = nearest(reference.name, maps)
     if not near or (reference.key and reference.key not in maps[near].keys):
         yield (
             f"no ConfigMap is there that {one_line(reference.name, 60)} may be meant for; "
@@ -61,7 +62,7 @@ def without(case: Case, hypothesis: Hypothesis, found: Absence) -> Iterator[Draf
 def _other_key(
     case: Case, hypothesis: Hypothesis, reference: Reference, there: ConfigMap | None
 ) -> Iterator[Draft | str]:
-    near = near_miss(reference.key, there.keys) if there else ""
+    near = nearest(reference.key, there.keys) if there else ""
     if there is None or not near or not reference.variable:
         yield (
             f"no key is there that {one_line(reference.key, 60)} may be meant for; "

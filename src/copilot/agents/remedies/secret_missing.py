@@ -9,7 +9,8 @@ from copilot.agents.remedies.config_missing import without
 from copilot.agents.remedies.templates import not_changeable, spec_of, template_of
 from copilot.causes.citing import object_key
 from copilot.causes.config_missing import absence
-from copilot.causes.references import near_miss, references_of, workload_ref
+from copilot.causes.nearness import nearest
+from copilot.causes.references import references_of, workload_ref
 from copilot.causes.wording import one_line
 from copilot.domain.action import SetEnvSource, SetVolumeSource, SourceKind
 from copilot.domain.case import Case
@@ -29,7 +30,7 @@ def secret_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         return
     reference = found.reference
     in_use = _in_use(case, "" if found.is_key else reference.key)
-    near = "" if found.is_key else near_miss(reference.name, in_use)
+    near = "" if found.is_key else nearest(reference.name, in_use)
     if not near:
         key = f"the key {one_line(reference.key, 60)} of " if found.is_key else ""
         yield (

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import not_changeable, spec_of, template_of, undone
 from copilot.causes.citing import object_key
-from copilot.causes.references import account_of, near_miss, workload_ref
+from copilot.causes.nearness import nearest
+from copilot.causes.references import account_of, workload_ref
 from copilot.domain.action import SetServiceAccount
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
@@ -23,7 +24,7 @@ def service_account_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draf
         yield not_changeable(case)
         return
     accounts = {a.metadata.name: a for a in case.surroundings.service_accounts}
-    near = near_miss(name, accounts)
+    near = nearest(name, accounts)
     if not near or near == "default":
         yield f"service account {name} is for people to make: its rights are not known"
         return

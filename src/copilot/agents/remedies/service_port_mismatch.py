@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.readdressing import readdressed
-from copilot.causes.addresses import nearest
 from copilot.causes.citing import change_key, object_key
 from copilot.causes.listening import declared, listening
+from copilot.causes.nearness import nearest
 from copilot.causes.questioned import Question, called_pods, changes_of, questioned
 from copilot.causes.selecting import selected_workloads
 from copilot.causes.service_port_mismatch import called_port, target_of

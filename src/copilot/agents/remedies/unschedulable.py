@@ -9,9 +9,10 @@ from copilot.agents.remedies.templates import template_of
 from copilot.agents.rollback import roll_back
 from copilot.causes.citing import object_key
 from copilot.causes.failures import containers_of, is_failing, is_gone, quantity_of
+from copilot.causes.nearness import nearest
 from copilot.causes.placement import is_wanted, repelling
 from copilot.causes.quota_exceeded import amount_of
-from copilot.causes.references import near_miss, workload_ref
+from copilot.causes.references import workload_ref
 from copilot.causes.unschedulable import requested
 from copilot.causes.wording import one_line
 from copilot.domain.action import (
@@ -113,7 +114,7 @@ def _selector(case: Case, hypothesis: Hypothesis, spec: PodSpec) -> Iterator[Dra
         have = {(n.metadata.labels or {}).get(key) for n in case.nodes} - {None}
         if value in have:
             continue
-        near = near_miss(value, [h for h in have if h])
+        near = nearest(value, [h for h in have if h])
         entries.append((key, near or None))
     if not entries:
         return

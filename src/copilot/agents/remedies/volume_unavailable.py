@@ -10,7 +10,8 @@ import msgspec
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import not_changeable, spec_of, template_of, undone
 from copilot.causes.citing import object_key
-from copilot.causes.references import claims_of, likeness, near_miss, workload_ref
+from copilot.causes.nearness import likeness, nearest
+from copilot.causes.references import claims_of, workload_ref
 from copilot.causes.volume_unavailable import NO_PROVISIONER, obstacles_between
 from copilot.domain.action import ReplaceClaim, SetVolumeSource, SourceKind
 from copilot.domain.case import Case
@@ -49,7 +50,7 @@ def _other_claim(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     if spec is None or not missing:
         yield not_changeable(case)
         return
-    near = near_miss(missing[0], claims)
+    near = nearest(missing[0], claims)
     if not near or claims[near].status.phase == "Lost":
         yield f"claim {missing[0]} is for people to make: its size and class are not known"
         return
@@ -161,7 +162,7 @@ def _chosen(case: Case, claim: PersistentVolumeClaim) -> tuple[StorageClass | No
     able = {
         c.metadata.name: c for c in case.surroundings.storage_classes if _can_serve(case, claim, c)
     }
-    near = near_miss(wanted, able)
+    near = nearest(wanted, able)
     if near:
         return able[near], "is nearly called so"
     default = [

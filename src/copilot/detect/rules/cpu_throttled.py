@@ -31,7 +31,7 @@ MOST = 0.5
 """Of the periods in a minute."""
 CONSEQUENCE_US = 120 * SECOND_US
 _TOO_SLOW = re.compile(r"tim(?:ed )?[- ]?out|deadline exceeded|Timeout", re.IGNORECASE)
-_OF_CONTAINER = re.compile(r"\{([^}]+)\}")
+_OF_CONTAINER = re.compile(r"\{([^{}]+)\}")
 
 
 def check(seen: Seen) -> Iterator[Alert]:

@@ -8,8 +8,9 @@ A suspended CronJob is meant to be quiet. One that was suspended while we watche
 running at its times until then, is told once its next time is missed, and softly, for an hour: it
 may be maintenance, and it may be forgotten.
 
-Quiet: a new CronJob before its first time, one in time, one that was changed half a minute ago (the
-controller makes up for what it missed), one whose schedule we cannot read.
+Quiet: a new CronJob before its first time, one in time, one that was changed (the controller makes
+up for what it missed, or need not) before its next time, one whose schedule we cannot read, or that
+ran last at a time which it does not have: then its control plane reads it in another time zone.
 https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 """
 
@@ -63,7 +64,11 @@ def check(seen: Seen) -> Iterator[Alert]:
 
 def _late(seen: Seen, cron_job: CronJob) -> Iterator[Alert]:
     last_us = epoch_us(cron_job.status.last_schedule_time)
-    due_us = _due_after(cron_job, last_us or epoch_us(cron_job.metadata.creation_timestamp))
+    since_us = last_us or epoch_us(cron_job.metadata.creation_timestamp)
+    if last_us and not cron_job.spec.time_zone and _due_after(cron_job, last_us - 1) != last_us:
+        return
+    changed_us = seen.changed_us.get(cron_job.metadata.uid, 0)
+    due_us = _due_after(cron_job, max(since_us, changed_us))
     if not due_us or seen.now_us - due_us < PATIENCE_US:
         return
     running = cron_job.status.active or ()

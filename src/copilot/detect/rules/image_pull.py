@@ -7,23 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from copilot.causes.image_missing import PULL_REASONS
 from copilot.detect.placing import all_containers, clip, live_pods, pod_alert, short_name
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import Pod, epoch_us
 
 SEVERITY = 2
-
-REASONS = frozenset(
-    {
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "ErrImageNeverPull",
-        "ImageInspectError",
-        "RegistryUnavailable",
-    }
-)
-"""https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go"""
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -31,7 +20,7 @@ def check(seen: Seen) -> Iterator[Alert]:
     for pod in live_pods(seen):
         for view in all_containers(pod):
             state = view.status.state
-            if not (state and state.waiting and state.waiting.reason in REASONS):
+            if not (state and state.waiting and state.waiting.reason in PULL_REASONS):
                 continue
             image = clip((view.spec.image if view.spec else "") or view.status.image, 160)
             name = short_name(seen.workload_of(pod), view.status.name)

@@ -10,7 +10,8 @@ Four ways to get there, each with what makes it certain:
   minute, and only where something calls it.
 - A port it names is named by none of its pods for five seconds. Nothing but a change mends that.
 - Its pods are there and none is ready. That is a symptom: it is laid on their workload, and fires
-  once the pods have had the time that `not_ready` gives each of them.
+  once the pods have had the time that `not_ready` gives each of them, and ten minutes to get there
+  (a large image, an init container that migrates); what keeps them from it has rules of its own.
 - Its workloads ask for no pods. Somebody wanted that, so it is trouble only where a running
   workload or an Ingress has its address in its spec, nothing scales the workload by itself, and it
   was this way for ten seconds (a restart by hand, down and up again).
@@ -22,7 +23,8 @@ workloads were listed whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from copilot.detect.placing import (
     SECOND_US,
@@ -34,7 +36,7 @@ from copilot.detect.placing import (
 )
 from copilot.detect.rules.not_ready import budget_us
 from copilot.domain.alert import Alert, Backing, Rule, Seen
-from copilot.domain.objects import ObjectRef
+from copilot.domain.objects import ObjectRef, Pod, epoch_us
 
 SEVERITY = 2
 SEVERITY_DOWN = 3
@@ -42,7 +44,9 @@ SEVERITY_DOWN = 3
 MISSED_US = 5 * SECOND_US
 ORPHANED_US = 60 * SECOND_US
 SCALED_US = 10 * SECOND_US
+COMING_US = 600 * SECOND_US
 OUTSIDE = frozenset({"LoadBalancer", "NodePort"})
+_ON_THE_WAY = frozenset({"ContainerCreating", "PodInitializing"})
 NEEDED = frozenset({"Pod", "Service", "Deployment", "StatefulSet", "DaemonSet"})
 
 
@@ -50,6 +54,9 @@ def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each Service that cannot be reached."""
     if not seen.listed >= NEEDED:
         return
+    pods: defaultdict[str, list[Pod]] = defaultdict(list)
+    for pod in live_pods(seen):
+        pods[pod.metadata.namespace].append(pod)
     for backing in seen.backings:
         if backing.service.metadata.deletion_timestamp is not None:
             continue
@@ -57,13 +64,15 @@ def check(seen: Seen) -> Iterator[Alert]:
             for port in backing.missing_ports:
                 yield _port_alert(seen, backing, port)
         if backing.empty_since_us:
-            yield from _empty(seen, backing, seen.now_us - backing.empty_since_us)
+            near = pods[backing.service.metadata.namespace]
+            yield from _empty(seen, backing, near)
 
 
-def _empty(seen: Seen, backing: Backing, empty_us: int) -> Iterator[Alert]:
+def _empty(seen: Seen, backing: Backing, pods: Sequence[Pod]) -> Iterator[Alert]:
+    empty_us = seen.now_us - backing.empty_since_us
     called = f" It is called by {_list(backing.callers)}." if backing.callers else ""
     if backing.n_pods:
-        if empty_us >= _time_for_pods_us(seen, backing):
+        if seen.now_us >= _ready_by_us(backing, pods):
             why = f"none of its {backing.n_pods} pods is ready"
             workload = backing.workloads[0] if backing.workloads else _itself(backing)
             yield _alert(seen, backing, workload, SEVERITY, why, called)
@@ -94,16 +103,24 @@ def _is_wanted(backing: Backing) -> bool:
     return bool(backing.callers) or is_outside or backing.was_ready or is_namesake
 
 
-def _time_for_pods_us(seen: Seen, backing: Backing) -> int:
-    """The longest that one of its pods may take to become ready."""
-    selector = (backing.service.spec.selector or {}).items()
-    own = [
-        pod
-        for pod in live_pods(seen)
-        if pod.metadata.namespace == backing.service.metadata.namespace
-        and selector <= (pod.metadata.labels or {}).items()
+def _ready_by_us(backing: Backing, pods: Sequence[Pod]) -> int:
+    """When the last of its pods should be ready."""
+    selector, since_us = (backing.service.spec.selector or {}).items(), backing.empty_since_us
+    due = [
+        _due_us(pod, since_us) for pod in pods if selector <= (pod.metadata.labels or {}).items()
     ]
-    return max((budget_us(pod) for pod in own), default=ORPHANED_US)
+    return max(due, default=since_us + ORPHANED_US)
+
+
+def _due_us(pod: Pod, since_us: int) -> int:
+    """By when a pod should be ready: from its start on, or from when it should have been there."""
+    states = [s.state for s in pod.status.container_statuses or () if s.state]
+    waits = {s.waiting.reason for s in states if s.waiting}
+    if pod.status.phase == "Pending" and waits <= _ON_THE_WAY:
+        return epoch_us(pod.metadata.creation_timestamp) + COMING_US
+    restarts = sum(s.restart_count for s in pod.status.container_statuses or ())
+    started = [epoch_us(s.running.started_at) for s in states if s.running and not restarts]
+    return max(since_us, *started, 0) + budget_us(pod)
 
 
 def _port_alert(seen: Seen, backing: Backing, port: str) -> Alert:

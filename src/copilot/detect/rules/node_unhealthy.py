@@ -1,7 +1,8 @@
 """A node is not ready, or short of memory, disk or process ids, or without its network.
 
 Quiet: a cordon, a node's first minute, ten seconds of a kubelet that starts anew, and, where
-somebody cordoned the node before (maintenance, a planned reboot), its first ten minutes.
+somebody cordoned the node before (maintenance, a planned reboot) or it is being taken away (by an
+autoscaler), its first ten minutes.
 https://kubernetes.io/docs/reference/node/node-status/#condition
 """
 
@@ -18,6 +19,16 @@ FRESH_US = 60 * SECOND_US
 PATIENCE_US = 10 * SECOND_US
 """`Unknown` needs none: the control plane has waited 40 s before it says so."""
 MAINTENANCE_US = 600 * SECOND_US
+
+_TAKEN_AWAY = frozenset(
+    {
+        "ToBeDeletedByClusterAutoscaler",
+        "karpenter.sh/disrupted",
+        "karpenter.sh/disruption",
+        "karpenter.sh/interruption",
+    }
+)
+"""Keys of the taints by which autoscalers announce it."""
 
 _IN_WORDS = {
     "MemoryPressure": "is short of memory",
@@ -43,7 +54,8 @@ def check(seen: Seen) -> Iterator[Alert]:
 
 
 def _patience_us(node: Node, condition: Condition) -> int:
-    if node.spec.unschedulable:
+    is_taken = any(taint.key in _TAKEN_AWAY for taint in node.spec.taints or ())
+    if node.spec.unschedulable or is_taken or node.metadata.deletion_timestamp is not None:
         return MAINTENANCE_US
     return 0 if condition.status == "Unknown" else PATIENCE_US
 

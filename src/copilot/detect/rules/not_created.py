@@ -7,7 +7,7 @@ pods are lacking, none was made since, and the object is what it was.
 
 Quiet: for the first three seconds (a service account that comes with its namespace, a pod of the
 earlier revision that is just leaving a full quota), an object that has all its pods, a finished or
-suspended Job, a refusal after which pods were made.
+suspended Job, a refusal after which pods were made, a namespace that is being deleted.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _PREAMBLE = re.compile(
     r"(?:\(combined from similar events\): )?(?:Error creating: |create Pod \S+ in StatefulSet \S+ failed error: )?"
     r'(?:(?:pods|jobs\.batch|replicasets\.apps) "[^"]*" is forbidden: )?'
 )
+_ENDING = re.compile(r"namespace \S{1,70} because it is being terminated")
 _QUOTA = re.compile(r"exceeded (quota: [\w.-]+), requested: ((?:[\w./-]+=\w+,?)+)")
 _WEBHOOK = re.compile(r'failed calling (webhook "[\w.-]+")')
 
@@ -108,7 +109,7 @@ def _lacks_pods(job: Job) -> bool:
 def _alert(
     seen: Seen, kind: str, metadata: Metadata, since_us: int, message: str
 ) -> Iterator[Alert]:
-    if seen.now_us - since_us < PATIENCE_US:
+    if seen.now_us - since_us < PATIENCE_US or _ENDING.search(message):
         return
     why = clip(_PREAMBLE.sub("", message, count=1) or "no reason given", 200)
     workload = seen.top_of(kind, metadata)

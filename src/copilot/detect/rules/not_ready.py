@@ -62,7 +62,7 @@ SAME_WORDS = 5
 """That often in two minutes the same line is no progress."""
 STUCK_US = 60 * SECOND_US
 
-_WHERE = re.compile(r" \(pod: .*\)\Z", re.DOTALL)
+_WHERE = re.compile(r" \(pod: [^()]{0,400}\([^()]{0,100}\)[^()]{0,300}\)\Z")
 """What the kubelet adds to some messages; the alert says itself where it is."""
 _MISSING_CONFIG = re.compile(
     r'(?:configmap|secret) "[^"]*" not found|references non-existent (?:config|secret) key'
@@ -85,7 +85,8 @@ def check(seen: Seen) -> Iterator[Alert]:
         yield from _cannot_start(seen, pod, mounts.get(place_of("Pod", pod.metadata)))
         yield from _hanging(seen, pod)
         answer = probes.get(place_of("Pod", pod.metadata))
-        for view in main_containers(pod):
+        sidecars = (view for view in init_containers(pod) if _is_sidecar(view))
+        for view in (*main_containers(pod), *sidecars):
             since_us = _unready_since_us(view)
             allowed_us = _budget_s(view, answer) * SECOND_US
             if since_us is not None and seen.now_us - since_us > allowed_us:
@@ -331,5 +332,7 @@ def _probe_text(probe: Probe | None) -> str:
         return f"Readiness probe: GET {path} on port {port}."
     if probe.tcp_socket:
         return f"Readiness probe: TCP port {clip(str(probe.tcp_socket.port), 20)}."
+    if probe.grpc:
+        return f"Readiness probe: gRPC on port {probe.grpc.port}."
     command = " ".join(probe.exec.command or ()) if probe.exec else ""
     return f"Readiness probe: exec {clip(command, 120)}."

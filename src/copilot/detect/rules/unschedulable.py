@@ -1,7 +1,8 @@
 """The scheduler finds no node for a pod.
 
 Quiet: for the first three seconds (a node may be joining, a pod leaving), for a minute where pods of
-lower priority are being moved out of its way or its volume is being made, pods held back on purpose
+lower priority are being moved out of its way, one of its own workload is leaving or its volume is
+being made, for five minutes where an autoscaler makes a node for it, pods held back on purpose
 (`SchedulingGated`), a pod being deleted.
 """
 
@@ -9,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from copilot.detect.placing import SECOND_US, clip, duration, live_pods, pod_alert
+from copilot.detect.placing import (
+    SECOND_US,
+    clip,
+    duration,
+    last_events,
+    live_pods,
+    place_of,
+    pod_alert,
+)
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import Condition, Pod, epoch_us
 from copilot.domain.scheduling import in_words, obstacles_in
@@ -17,18 +26,28 @@ from copilot.domain.scheduling import in_words, obstacles_in
 SEVERITY = 2
 PATIENCE_US = 3 * SECOND_US
 UNDER_WAY_US = 60 * SECOND_US
+NEW_NODE_US = 300 * SECOND_US
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
 
 
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each workload with a pod that has found no node for a while."""
+    leaving = {seen.workload_of(p) for p in seen.pods if p.metadata.deletion_timestamp}
+    nodes = last_events(seen, "TriggeredScaleUp", "Nominated")
     for pod in live_pods(seen):
         condition = _refusal(pod)
         if condition is None:
             continue
         since_us = epoch_us(condition.last_transition_time or pod.metadata.creation_timestamp)
         waited_us = seen.now_us - since_us
-        if waited_us <= (UNDER_WAY_US if _is_under_way(pod, condition) else PATIENCE_US):
+        node = nodes.get(place_of("Pod", pod.metadata))
+        if node is not None and node.involved_object.uid == pod.metadata.uid:
+            patience_us = NEW_NODE_US
+        elif _is_under_way(pod, condition) or seen.workload_of(pod) in leaving:
+            patience_us = UNDER_WAY_US
+        else:
+            patience_us = PATIENCE_US
+        if waited_us <= patience_us:
             continue
         why = clip(condition.message or "no reason given")
         yield pod_alert(

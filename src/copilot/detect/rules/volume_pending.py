@@ -76,7 +76,8 @@ def _why(
         return missing if waited_us >= UNMATCHED_US else ""
     if waits.reason == "FailedBinding" and waited_us >= UNMATCHED_US:
         return missing or clip(waits.message, 300)
-    is_slow = waits.reason == "ExternalProvisioning" and waited_us >= SLOW_US
+    asked_us = seen.now_us - first_us(waits)  # its first consumer may have come just now
+    is_slow = waits.reason == "ExternalProvisioning" and asked_us >= SLOW_US
     return clip(waits.message, 300) if is_slow else ""
 
 
