@@ -111,12 +111,13 @@ CLUSTER_SUITES := $(wildcard tests/contract/test_cluster*.py) tests/contract/tes
 test-cluster: $(STAMP)/dev ui chromium ## The cluster suites on a lab of their own; CONTEXT=kind-x takes yours
 	@$(BIN)/python tools/test_cluster.py --context "$(CONTEXT)" $(CLUSTER_SUITES) -q -m "not soak"
 
-lab-scenarios: $(STAMP)/dev ## Faults and quiet scenes beside a co-pilot, as a table; CONTEXT=kind-x, ARGS="--only image*"
+lab-scenarios: $(STAMP)/dev ## Faults and quiet scenes beside a co-pilot, as a table; NAME=lab, CONTEXT=kind-x, ARGS=...
 ifdef CONTEXT
 	@$(BIN)/python -m lab.scenarios --context "$(CONTEXT)" $(ARGS)
 else
-	@$(BIN)/python -m lab up
-	@$(BIN)/python -m lab run $(BIN)/python -m lab.scenarios --kubeconfig "$$($(BIN)/python -m lab kubeconfig --inside)" $(ARGS)
+	@$(BIN)/python -m lab --name $(or $(NAME),lab) up
+	@$(BIN)/python -m lab --name $(or $(NAME),lab) run $(BIN)/python -m lab.scenarios $(ARGS) \
+	  --kubeconfig "$$($(BIN)/python -m lab --name $(or $(NAME),lab) kubeconfig --inside)"
 endif
 
 soak-cluster: $(STAMP)/dev ## API server and co-pilot killed in each leg on a real cluster; ROUNDS=20 OUTAGES="10 60"

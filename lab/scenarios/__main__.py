@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -30,13 +31,15 @@ def main() -> int:
         keep=given.keep,
         heal=not given.no_heal,
     )
+    began = time.monotonic()
     outcomes = asyncio.run(run(scenarios, options))
+    minutes = (time.monotonic() - began) / 60
     print(text(outcomes))
-    print(f"\nthe co-pilot's data and log: {options.data}")
+    print(f"\n{minutes:.1f} min; the co-pilot's data and log: {options.data}")
     if given.json:
         given.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1))
     if given.markdown:
-        when = f"on {datetime.now(UTC):%Y-%m-%d}, {given.at_once} at once"
+        when = f"on {datetime.now(UTC):%Y-%m-%d} in {minutes:.0f} min, {given.at_once} at once"
         given.markdown.write_text(page(outcomes, scenarios, when))
     return int(any(one.problem for one in outcomes))
 

@@ -15,6 +15,7 @@ import yaml
 
 HERE = Path(__file__).parent
 QUIET = "quiet"
+RUNNING = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 
 
 class Fix(StrEnum):
@@ -90,6 +91,7 @@ class Scenario:
     """Causes that must not be said to be supported."""
     fix: Fix
     healed: tuple[str, ...]
+    """What must be ready at the end: of a fault once it is fixed, of a quiet scene in any case."""
     specs_only: bool
     """The lab cannot show its effect; it is judged from the specs."""
     namespace_labels: dict[str, str]
@@ -112,8 +114,7 @@ class Scenario:
         return next(changes, 0)
 
     def manifests(self, file: str) -> list[dict[str, Any]]:
-        text = (self.folder / file).read_text(encoding="utf-8")
-        return [one for one in yaml.safe_load_all(filled(text, self.namespace)) if one]
+        return _manifests(self.folder / file, self.namespace)
 
 
 def filled(text: str, namespace: str) -> str:
@@ -144,7 +145,9 @@ def load(name: str, namespace: str) -> Scenario:
         causes=frozenset(given.pop("causes", ())),
         never=frozenset(given.pop("not", ())),
         fix=Fix(given.pop("fix", "none")),
-        healed=tuple(given.pop("healed", at_fault)),
+        healed=tuple(
+            given.pop("healed", at_fault if is_fault else _workloads(folder, steps, namespace))
+        ),
         specs_only=given.pop("specs_only", False),
         namespace_labels=given.pop("namespace_labels", {}),
         steps=steps,
@@ -155,6 +158,20 @@ def load(name: str, namespace: str) -> Scenario:
     if is_fault and not (scenario.at_fault and scenario.causes):
         raise ValueError(f"{name}: a fault needs at_fault and causes")
     return scenario
+
+
+def _workloads(folder: Path, steps: tuple[Step, ...], namespace: str) -> tuple[str, ...]:
+    """Everything of a scene that becomes ready by itself."""
+    files = (step.on for step in steps if step.verb is Verb.APPLY)
+    made = (one for file in files for one in _manifests(folder / file, namespace))
+    return tuple(
+        f"{one['kind']}/{one['metadata']['name']}" for one in made if one["kind"] in RUNNING
+    )
+
+
+def _manifests(path: Path, namespace: str) -> list[dict[str, Any]]:
+    text = filled(path.read_text(encoding="utf-8"), namespace)
+    return [one for one in yaml.safe_load_all(text) if one]
 
 
 def names() -> list[str]:

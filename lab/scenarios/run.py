@@ -75,6 +75,8 @@ class Run:
         if not is_played:
             await self._stage.play(scenario)
         await asyncio.sleep(QUIET_S)
+        if not await self._stage.are_ready(scenario):
+            raise StepFailed("the scene is not well: it would be right to say so")
 
     async def _fault(self, scenario: Scenario, outcome: Outcome) -> None:
         began: list[float] = []

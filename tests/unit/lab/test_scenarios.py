@@ -109,7 +109,7 @@ def test_an_unknown_word_in_an_expectation_is_an_error(
 ) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "expect.yaml").write_text(
-        "{kind: quiet, story: nothing, hopes: many}", encoding="utf-8"
+        "{kind: quiet, story: nothing, steps: [], hopes: many}", encoding="utf-8"
     )
     monkeypatch.setattr("lab.scenarios.expectation.HERE", tmp_path)
 

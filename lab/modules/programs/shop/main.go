@@ -36,6 +36,7 @@ var (
 	burn     = flag.Duration("burn", 0, "CPU time that each request costs")
 	needs    = flag.String("needs", "", "URL or host:port of what it depends on; $NEEDS by default")
 	must     = flag.Bool("must", false, "exit when what it depends on cannot be reached")
+	wait     = flag.Bool("wait", false, "end well once what it depends on was reached")
 	every    = flag.Duration("every", 2*time.Second, "how often it calls what it depends on")
 	timeout  = flag.Duration("timeout", 3*time.Second, "patience with a call")
 	secure   = flag.Bool("tls", false, "serve TLS with a certificate of its own")
@@ -186,6 +187,9 @@ func callOthers() {
 		}
 		if err == nil && !isUsable.Load() {
 			say("info", "dependencies reached")
+		}
+		if err == nil && *wait {
+			os.Exit(0)
 		}
 		isUsable.Store(err == nil)
 	}
