@@ -160,7 +160,7 @@ lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
-	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three test-cluster
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three test-cluster soak-cluster-one
 
 clean: ## Remove what was built and installed
 	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

@@ -28,6 +28,10 @@ from lab.commands import LabError, output
 from lab.instance import own_instance
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, but pytest did not get it."""
+
+
 def on_lab(pytest: Sequence[str]) -> int:
     """pytest's exit code, inside a lab of our own."""
     lab = Lab(own_instance("test"))
@@ -56,6 +60,9 @@ def run(command: Sequence[str], kubeconfig: Path, **environment: str) -> int:
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
     try:
         return process.wait()
+    except Terminated:
+        process.send_signal(signal.SIGINT)
+        return process.wait() or 130
     except KeyboardInterrupt:
         return process.wait() or 130
 
@@ -65,7 +72,7 @@ def main() -> int:
     parser.add_argument("--context", default="")
     parser.add_argument("pytest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGTERM, _terminated)
     pytest = [sys.executable, "-m", "pytest", *arguments.pytest]
     try:
         return on_context(arguments.context, pytest) if arguments.context else on_lab(pytest)
@@ -76,8 +83,8 @@ def main() -> int:
         return 130
 
 
-def _interrupted(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _terminated(*_: object) -> NoReturn:
+    raise Terminated
 
 
 if __name__ == "__main__":

@@ -844,7 +844,8 @@ def test_the_cgroup_of_the_pod_remembers_the_peak(api: KubeHttp, killed: Obj) ->
 
     rows = api.until(look, "the peak in cAdvisor's metrics")
 
-    assert rows["container_memory_max_usage_bytes"] <= 32 * 2**20
+    # A kernel may count a few pages beyond the limit.
+    assert rows["container_memory_max_usage_bytes"] < 32 * 2**20 + 2**16
     assert rows["container_memory_failcnt"] > 0
     assert rows["container_oom_events_total"] == 0
 
