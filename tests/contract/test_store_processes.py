@@ -15,6 +15,7 @@ from copilot.domain.errors import Conflict
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import ProposalId
 from copilot.store import SqlStore, open_store
+from copilot.store.migrations import migrations
 from tests.builders_store import (
     NOW_US,
     SECOND_US,
@@ -170,7 +171,7 @@ async def test_two_processes_write_one_gapless_feed_and_one_sound_audit_chain(
 async def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
     names = await said_by_two("migrate", tmp_path)
 
-    assert names == ["0001_base"]
+    assert names == [migration.name for migration in migrations()]
 
 
 # --------------------------------------------------------------------------- in the other process
