@@ -16,7 +16,6 @@ from copilot.causes.references import (
     account_of,
     claims_of,
     hosts_in,
-    matches,
     reference_to,
     references_of,
     specs_of,
@@ -24,6 +23,7 @@ from copilot.causes.references import (
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.objects import KubeStruct, Metadata, ObjectRef, Pod, Service
+from copilot.domain.selectors import matches
 from copilot.domain.surroundings import ConfigMap, PersistentVolumeClaim
 
 MOST = 24

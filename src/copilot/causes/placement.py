@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from copilot.causes.references import matches, meets
 from copilot.domain.objects import Node, Pod, PodAffinity, PodSpec, Taint, Toleration
+from copilot.domain.selectors import matches, meets
 
 REPELS = ("NoSchedule", "NoExecute")
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from copilot.causes.listening import named_port
-from copilot.causes.references import matches
 from copilot.domain.objects import LabelSelector, Pod, PodSpec
+from copilot.domain.selectors import matches
 from copilot.domain.surroundings import IpBlock, NetworkPeer, NetworkPolicy, NetworkPort
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"

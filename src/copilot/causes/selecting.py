@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from copilot.causes.failures import is_gone
 from copilot.causes.nearness import is_near
-from copilot.causes.references import matches
 from copilot.domain.case import Case
 from copilot.domain.objects import Deployment, ObjectRef, Pod, Service
+from copilot.domain.selectors import matches
 
 Labels = dict[str, str] | None
 _SUFFIXES = ("-service", "-svc", "-headless", "-lb", "-public", "-internal", "-http")

@@ -11,13 +11,14 @@ from copilot.causes.changed import changed, rolled_out
 from copilot.causes.citing import concluded, event_key, object_key, said
 from copilot.causes.failures import events_about, failing_pods, is_gone, quantity_of
 from copilot.causes.nearness import nearest
-from copilot.causes.references import claims_of, matches, specs_of, workload_ref
+from copilot.causes.references import claims_of, specs_of, workload_ref
 from copilot.causes.refusals import Refusal, refused_starts
 from copilot.causes.rollouts import Part
 from copilot.causes.wording import one_line
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from copilot.domain.objects import KubeEvent, ObjectRef, Pod
+from copilot.domain.selectors import matches
 from copilot.domain.surroundings import PersistentVolume, PersistentVolumeClaim, StorageClass
 
 SAID = 0.92

@@ -14,8 +14,9 @@ from copilot.domain.action import (
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import LabelSelector, Metadata, SelectorRequirement
 from copilot.domain.proposal import Patch, Risk
+from copilot.domain.selectors import matches
 from copilot.domain.surroundings import BudgetSpec, BudgetStatus, PodDisruptionBudget
-from copilot.remediate.budgets import overdrawn, selects
+from copilot.remediate.budgets import overdrawn
 from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.keepers import belongs_in_git, keeper_of
 from copilot.remediate.policy import (
@@ -171,9 +172,9 @@ def test_selectors_are_read_as_kubernetes_does(
 ) -> None:
     requirement = SelectorRequirement(key="app", operator=operator, values=values)
 
-    assert selects(LabelSelector(match_expressions=[requirement]), {"app": "web"}) is is_chosen
-    assert selects(LabelSelector(), {})
-    assert not selects(None, {"app": "web"})
+    assert matches(LabelSelector(match_expressions=[requirement]), {"app": "web"}) is is_chosen
+    assert matches(LabelSelector(), {})
+    assert not matches(None, {"app": "web"})
 
 
 FRIDAY_17_UTC_US = 1_764_349_200_000_000
