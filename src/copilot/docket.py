@@ -367,7 +367,7 @@ class Docket:
                 evidence=stored.evidence,
                 audit="proposal.made" if is_open else "proposal.refused",
             )
-        await self._withdraw(tx, incident_id, but=kept)
+        await self.withdraw(tx, incident_id, but=kept)
         can_be_approved = any(p.status is ProposalStatus.PROPOSED for p in proposals)
         status = Status.AWAITING_APPROVAL if can_be_approved else Status.INVESTIGATING
         if incident.status is not status:
@@ -383,7 +383,7 @@ class Docket:
                     proposal.id, to=ProposalStatus.EXPIRED, expected=ProposalStatus.PROPOSED
                 )
 
-    async def _withdraw(
+    async def withdraw(
         self, tx: Session, incident_id: IncidentId, *, but: Collection[ProposalId] = ()
     ) -> None:
         """What is still proposed is so no longer: there is better, or no more need."""
@@ -413,7 +413,7 @@ class Docket:
         """
         now_us = self._clock.now_us()
         ended = await tx.incidents.save(incident.resolve(resolution=resolution, at_us=now_us))
-        await self._withdraw(tx, ended.id)
+        await self.withdraw(tx, ended.id)
         for alert in await tx.incidents.alerts(ended.id):
             await tx.incidents.add_alert(ended.id, replace(alert, is_firing=False), "resolved")
         await self._journal.tell(

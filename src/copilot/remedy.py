@@ -76,6 +76,7 @@ class Remedy:
                 audit="proposal.approved",
             )
         if is_settled:
+            await self._docket.withdraw(tx, incident.id)  # one at a time; the rest is seen anew
             key = f"{REMEDIATE}:{proposal.id}"
             await tx.jobs.put(REMEDIATE, str(proposal.id), run_us=now_us, dedupe=key)
         await self._journal.moved(tx, "incident.updated", incident.id, now_us)

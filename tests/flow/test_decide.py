@@ -12,11 +12,12 @@ import msgspec
 import pytest
 
 from copilot.detect.rules import RULES
+from copilot.domain.action import Scale
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Conflict
 from copilot.domain.incident import EntryKind, IncidentId, Status
 from copilot.domain.objects import Deployment, ObjectRef, Pod, controller_of, epoch_us
-from copilot.domain.proposal import Proposal, ProposalStatus
+from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
@@ -160,6 +161,25 @@ async def test_what_was_approved_is_not_taken_back_by_a_no(scene: Scene) -> None
         await scene.flow.reject(proposal.id, reason="too late", actor="eve")
 
     assert await scene.status() is Status.REMEDIATING
+
+
+async def test_what_was_decided_leaves_no_other_idea_to_decide(scene: Scene) -> None:
+    chosen = await scene.the_open_one()
+    idea = msgspec.structs.replace(
+        chosen,
+        id=ProposalId(0),
+        digest="0" * 64,
+        action=Scale(target=chosen.action.target, replicas=2),
+    )
+    async with scene.store.transaction() as tx:
+        other = await tx.remediation.add(idea)
+
+    await scene.approve(chosen)
+
+    assert {p.id: p.status for p in await scene.proposals()} == {
+        chosen.id: ProposalStatus.APPROVED,
+        other.id: ProposalStatus.SUPERSEDED,
+    }
 
 
 async def changed_by(scene: Scene, actor: str) -> list[str]:
