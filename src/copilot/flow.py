@@ -350,18 +350,22 @@ class Flow:
         Raises:
             Refused: it is not in a namespace labelled as demo.
         """
-        await self._agents.chaos(ChaosMemory(target=target, container=container, limit=limit))
         title = f"memory limit of {container} in {target} set to {limit}"
+        await self._audit_chaos("chaos.asked", target, title, actor)
+        await self._agents.chaos(ChaosMemory(target=target, container=container, limit=limit))
+        await self._audit_chaos("chaos.started", target, title, actor)
+        return title
+
+    async def _audit_chaos(self, action: str, target: ObjectRef, title: str, actor: str) -> None:
         async with self._store.transaction() as tx:
             await tx.audit.append(
                 chain="chaos",
                 ts_us=self._clock.now_us(),
                 actor=actor,
-                action="chaos.started",
+                action=action,
                 object=str(target),
                 detail=title,
             )
-        return title
 
     # ----------------------------------------------------------------- leg 3: to a proven fix
 
