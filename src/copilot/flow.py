@@ -43,7 +43,7 @@ from copilot.remediate.guard import of_policy
 from copilot.remediate.policy import Policy
 from copilot.remediate.revert import revert
 from copilot.remediate.rollout import longest_life_us
-from copilot.remediate.verify import verify
+from copilot.remediate.verify import QUIET_S, READINGS_S, verify
 from copilot.remedy import GUARDRAIL, LEASE_US, REMEDIATE, Remedy, acknowledged, check_open
 
 __all__ = ["CONSULT", "INVESTIGATE", "REMEDIATE", "Flow"]
@@ -71,6 +71,8 @@ class _Watch:
     check: Check
     ttf_us: int
     """The longest life a container had before it failed, in microseconds."""
+    quiet_s: float
+    """How long it must be quiet at least, so that the rules can have seen it."""
 
 
 class Flow:
@@ -348,18 +350,22 @@ class Flow:
         Raises:
             Refused: it is not in a namespace labelled as demo.
         """
-        await self._agents.chaos(ChaosMemory(target=target, container=container, limit=limit))
         title = f"memory limit of {container} in {target} set to {limit}"
+        await self._audit_chaos("chaos.asked", target, title, actor)
+        await self._agents.chaos(ChaosMemory(target=target, container=container, limit=limit))
+        await self._audit_chaos("chaos.started", target, title, actor)
+        return title
+
+    async def _audit_chaos(self, action: str, target: ObjectRef, title: str, actor: str) -> None:
         async with self._store.transaction() as tx:
             await tx.audit.append(
                 chain="chaos",
                 ts_us=self._clock.now_us(),
                 actor=actor,
-                action="chaos.started",
+                action=action,
                 object=str(target),
                 detail=title,
             )
-        return title
 
     # ----------------------------------------------------------------- leg 3: to a proven fix
 
@@ -457,7 +463,8 @@ class Flow:
             for pod in map(pod_in, versions)
             if (await self._intake.workload(tx, pod)).key == incident.workload.key
         ]
-        fired = {alert.rule for alert in await tx.incidents.alerts(incident_id)}
+        alerts = await tx.incidents.alerts(incident_id)
+        fired = {alert.rule for alert in alerts}
         watched = [
             self._rules[rule]
             for rule in (*POD_RULES, *sorted(fired - {*POD_RULES, Rule.EXTERNAL}))
@@ -466,6 +473,7 @@ class Flow:
         return _Watch(
             check=lambda seen: [alert for rule in watched for alert in rule(seen)],
             ttf_us=longest_life_us(pods),
+            quiet_s=READINGS_S if any(a.source == "kubelet" for a in alerts) else QUIET_S,
         )
 
     @asynccontextmanager
@@ -519,6 +527,7 @@ class Flow:
             ttf_us=watch.ttf_us,
             progress=self._progress(claim),
             enrich=self._with_activity,
+            quiet_s=watch.quiet_s,
         )
 
     async def _with_activity(self, seen: Seen) -> Seen:

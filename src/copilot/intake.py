@@ -155,9 +155,17 @@ class Intake:
         )
 
     async def with_activity(self, view: Session, seen: Seen) -> Seen:
-        """The same with what its pods have logged of late."""
-        own = activity_of(seen.pods, await self._activity(view))
-        return msgspec.structs.replace(seen, activity=own)
+        """The same with what its pods have logged of late, and how hard they run into limits."""
+        own = {(pod.metadata.namespace, pod.metadata.name) for pod in seen.pods}
+        now_us = self._clock.now_us()
+        return msgspec.structs.replace(
+            seen,
+            activity=activity_of(seen.pods, await self._activity(view)),
+            strains=tuple(
+                s for s in self._inventory.strains(now_us) if (s.namespace, s.pod) in own
+            ),
+            events=self._inventory.events(now_us),
+        )
 
     async def seen_in(self, tx: Session, batch: Batch) -> Seen:
         """What a batch lets the rules see, with the pods its alerts, kills and errors speak of.

@@ -117,7 +117,10 @@ class LocalAgents:
         return await apply(claim, self._live, self._clock)
 
     async def _chaos_in_git(self, proposal: Proposal, host: GitHost) -> Applied:
-        """Somebody merges a bad change, which only the simulation's host lets us be."""
+        """Somebody merges a bad change, which only the simulation's host lets us be: people are not
+        even asked to."""
+        if not host.is_simulation:
+            raise Refused(f"chaos changes files in the simulation only, not in {host.repository}")
         request = await open_pull(proposal, host)
         await host.merge(request.number)
         return Applied(at_us=self._clock.now_us(), resource_version="", generation=0)

@@ -13,17 +13,18 @@ import pytest
 from copilot.detect.rules import RULES
 from copilot.domain.action import (
     Action,
+    ChaosMemory,
     RerunJob,
     SetConfigValue,
     SetQuota,
     SetSelector,
 )
 from copilot.domain.case import Case
-from copilot.domain.errors import Conflict
+from copilot.domain.errors import Conflict, Unavailable
 from copilot.domain.hypothesis import Findings
 from copilot.domain.incident import IncidentId, Status
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Draft, Proposal, ProposalStatus, Verification, Way
+from copilot.domain.proposal import Applied, Draft, Proposal, ProposalStatus, Verification, Way
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
@@ -61,6 +62,9 @@ class Advised(LocalAgents):
         return msgspec.structs.replace(
             fresh, approvals_needed=max(self.approvals_needed, fresh.approvals_needed)
         )
+
+    async def chaos(self, action: ChaosMemory) -> Applied:
+        raise Unavailable("the answer was lost")
 
     async def propose(self, case: Case, findings: Findings) -> tuple[Proposal, ...]:
         draft = Draft(action=self.action, title="t", why="w", evidence=(), hypothesis="H1")
@@ -411,3 +415,11 @@ async def test_what_git_keeps_is_refused_here_and_marked_for_there(tmp_path: Pat
         assert proposal.refusal.endswith("change it in Git")
         assert proposal.dry_run is not None
         assert "+    app: shop" in proposal.dry_run.diff
+
+
+async def test_who_asked_for_chaos_is_known_whatever_came_of_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, TO_SHOP, SERVICE, one_port()) as scene:
+        with pytest.raises(Unavailable):
+            await scene.flow.chaos(WEB, "app", "24Mi", "ada")
+
+        assert (await scene.audited())[-1] == "chaos.asked"

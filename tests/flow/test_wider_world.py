@@ -17,7 +17,8 @@ from copilot.domain.incident import Status
 from copilot.domain.objects import Deployment, EnvVar, KubeStruct, ReplicaSet
 from copilot.flow import Flow
 from copilot.ingest.sources import pod_logs
-from copilot.intake import MOST_STRAINED, strained_places
+from copilot.intake import MOST_STRAINED, Intake, strained_places
+from copilot.journal import Journal
 from copilot.ports import Delta, Kind
 from copilot.settings import Settings
 from copilot.wiring import Parts, wired
@@ -339,3 +340,30 @@ def test_of_many_strained_pods_the_worst_are_looked_at() -> None:
     assert ("demo", "full-0") not in many
     assert few == {("demo", "killed"), ("demo", "slow")}
     assert strained_places(seen(strains=[slow])) == set()
+
+
+async def test_a_fix_is_judged_by_what_its_own_pods_do_and_not_by_namesakes(
+    watched: Watched,
+) -> None:
+    pod = a_pod("web")
+    own = ("demo", pod.metadata.name)
+    intake = Intake(clock=watched.clock, journal=Journal(cluster="c"))
+    streams = [
+        Stream(cluster="c", namespace=namespace, pod=name, container="app")
+        for namespace, name in (own, ("demo", "web-2"), ("staging", own[1]))
+    ]
+    points = [Point(stream=s, name=MEMORY_KILLS, value=1, ts_us=NOW_US) for s in streams]
+    intake.note_points(
+        Batch(key=b"k" * 16, source="kubelet", cluster="c", received_us=NOW_US, points=points)
+    )
+    for stream in streams:
+        lines = [f"2026-11-23T07:59:{i}Z ERROR it broke" for i in range(10, 59)]
+        await watched.flow.receive(
+            pod_logs.decode(lines, stream=stream, cluster="c", received_us=NOW_US)
+        )
+
+    async with watched.parts.store.view() as view:
+        shown = await intake.with_activity(view, seen(pod))
+
+    assert [(s.namespace, s.pod) for s in shown.strains] == [own]
+    assert [(a.stream.namespace, a.stream.pod) for a in shown.activity] == [own]

@@ -78,7 +78,9 @@ async def _made_anew(claim: Claim, cluster: Cluster, clock: Clock, against: str)
     live = await _read_or_none(claim, cluster)
     if live is not None and creates and was_applied(proposal, decode(live)):
         return _applied(decode(live), claim.applied_us or clock.now_us(), was_there=True)
-    if live is not None and _uid(live) == proposal.base.uid:
+    if live is not None and claim.fence > 1 and _is_going(live):
+        pass  # a finalizer holds what we have deleted: now it must be made anew, however late
+    elif live is not None and _uid(live) == proposal.base.uid:
         _refuse_late(proposal, against, clock.now_us())
         _refuse_changed(proposal, live)
         for create in creates:  # what would not be accepted now must not be deleted before
@@ -177,3 +179,7 @@ def _version(live: Fields) -> str:
 
 def _uid(live: bytes) -> str:
     return text_at(decode(live), "metadata", "uid") or ""
+
+
+def _is_going(live: bytes) -> bool:
+    return text_at(decode(live), "metadata", "deletionTimestamp") is not None

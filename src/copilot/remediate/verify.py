@@ -21,6 +21,8 @@ from copilot.remediate.tree import Fields, annotation_at, containers_of, decode,
 
 POLL_S = 1.0
 QUIET_S = 15.0
+READINGS_S = 75.0
+"""How long a rule must be silent that goes by a minute of readings: until then it is blind."""
 LIVES = 2.0
 LEAK_MARGIN = 1.25
 ROLLOUT_S = 30.0
@@ -47,16 +49,22 @@ async def verify(
     ttf_us: int,
     progress: Progress,
     enrich: Enrich | None = None,
+    quiet_s: float = QUIET_S,
 ) -> Verification:
     """What came of the change: held, or not and why, with figures. It changes nothing.
 
     `check` is the rule that opened the incident, `ttf_us` the longest life a container had before
-    it failed (0 for unknown). Ends at the first failure of a new container, after a quiet stretch,
+    it failed (0 for unknown); it must be quiet for `quiet_s` at least. Ends at the first failure of a new container, after a quiet stretch,
     or with the proposal's window; outages of the API are survived until then. Called again after a
     crash it starts a new stretch.
     """
     watch = _Watch(
-        claim=claim, applied=applied, ttf_us=ttf_us, cluster_name=cluster_name, check=check
+        claim=claim,
+        applied=applied,
+        ttf_us=ttf_us,
+        cluster_name=cluster_name,
+        check=check,
+        least_s=quiet_s,
     )
     window_us = claim.proposal.window_s * 1_000_000
     room_us = round((watch.quiet_s + 3 * POLL_S) * 1_000_000)
@@ -145,6 +153,7 @@ class _Watch:
     ttf_us: int
     cluster_name: str
     check: Check
+    least_s: float
     state: str = "nothing seen yet"
     """What is missing for it to hold, or what was found."""
     held: bool | None = None
@@ -166,12 +175,12 @@ class _Watch:
     def quiet_s(self) -> float:
         """How long the new containers must run: `proof_s`, and no longer than the window leaves
         room for."""
-        return min(self.proof_s, max(QUIET_S, self.claim.proposal.window_s - ROLLOUT_S))
+        return min(self.proof_s, max(self.least_s, self.claim.proposal.window_s - ROLLOUT_S))
 
     @property
     def proof_s(self) -> float:
-        """What would prove it: twice the longest earlier life or more, 15 s at least."""
-        return max(QUIET_S, lives_to_outlive(self.claim.proposal) * self.ttf_us / 1_000_000)
+        """What would prove it: twice the longest earlier life or more, `least_s` at least."""
+        return max(self.least_s, lives_to_outlive(self.claim.proposal) * self.ttf_us / 1_000_000)
 
     @property
     def is_over(self) -> bool:

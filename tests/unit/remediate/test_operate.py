@@ -241,3 +241,21 @@ async def test_an_operation_is_part_of_what_is_approved() -> None:
 
     assert one.digest != other.digest
     assert json.loads(one.patch) == {}
+
+
+@pytest.mark.parametrize("against", ["", "frozen"])
+async def test_what_is_deleted_and_held_by_a_finalizer_is_made_anew_however_long_it_takes(
+    against: str,
+) -> None:
+    cluster = a_cluster(a_failed_job())
+    proposal = await proposed(cluster, RerunJob(target=JOB))
+    going = {"deletionTimestamp": "2026-11-23T08:00:00Z", "generation": 9}
+    cluster.the(JOB)["metadata"].update(going)
+    cluster.clock.move(3 * 3600)
+
+    with pytest.raises(Unavailable, match="not gone"):
+        await apply(again(proposal), cluster, cluster.clock, against=against)
+    del cluster.objects[JOB.key]
+    await apply(again(proposal), cluster, cluster.clock, against=against)
+
+    assert cluster.created == [JOB.key]

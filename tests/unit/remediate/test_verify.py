@@ -10,7 +10,7 @@ from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import Unavailable
 from copilot.domain.proposal import Applied, Claim, Verification
 from copilot.remediate.apply import apply
-from copilot.remediate.verify import Enrich, lives_to_outlive, verify
+from copilot.remediate.verify import QUIET_S, READINGS_S, Enrich, lives_to_outlive, verify
 from tests.builders_remediate import (
     TARGET,
     a_claim,
@@ -37,7 +37,12 @@ class Stage:
     told: list[str] = field(default_factory=list)
 
     async def verified(
-        self, *, check: Check = oom_rule, ttf_us: int = 0, enrich: Enrich | None = None
+        self,
+        *,
+        check: Check = oom_rule,
+        ttf_us: int = 0,
+        enrich: Enrich | None = None,
+        quiet_s: float = QUIET_S,
     ) -> Verification:
         return await verify(
             self.claim,
@@ -49,6 +54,7 @@ class Stage:
             ttf_us=ttf_us,
             progress=self.tell,
             enrich=enrich,
+            quiet_s=quiet_s,
         )
 
     async def tell(self, text: str) -> None:
@@ -83,6 +89,20 @@ async def test_enough_memory_holds_after_fifteen_quiet_seconds() -> None:
         "2 of 2 pods ran 15 s without a restart; longest earlier life 5.8 s; the rule is silent"
     )
     assert 15 <= stage.took_s <= 17
+
+
+async def test_a_rule_that_needs_a_minute_of_readings_is_given_them() -> None:
+    stage = await applied_to(to_memory("64Mi"))
+    speaks_us = stage.applied.at_us + 65 * SECOND_US
+
+    def kills_that_only_counters_know(seen: Seen) -> Iterable[Alert]:
+        if seen.now_us >= speaks_us:
+            yield an_alert(seen, seen.pods[0].metadata.name, last_us=seen.now_us)
+
+    verification = await stage.verified(check=kills_that_only_counters_know, quiet_s=READINGS_S)
+
+    assert not verification.held
+    assert "still fires" in verification.reason
 
 
 async def test_too_little_memory_fails_at_the_first_kill() -> None:

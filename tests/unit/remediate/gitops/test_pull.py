@@ -8,7 +8,8 @@ from typing import cast
 import msgspec
 import pytest
 
-from copilot.domain.action import DeletePod
+from copilot.domain.action import ChaosMemory, DeletePod
+from copilot.domain.errors import Refused
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Patch, Proposal, ProposalId, ProposalStatus, Way
 from copilot.domain.pull_request import FileEdit
@@ -90,6 +91,26 @@ async def test_by_choice_only_what_a_reconciler_marks_as_its_own_is_a_pull_reque
 
     assert fix.status is ProposalStatus.PROPOSED
     assert (fix.pull is not None) is is_managed
+
+
+async def test_chaos_opens_nothing_where_people_keep_the_repository(host: LocalGitHost) -> None:
+    host.is_simulation = False
+    cluster = a_cluster(FixedClock())
+    agents = LocalAgents(
+        store=cast(Store, None),  # nothing of it is asked here
+        clock=cluster.clock,
+        cluster=cluster,
+        policy=Policy(),
+        model=None,
+        notifiers={},
+        git=ThroughGit(host=host, base="", root="", only_managed=False),
+    )
+
+    with pytest.raises(Refused, match="simulation"):
+        await agents.chaos(ChaosMemory(target=TARGET, container="app", limit="24Mi"))
+
+    assert not (host.folder / "pulls").exists()
+    assert cluster.patches == []
 
 
 async def test_what_is_refused_for_another_reason_stays_refused(
