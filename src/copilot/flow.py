@@ -440,11 +440,11 @@ class Flow:
             raise Refused("this role has no repository")
         if delivery is None:
             raise Conflict(f"proposal {proposal_id} has no pull request")
-        if proposal.status not in _UNDER_WAY:
-            raise Conflict(f"proposal {proposal_id} is {proposal.status}; merge it by hand")
         request = delivery.revert or delivery.request
         if (await self._git.state(request.number)).state is PullState.MERGED:
             return
+        if proposal.status not in _UNDER_WAY:
+            raise Conflict(f"proposal {proposal_id} is {proposal.status}; merge it by hand")
         await self._git.merge(request.number)
         async with self._store.transaction() as tx:
             await self._remedy.merged_by(tx, proposal, request, actor=actor)

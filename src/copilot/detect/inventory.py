@@ -133,7 +133,8 @@ class _Template(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: ObjectRef
     labels: Pairs
-    wants_pods: bool
+    wanted_since_us: int
+    """Since when it asks for pods, as far as this process saw; 0 while it asks for none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -359,10 +360,13 @@ class Inventory:
         self._own(ref, made.metadata)
         if ref.kind in _TEMPLATED:
             labels = made.spec.template.metadata.labels or {}
+            before = self._templates[ref.namespace].get(ref.uid)
+            wants_pods = ref.kind == "DaemonSet" or made.spec.replicas != 0
+            wanted_us = (before.wanted_since_us if before else 0) or version.seen_us
             self._templates[ref.namespace][ref.uid] = _Template(
                 ref=ref,
                 labels=self._share(frozenset(labels.items())),
-                wants_pods=ref.kind == "DaemonSet" or made.spec.replicas != 0,
+                wanted_since_us=wanted_us if wants_pods else 0,
             )
         _keep(self._controllers, ref.uid, made, is_well=is_controller_well(made))
 
@@ -445,15 +449,14 @@ class Inventory:
             if (top := self._top(self._glances[uid])) is not None
         }
         workloads = tuple(by_pods) or tuple(t.ref for t in makers)
+        wanted = [t.wanted_since_us for t in makers if t.wanted_since_us]
         return Backing(
             service=backed.service,
             n_pods=len(backed.pods),
             n_ready=len(backed.ready),
-            empty_since_us=backed.empty_since_us,
+            empty_since_us=_later(backed.empty_since_us, wanted),
             workloads=workloads,
-            is_scaled_down=bool(makers)
-            and not backed.pods
-            and not any(t.wants_pods for t in makers),
+            is_scaled_down=bool(makers) and not backed.pods and not wanted,
             is_autoscaled=any((w.namespace, w.kind, w.name) in scaled for w in workloads),
             near=() if workloads else self._near(backed),
             was_ready=backed.was_ready,
@@ -478,7 +481,7 @@ class Inventory:
         candidates = [
             (_likeness(backed.selector, t.labels), t.ref.name == meta.name, t)
             for t in self._templates.get(meta.namespace, {}).values()
-            if t.wants_pods
+            if t.wanted_since_us
         ]
         found = [c for c in candidates if c[0] or c[1]]
         found.sort(key=lambda c: (-c[0], not c[1], c[2].ref))
@@ -506,3 +509,9 @@ def _is_like(one: str, other: str) -> bool:
 def _port_names(spec: PodSpec) -> frozenset[str]:
     containers = (*(spec.containers or ()), *(spec.init_containers or ()))
     return frozenset(p.name for c in containers for p in c.ports or () if p.name)
+
+
+def _later(empty_us: int, wanted: Iterable[int]) -> int:
+    """Since when a Service is without what it should have: a workload that asks for pods since
+    then has not kept it waiting for longer."""
+    return empty_us and max(empty_us, min(wanted, default=0))
