@@ -12,7 +12,7 @@ import msgspec
 
 from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.proposal import ActionState, Applied, Claim, Proposal, Verification
-from copilot.domain.pull_request import Delivery, PullState
+from copilot.domain.pull_request import Delivery, PullRequest, PullState
 from copilot.ports import Clock, Cluster, GitHost, Store
 from copilot.remediate.apply import GRACE_US
 from copilot.remediate.gitops.pull import open_pull, open_revert
@@ -80,11 +80,8 @@ class GitOps:
             raise Conflict(f"{proposal.action.target} changed since the proposal was made")
 
     async def _look_at_request(self, claim: Claim, delivery: Delivery) -> None:
-        try:
-            request = await self.host.state(delivery.request.number)
-        except Busy:  # a rate limit is for longer than our retries are apart
-            async with self.store.transaction() as tx:
-                await self.remedy.waits(tx, claim, next_us=self.clock.now_us() + BUSY_US)
+        request = await self._request(claim, delivery.request.number)
+        if request is None:
             return
         now_us = self.clock.now_us()
         seen = msgspec.structs.replace(delivery, request=request)
@@ -101,6 +98,15 @@ class GitOps:
                 )
             else:
                 await self.remedy.waits(tx, claim, next_us=self._next_us())
+
+    async def _request(self, claim: Claim, number: int) -> PullRequest | None:
+        """The request as it is; None where the host has had enough of us, and it waits."""
+        try:
+            return await self.host.state(number)
+        except Busy:  # a rate limit is for longer than our retries are apart
+            async with self.store.transaction() as tx:
+                await self.remedy.waits(tx, claim, next_us=self.clock.now_us() + BUSY_US)
+        return None
 
     async def _look_at_cluster(self, claim: Claim, delivery: Delivery) -> Claim | None:
         proposal = claim.proposal
@@ -126,7 +132,9 @@ class GitOps:
         delivery = await self._delivery(claim.proposal)
         if delivery is None or delivery.revert is None:
             return await self._open_revert(claim, delivery, failed)
-        request = await self.host.state(delivery.revert.number)
+        request = await self._request(claim, delivery.revert.number)
+        if request is None:
+            return None
         if request.state is PullState.CLOSED:
             outcome = "the pull request that takes it back was closed, so it stays"
             return await self._ended(claim, failed, outcome, is_back=False)

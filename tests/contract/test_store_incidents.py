@@ -9,7 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from copilot.domain.action import RollBack, SetEnv
+from copilot.domain.action import (
+    Action,
+    Bound,
+    RollBack,
+    SetEnv,
+    SetEnvSource,
+    SetLimitRange,
+    SourceKind,
+)
 from copilot.domain.errors import Conflict, NotFound
 from copilot.domain.evidence import Gap
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Statement, Verdict
@@ -472,6 +480,33 @@ async def test_the_same_place_anew_supersedes_and_another_place_is_an_alternativ
         ProposalStatus.PROPOSED,
         ProposalStatus.PROPOSED,
     ]
+
+
+async def test_two_sources_and_two_types_are_two_places(store: SqlStore) -> None:
+    target = a_proposal().action.target
+
+    def source(before: str) -> Action:
+        return SetEnvSource(
+            target=target,
+            container="app",
+            source=SourceKind.CONFIG_MAP,
+            variable="",
+            before=before,
+            name="there",
+        )
+
+    def limit(of: str) -> Action:
+        return SetLimitRange(target=target, type=of, bound=Bound.MAX, entries=(("cpu", "2"),))
+
+    actions = (source("a"), source("b"), limit("Pod"), limit("Container"))
+    async with store.transaction() as tx:
+        for n, action in enumerate(actions):
+            await tx.remediation.add(
+                msgspec.structs.replace(a_proposal(), action=action, digest=f"{n}" * 64)
+            )
+        found = await tx.remediation.of_incident(IncidentId(1))
+
+    assert {p.status for p in found} == {ProposalStatus.PROPOSED}
 
 
 async def test_where_two_must_agree_one_is_not_enough_however_often(store: SqlStore) -> None:

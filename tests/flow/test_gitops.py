@@ -411,13 +411,20 @@ async def test_a_revert_leaves_what_others_committed_to_the_file_since(scene: Sc
     assert text == MANIFEST.replace("# the demo", "# ours now")
 
 
-async def test_a_host_that_has_had_enough_of_us_is_left_alone_for_a_while(scene: Scene) -> None:
-    await scene.approve()
-    await scene.look()
+@pytest.mark.parametrize("takes_back", [False, True])
+async def test_a_host_that_has_had_enough_of_us_is_left_alone_for_a_while(
+    scene: Scene, takes_back: bool
+) -> None:
+    if takes_back:
+        await a_revert_that_waits(scene)
+    else:
+        await scene.approve()
+        await scene.look()
+    status = (await scene.proposal()).status
 
     scene.host.is_busy = True
 
-    assert await scene.look() is ProposalStatus.OPENED
+    assert await scene.look() is status
     scene.clock.move(60)
     async with scene.store.transaction() as tx:
         due = await tx.jobs.take(REMEDIATE, owner="w", now_us=scene.clock.now_us(), lease_us=1)

@@ -12,6 +12,7 @@ from copilot.domain.action import Action, Restart, TemplateAction
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Create, Operation, Risk
+from copilot.ports import Kind
 from copilot.remediate.freezes import Freeze, WeeklyFreeze
 
 KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Action))
@@ -110,6 +111,6 @@ def parse_guardrail(text: str) -> Guardrail:
     action, _, resource = text.partition(":")
     if action not in KINDS or resource.count("/") != 2:
         raise Invalid(f"{text!r} is no guardrail: say `set_memory:Deployment/shop/*`")
-    if "*" in resource.split("/")[0]:
+    if resource.split("/")[0] not in set(Kind):
         raise Invalid(f"the guardrail {text!r} names no kind: say which, `Deployment/shop/*`")
     return Guardrail(action=action, resource=resource)

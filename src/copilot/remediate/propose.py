@@ -44,6 +44,8 @@ class _Outcome:
     dry_run: DryRun | None = None
     watched: ObjectRef | None = None
     way: Way = Way.CLUSTER
+    is_blind: bool = False
+    """Something that it should have been held against could not be read: that is for people."""
 
 
 async def prepare(
@@ -100,7 +102,7 @@ async def prepare(
         way=outcome.way,
         approvals_needed=approvals_needed(policy, outcome.risk),
         guardrail=""
-        if outcome.refusal
+        if outcome.refusal or outcome.is_blind
         else guardrail_for(action, outcome.risk, policy, planned.operations),
     )
 
@@ -175,7 +177,12 @@ async def _outcome(
     except (BadInput, NotFound, Refused) as error:
         return _not_planned(base, error.message)
     outcome = _Outcome(
-        plan=planned, risk=risk, risk_reasons=reasons, refusal="; ".join(against), watched=watched
+        plan=planned,
+        risk=risk,
+        risk_reasons=reasons,
+        refusal="; ".join(against),
+        watched=watched,
+        is_blind=bool(place.unseen),
     )
     if against:
         return outcome

@@ -25,9 +25,8 @@ from copilot.domain.pull_request import Delivery
 from copilot.store.coding import from_json, to_json, utf8
 from copilot.store.database import Database, Row
 
-_PLACES = ("container", "variable", "volume", "key", "probe", "affinity", "bound")
+_PLACES = ("container", "variable", "before", "volume", "key", "probe", "affinity", "type", "bound")
 """Fields of actions that say where, not what."""
-_ENDED = (ActionState.VERIFIED, ActionState.REVERTED, ActionState.FAILED)
 
 
 class SqlRemediation:

@@ -9,7 +9,7 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Proposal, ProposalStatus
 from copilot.remediate.digest import digest
 from copilot.remediate.dry_run import diff_of
-from copilot.remediate.policy import Mode, Policy
+from copilot.remediate.policy import Mode, Policy, parse_guardrail
 from copilot.remediate.propose import recheck
 from tests.builders_remediate import TARGET, a_cluster, a_proposal, to_memory
 from tests.builders_workloads import a_config_map, ref
@@ -137,6 +137,19 @@ async def test_a_replica_set_of_another_owner_is_not_gone_back_to() -> None:
     proposal = await a_proposal(cluster, RollBack(target=TARGET, to_revision=1, replica_set=name))
 
     assert proposal.status is ProposalStatus.REFUSED
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_what_could_not_be_held_against_all_guards_is_for_people(is_refused: bool) -> None:
+    cluster = a_cluster(FixedClock())
+    rail = parse_guardrail("set_memory:Deployment/demo/*")
+    if is_refused:
+        cluster.troubles.append(Trouble(method="list_objects", error=Refused("no nodes for you")))
+
+    proposal = await a_proposal(cluster, policy=Policy(mode=Mode.AUTONOMOUS, guardrails=(rail,)))
+
+    assert proposal.status is ProposalStatus.PROPOSED
+    assert bool(proposal.guardrail) is not is_refused
 
 
 async def test_nodes_that_may_not_be_read_do_not_stop_a_proposal() -> None:

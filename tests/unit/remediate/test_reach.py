@@ -262,7 +262,13 @@ def test_a_workload_that_is_started_anew_must_be_named_as_well(
     assert guardrail_for(action, Risk.LOW, policy, (restarted,)) == rail
 
 
-@pytest.mark.parametrize("text", ["set_memory", "fly:Deployment/a/b", "scale:*/a/b", "scale:web"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("set_memory", "fly:Deployment/a/b", "scale:web", "scale:*/a/b"),
+        *("scale:[A-Z]eployment/a/b", "scale:deployment/a/b"),
+    ],
+)
 def test_a_guardrail_names_an_action_and_a_kind(text: str) -> None:
     with pytest.raises(Invalid):
         parse_guardrail(text)
