@@ -133,7 +133,13 @@ class _Template(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: ObjectRef
     labels: Pairs
-    wants_pods: bool
+    wanting_us: int
+    """Since when it has been asking for pods, as far as this process saw; 0 while it asks for
+    none."""
+
+    @property
+    def wants_pods(self) -> bool:
+        return self.wanting_us > 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -355,10 +361,13 @@ class Inventory:
         self._own(ref, made.metadata)
         if ref.kind in _TEMPLATED:
             labels = made.spec.template.metadata.labels or {}
+            before = self._templates[ref.namespace].get(ref.uid)
+            since_us = before.wanting_us if before and before.wants_pods else version.seen_us
+            wants_pods = ref.kind == "DaemonSet" or made.spec.replicas != 0
             self._templates[ref.namespace][ref.uid] = _Template(
                 ref=ref,
                 labels=self._share(frozenset(labels.items())),
-                wants_pods=ref.kind == "DaemonSet" or made.spec.replicas != 0,
+                wanting_us=since_us if wants_pods else 0,
             )
         _keep(self._controllers, ref.uid, made, is_well=is_controller_well(made))
 
@@ -441,11 +450,14 @@ class Inventory:
             if (top := self._top(self._glances[uid])) is not None
         }
         workloads = tuple(by_pods) or tuple(t.ref for t in makers)
+        # Scaled up again, a workload has its time anew.
+        wanting_us = [t.wanting_us for t in makers if t.wants_pods and not backed.pods]
+        since_us = backed.empty_since_us
         return Backing(
             service=backed.service,
             n_pods=len(backed.pods),
             n_ready=len(backed.ready),
-            empty_since_us=backed.empty_since_us,
+            empty_since_us=max(since_us, min(wanting_us, default=0)) if since_us else 0,
             workloads=workloads,
             is_scaled_down=bool(makers)
             and not backed.pods

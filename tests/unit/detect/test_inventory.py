@@ -253,6 +253,17 @@ def test_workloads_that_ask_for_no_pods_are_known_as_scaled_down(inventory: Inve
     assert [ref.name for ref in backing.workloads] == ["web"]
 
 
+def test_a_workload_that_is_scaled_up_again_is_missed_from_then_on(inventory: Inventory) -> None:
+    put(inventory, "Service", a_service("web"), seen_us=ago_us(100))
+    put(inventory, "Deployment", a_deployment("web", replicas=0), seen_us=ago_us(100))
+    put(inventory, "Deployment", a_deployment("web", replicas=1, ready=0), seen_us=ago_us(5))
+    put(inventory, "Deployment", a_deployment("web", replicas=2, ready=0), seen_us=ago_us(2))
+
+    (backing,) = backings(inventory)
+
+    assert backing.empty_since_us == ago_us(5)
+
+
 def test_an_autoscaler_of_the_workload_is_known(inventory: Inventory) -> None:
     put(inventory, "Service", a_service())
     put(inventory, "Deployment", a_deployment("web", replicas=0))
