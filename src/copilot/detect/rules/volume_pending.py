@@ -27,6 +27,7 @@ from copilot.detect.placing import (
     pod_alert,
 )
 from copilot.detect.rules.not_ready import is_about_config
+from copilot.detect.wellness import has
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import KubeEvent, ObjectRef, Pod, epoch_us
 from copilot.domain.surroundings import PersistentVolumeClaim
@@ -132,9 +133,16 @@ def _mounts(seen: Seen) -> Iterator[Alert]:
             continue
         since_us = first_us(event)
         has_run = any(s.container_id for s in pod.status.container_statuses or ())
+        has_volumes = has(pod.status.conditions, "PodReadyToStartContainers")
         is_late = seen.now_us - epoch_us(event.occurred) <= STALE_US
         is_lasting = seen.now_us - since_us >= MOUNT_US
-        if has_run or not is_late or not is_lasting or is_about_config(event.message):
+        if (
+            has_run
+            or has_volumes
+            or not is_late
+            or not is_lasting
+            or is_about_config(event.message)
+        ):
             continue
         name = seen.workload_of(pod).name
         yield pod_alert(
