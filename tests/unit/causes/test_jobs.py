@@ -74,6 +74,17 @@ def test_an_init_container_that_ended_well_or_ran_out_of_memory_is_not_blamed(po
     assert init_container_fails(an_init_case(pod)) is None
 
 
+def test_nobody_waits_for_a_sidecar_that_was_up_before() -> None:
+    pod = a_pod_in_its_start()
+    sidecar = Container(name="init", restart_policy="Always")
+    spec = msgspec.structs.replace(pod.spec, init_containers=[sidecar])
+    up = msgspec.structs.replace(pod.status, container_statuses=[a_status()])
+    started = msgspec.structs.replace(pod, spec=spec, status=up)
+
+    assert init_container_fails(an_init_case(msgspec.structs.replace(pod, spec=spec))) is not None
+    assert init_container_fails(an_init_case(started)) is None
+
+
 # ------------------------------------------------------------------ jobs
 
 
