@@ -6,8 +6,9 @@ events only, and go on saying it ever more seldom (up to every 16 minutes), so a
 pods are lacking, none was made since, and the object is what it was.
 
 Quiet: for the first three seconds (a service account that comes with its namespace), for a minute
-where a quota is full and a pod of the namespace is leaving it (one of the earlier revision), an object that has all its pods, a finished or
-suspended Job, a refusal after which pods were made, a namespace that is being deleted.
+where a quota is full and a pod of the namespace is leaving it (one of the earlier revision), an
+object that has all its pods, a finished or suspended Job, a refusal after which pods were made, a
+namespace that is being deleted.
 """
 
 from __future__ import annotations
