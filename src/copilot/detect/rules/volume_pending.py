@@ -126,7 +126,7 @@ def _mounts_claim(pod: Pod, claim: PersistentVolumeClaim) -> bool:
 
 def _mounts(seen: Seen) -> Iterator[Alert]:
     """Pods that wait for a volume which cannot be attached or mounted."""
-    failed = last_events(seen, "FailedAttachVolume", "FailedMount")
+    failed = last_events(seen, "FailedAttachVolume", "FailedMount", "FailedMapVolume")
     for pod in live_pods(seen):
         event = failed.get(place_of("Pod", pod.metadata))
         if event is None or event.involved_object.uid != pod.metadata.uid:
