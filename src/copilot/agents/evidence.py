@@ -64,11 +64,13 @@ _TELLING = frozenset(
         "DeadlineExceeded",
         "Evicted",
         "EvictionThresholdMet",
+        "ExternalProvisioning",
         "Failed",
         "FailedAttachVolume",
         "FailedBinding",
         "FailedCreate",
         "FailedCreatePodSandBox",
+        "FailedMapVolume",
         "FailedMount",
         "FailedScheduling",
         "FailedToRetrieveImagePullSecret",
@@ -83,6 +85,8 @@ _TELLING = frozenset(
         "ProbeError",
         "ProvisioningFailed",
         "SystemOOM",
+        "TooManyMissedTimes",
+        "UnknownTimeZone",
         "Unhealthy",
     }
 )

@@ -15,7 +15,7 @@ from copilot.domain.surroundings import CronJob, Job
 SUSPENDED = 0.95
 BLOCKED = 0.93
 MISSED = 0.8
-_MISSES = ("TooManyMissedTimes", "MissSchedule", "FailedNeedsStart")
+_MISSES = ("TooManyMissedTimes", "UnknownTimeZone", "MissSchedule", "FailedNeedsStart")
 
 
 def cron_job_stopped(case: Case) -> Hypothesis | None:

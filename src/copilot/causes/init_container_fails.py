@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copilot.causes.changed import rolled_out
 from copilot.causes.citing import concluded, line_key, object_key, said
-from copilot.causes.failures import Ending, endings
+from copilot.causes.failures import Ending, container_of, endings
 from copilot.causes.last_words import last_words
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import Part
@@ -49,8 +49,14 @@ def init_container_fails(case: Case) -> Hypothesis | None:
 
 
 def _is_waited_for(ending: Ending) -> bool:
-    """An init container that has not ended well since."""
-    for status in ending.pod.status.init_container_statuses or ():
+    """An init container that has not ended well since; not a sidecar, which runs on, once the
+    others are up."""
+    pod = ending.pod
+    spec = container_of(pod.spec, ending.container)
+    are_up = any(s.container_id for s in pod.status.container_statuses or ())
+    if spec is not None and spec.restart_policy == "Always" and are_up:
+        return False
+    for status in pod.status.init_container_statuses or ():
         if status.name == ending.container:
             ended = status.state.terminated if status.state else None
             return not status.ready and (ended is None or ended.exit_code != 0)

@@ -13,7 +13,6 @@ from copilot.causes.failures import (
     is_ready,
 )
 from copilot.causes.placement import is_wanted, repelling
-from copilot.causes.rollouts import JUST_BEFORE_US, SLACK_US
 from copilot.causes.wording import clock, one_line
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
@@ -24,6 +23,8 @@ ITS_OWN = 0.96
 ALL_FAILING_ON_IT = 0.88
 SOME_FAIL_ELSEWHERE = 0.4
 WELL_SINCE = 0.05
+NOTICED_US = 120 * 1_000_000
+"""A node that stops is called so 40 s later, by default; what was on it may be missed before."""
 OWN_TAINTS = "node.kubernetes.io/"
 """Of taints that Kubernetes itself puts on a node in trouble."""
 DETAILS = {
@@ -105,7 +106,7 @@ def _kept_out(case: Case, node: Node) -> tuple[Statement, ...]:
 
 def _came_first(case: Case, condition: Condition) -> bool:
     since = epoch_us(condition.last_transition_time)
-    return not since or since <= began_us(case) + JUST_BEFORE_US + SLACK_US
+    return not since or since <= began_us(case) + NOTICED_US
 
 
 def _word(condition: Condition) -> str:

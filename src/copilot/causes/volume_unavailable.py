@@ -23,12 +23,14 @@ from copilot.domain.surroundings import PersistentVolume, PersistentVolumeClaim,
 
 SAID = 0.92
 SHOWN = 0.97
+ASKED = 0.8
 UNSURE = 0.5
 BOUND_SINCE = 0.05
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 """Of a class whose volumes are made by hand."""
 MOST = 3
-_CLAIM_EVENTS = ("ProvisioningFailed", "FailedBinding")
+_IS_ASKED = "ExternalProvisioning"
+_CLAIM_EVENTS = ("ProvisioningFailed", "FailedBinding", _IS_ASKED)
 _NOT_OURS = re.compile(r"(configmap|secret)\b", re.IGNORECASE)
 _MOUNT_WAYS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("host_path", re.compile(r"hostPath type check failed")),
@@ -199,8 +201,10 @@ def _class_of(case: Case, claim: PersistentVolumeClaim) -> StorageClass | None:
 
 
 def _claim_events(case: Case, claim: PersistentVolumeClaim) -> list[KubeEvent]:
+    """The newest; a refusal before the mere word that it is waited for, which is repeated."""
     uid = claim.metadata.uid
-    return [e for e in events_about(case, *_CLAIM_EVENTS) if e.involved_object.uid == uid][:1]
+    told = [e for e in events_about(case, *_CLAIM_EVENTS) if e.involved_object.uid == uid]
+    return sorted(told, key=lambda e: e.reason == _IS_ASKED)[:1]
 
 
 def _why_unbound(case: Case, claim: PersistentVolumeClaim) -> _Why:
@@ -226,11 +230,19 @@ def _why_unbound(case: Case, claim: PersistentVolumeClaim) -> _Why:
                 object_key(claim.metadata),
             ),
         )
+    told = _claim_events(case, claim)
+    if klass is not None and told and told[0].reason == _IS_ASKED:
+        return _Why(
+            detail="not_bound",
+            title=f"provisioner {one_line(klass.provisioner, 80)} has made none",
+            statements=(),
+            confidence=ASKED,
+        )
     return _Why(
         detail="not_bound",
         title=f"class {named} has made none" if named else "none fits",
         statements=(),
-        confidence=SAID if _claim_events(case, claim) else UNSURE,
+        confidence=SAID if told else UNSURE,
     )
 
 

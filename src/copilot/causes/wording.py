@@ -35,7 +35,8 @@ def times(count: int) -> str:
 
 def one_line(text: str, limit: int = 160) -> str:
     """Strangers' text as one line without control characters, cut to `limit` characters."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    printable = "".join(c if c.isprintable() else " " for c in text[: limit * 4])
+    flat = " ".join(printable.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 

@@ -25,7 +25,7 @@ from copilot.detect.wellness import (
     is_node_well,
     is_well,
 )
-from copilot.domain.alert import Backing, Seen, Strain
+from copilot.domain.alert import Backing, Seen
 from copilot.domain.change import ObjectVersion
 from copilot.domain.event import Point
 from copilot.domain.objects import (
@@ -133,8 +133,13 @@ class _Template(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: ObjectRef
     labels: Pairs
-    wanted_since_us: int
-    """Since when it asks for pods, as far as this process saw; 0 while it asks for none."""
+    wanting_us: int
+    """Since when it has been asking for pods, as far as this process saw; 0 while it asks for
+    none."""
+
+    @property
+    def wants_pods(self) -> bool:
+        return self.wanting_us > 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -270,12 +275,8 @@ class Inventory:
             storage_classes=tuple(self._classes.values()),
             nodes=tuple(self._nodes.values()),
             backings=tuple(self.backings()),
-            strains=self.strains(now_us),
+            strains=self._readings.strains(now_us),
         )
-
-    def strains(self, now_us: int) -> tuple[Strain, ...]:
-        """How hard containers run into their limits of late."""
-        return self._readings.strains(now_us)
 
     def events(self, now_us: int) -> tuple[KubeEvent, ...]:
         return tuple(e for e in self._events.values() if epoch_us(e.occurred) >= now_us - LATE_US)
@@ -361,12 +362,12 @@ class Inventory:
         if ref.kind in _TEMPLATED:
             labels = made.spec.template.metadata.labels or {}
             before = self._templates[ref.namespace].get(ref.uid)
+            since_us = before.wanting_us if before and before.wants_pods else version.seen_us
             wants_pods = ref.kind == "DaemonSet" or made.spec.replicas != 0
-            wanted_us = (before.wanted_since_us if before else 0) or version.seen_us
             self._templates[ref.namespace][ref.uid] = _Template(
                 ref=ref,
                 labels=self._share(frozenset(labels.items())),
-                wanted_since_us=wanted_us if wants_pods else 0,
+                wanting_us=since_us if wants_pods else 0,
             )
         _keep(self._controllers, ref.uid, made, is_well=is_controller_well(made))
 
@@ -449,14 +450,18 @@ class Inventory:
             if (top := self._top(self._glances[uid])) is not None
         }
         workloads = tuple(by_pods) or tuple(t.ref for t in makers)
-        wanted = [t.wanted_since_us for t in makers if t.wanted_since_us]
+        # Scaled up again, a workload has its time anew.
+        wanting_us = [t.wanting_us for t in makers if t.wants_pods and not backed.pods]
+        since_us = backed.empty_since_us
         return Backing(
             service=backed.service,
             n_pods=len(backed.pods),
             n_ready=len(backed.ready),
-            empty_since_us=_later(backed.empty_since_us, wanted),
+            empty_since_us=max(since_us, min(wanting_us, default=0)) if since_us else 0,
             workloads=workloads,
-            is_scaled_down=bool(makers) and not backed.pods and not wanted,
+            is_scaled_down=bool(makers)
+            and not backed.pods
+            and not any(t.wants_pods for t in makers),
             is_autoscaled=any((w.namespace, w.kind, w.name) in scaled for w in workloads),
             near=() if workloads else self._near(backed),
             was_ready=backed.was_ready,
@@ -481,7 +486,7 @@ class Inventory:
         candidates = [
             (_likeness(backed.selector, t.labels), t.ref.name == meta.name, t)
             for t in self._templates.get(meta.namespace, {}).values()
-            if t.wanted_since_us
+            if t.wants_pods
         ]
         found = [c for c in candidates if c[0] or c[1]]
         found.sort(key=lambda c: (-c[0], not c[1], c[2].ref))
@@ -509,9 +514,3 @@ def _is_like(one: str, other: str) -> bool:
 def _port_names(spec: PodSpec) -> frozenset[str]:
     containers = (*(spec.containers or ()), *(spec.init_containers or ()))
     return frozenset(p.name for c in containers for p in c.ports or () if p.name)
-
-
-def _later(empty_us: int, wanted: Iterable[int]) -> int:
-    """Since when a Service is without what it should have: a workload that asks for pods since
-    then has not kept it waiting for longer."""
-    return empty_us and max(empty_us, min(wanted, default=0))

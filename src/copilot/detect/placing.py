@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+from copilot.causes.wording import one_line
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import (
     Container,
@@ -238,9 +239,7 @@ def short_name(workload: ObjectRef, container: str) -> str:
 
 def clip(text: str, length: int = 300) -> str:
     """One printable line of at most `length` characters."""
-    printable = "".join(c if c.isprintable() else " " for c in text[: length * 4])
-    line = " ".join(printable.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+    return one_line(text, length)
 
 
 def duration(us: int) -> str:

@@ -1,6 +1,7 @@
 """Pods that were taken off their node, and nodes that do not work."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -99,10 +100,14 @@ def test_a_pod_that_failed_otherwise_was_not_evicted() -> None:
 
 
 def a_bad_node(
-    kind: str = "Ready", *, status: bool = False, reason: str = "NodeStatusUnknown"
+    kind: str = "Ready",
+    *,
+    status: bool = False,
+    reason: str = "NodeStatusUnknown",
+    since: datetime | None = None,
 ) -> Node:
     node = a_node("dev")
-    bad = condition(kind, status, reason=reason, message="kubelet stopped", since=ago(120))
+    bad = condition(kind, status, reason=reason, message="kubelet stopped", since=since or ago(120))
     others = [c for c in node.status.conditions or () if c.type != kind]
     return msgspec.structs.replace(
         node,
@@ -150,6 +155,16 @@ def test_pods_that_fail_on_other_nodes_as_well_leave_it_undecided() -> None:
 
     assert found is not None
     assert found.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("later_s", "is_blamed"), [(50, True), (600, False)])
+def test_a_node_that_went_bad_long_after_its_pods_did_not_break_them(
+    later_s: int, is_blamed: bool
+) -> None:
+    late = a_bad_node(since=ago(1000 - later_s))
+    case = a_case(pods=[an_unready_pod()], nodes=[late], rule=Rule.NOT_READY, began=ago(1000))
+
+    assert (node_unhealthy(case) is not None) is is_blamed
 
 
 def test_a_node_that_is_well_again_is_refuted_and_a_well_one_is_not_mentioned() -> None:

@@ -74,6 +74,17 @@ def test_an_init_container_that_ended_well_or_ran_out_of_memory_is_not_blamed(po
     assert init_container_fails(an_init_case(pod)) is None
 
 
+def test_nobody_waits_for_a_sidecar_that_was_up_before() -> None:
+    pod = a_pod_in_its_start()
+    sidecar = Container(name="init", restart_policy="Always")
+    spec = msgspec.structs.replace(pod.spec, init_containers=[sidecar])
+    up = msgspec.structs.replace(pod.status, container_statuses=[a_status()])
+    started = msgspec.structs.replace(pod, spec=spec, status=up)
+
+    assert init_container_fails(an_init_case(msgspec.structs.replace(pod, spec=spec))) is not None
+    assert init_container_fails(an_init_case(started)) is None
+
+
 # ------------------------------------------------------------------ jobs
 
 
@@ -205,3 +216,16 @@ def test_a_cron_job_that_missed_its_time_says_so() -> None:
     assert found is not None
     assert found.detail == "deadline"
     assert "10 s late at most" in found.supporting[0].text
+
+
+@pytest.mark.parametrize("reason", ["TooManyMissedTimes", "UnknownTimeZone"])
+def test_a_missed_time_rests_on_the_event_that_says_so(reason: str) -> None:
+    cron_job = a_cron_job()
+    told = an_event_about(reason, "it was not started", "CronJob", cron_job.metadata)
+    bare = a_case(pods=[], events=[told], rule=Rule.CRON_JOB_LATE)
+    case = with_surroundings(msgspec.structs.replace(bare, cron_job=cron_job), Surroundings())
+
+    found = cron_job_stopped(case)
+
+    assert found is not None
+    assert case.cited_as[f"event:{told.metadata.uid}"] in found.supporting[0].evidence

@@ -170,6 +170,37 @@ def test_a_class_whose_volumes_are_made_by_hand_makes_none() -> None:
     assert "makes no volumes by itself" in said_of(found)
 
 
+def test_a_provisioner_that_stays_silent_is_named_by_the_event_that_waits_for_it() -> None:
+    claim, silent = a_claim(), a_class(provisioner="example.org/disk")
+    waits = (
+        claim,
+        "ExternalProvisioning",
+        "Waiting for a volume to be created by example.org/disk",
+    )
+
+    found = looked_at(
+        a_case_of(Surroundings(claims=(claim,), storage_classes=(silent,)), claim_event=waits)
+    )
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "not_bound")
+    assert found.title == "Claim data has no volume: provisioner example.org/disk has made none"
+    assert "Waiting for a volume to be created" in said_of(found)
+    assert found.confidence >= 0.8
+    assert found.next_check
+
+
+def test_a_refusal_says_more_than_that_it_is_waited_for() -> None:
+    claim, refusing = a_claim(), a_class(provisioner="example.org/disk")
+    waits = (claim, "ExternalProvisioning", "Waiting for a volume to be created")
+    case = a_case_of(Surroundings(claims=(claim,), storage_classes=(refusing,)), claim_event=waits)
+    refused = an_event_about(
+        "ProvisioningFailed", "out of quota", "PersistentVolumeClaim", claim.metadata
+    )
+    both = msgspec.structs.replace(case, events=(refused, *case.events))
+
+    assert "out of quota" in said_of(looked_at(both))
+
+
 def test_a_claim_that_waits_for_its_first_pod_waits_on_purpose() -> None:
     around = Surroundings(claims=(a_claim(),), storage_classes=(a_class(waits=True),))
     message = "0/1 nodes are available: 1 Insufficient cpu."

@@ -253,18 +253,15 @@ def test_workloads_that_ask_for_no_pods_are_known_as_scaled_down(inventory: Inve
     assert [ref.name for ref in backing.workloads] == ["web"]
 
 
-def test_a_service_waits_for_pods_from_when_its_workload_asks_for_them(
-    inventory: Inventory,
-) -> None:
-    put(inventory, "Service", a_service(), seen_us=ago_us(300))
-    put(inventory, "Deployment", a_deployment("web", replicas=0), seen_us=ago_us(300))
-    put(inventory, "Deployment", a_deployment("web", replicas=1), seen_us=ago_us(2))
-    put(inventory, "Deployment", a_deployment("web", replicas=2), seen_us=ago_us(1))
+def test_a_workload_that_is_scaled_up_again_is_missed_from_then_on(inventory: Inventory) -> None:
+    put(inventory, "Service", a_service("web"), seen_us=ago_us(100))
+    put(inventory, "Deployment", a_deployment("web", replicas=0), seen_us=ago_us(100))
+    put(inventory, "Deployment", a_deployment("web", replicas=1, ready=0), seen_us=ago_us(5))
+    put(inventory, "Deployment", a_deployment("web", replicas=2, ready=0), seen_us=ago_us(2))
 
     (backing,) = backings(inventory)
 
-    assert not backing.is_scaled_down
-    assert backing.empty_since_us == ago_us(2)
+    assert backing.empty_since_us == ago_us(5)
 
 
 def test_an_autoscaler_of_the_workload_is_known(inventory: Inventory) -> None:

@@ -11,6 +11,7 @@ from tests.builders_objects import (
     a_cron_job,
     a_deployment,
     a_job,
+    a_pod,
     a_replica_set,
     ago,
     ago_us,
@@ -81,6 +82,13 @@ def test_a_refusal_is_believed_for_as_long_as_pods_are_lacking() -> None:
     waits = seen(controllers=[a_stateful_set()], events=[refused(last_s=900)])
 
     assert len(list(check(waits))) == 1
+
+
+def test_a_pod_that_is_leaving_may_make_room_in_a_full_quota() -> None:
+    leaving = a_pod("web", suffix="older", deleted=ago(-20))
+
+    assert list(check(seen(leaving, controllers=[a_refused_set(for_s=59)]))) == []
+    assert len(list(check(seen(leaving, controllers=[a_refused_set(for_s=60)])))) == 1
 
 
 def test_a_job_whose_pod_is_refused_is_told() -> None:

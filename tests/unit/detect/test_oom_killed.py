@@ -16,6 +16,7 @@ from tests.builders_objects import (
     NOW,
     NOW_US,
     a_container,
+    a_job,
     a_pod,
     a_status,
     ago,
@@ -370,3 +371,24 @@ def test_a_limit_too_small_to_start_with_is_a_kill() -> None:
     state = msgspec.structs.replace(never, terminated=failed)
 
     assert len(list(check(seen(a_pod(statuses=[a_status(state=state, ready=False)]))))) == 1
+
+
+def test_a_kill_that_a_job_has_made_up_for_is_over() -> None:
+    killed = terminated(started=ago(60), finished=ago(50))
+    pod = a_pod(
+        "export",
+        phase="Failed",
+        owner_kind="Job",
+        restart_policy="Never",
+        statuses=[a_status(state=killed, ready=False)],
+    )
+    trying = msgspec.structs.replace(
+        a_job(failed=1, active=1),
+        metadata=msgspec.structs.replace(
+            a_job().metadata, uid=(pod.metadata.owner_references or [])[0].uid
+        ),
+    )
+
+    assert len(list(check(seen(pod, jobs=[trying], listed=["Job"])))) == 1
+    assert len(list(check(seen(pod)))) == 1
+    assert list(check(seen(pod, listed=["Job"]))) == []

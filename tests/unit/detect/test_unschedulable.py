@@ -11,6 +11,10 @@ from tests.builders_detect import FAULTS_US, recorded_faults, seen
 from tests.builders_objects import a_pod, ago, an_event, condition, ref_of
 
 TOO_LARGE = "0/3 nodes are available: 3 Insufficient cpu. preemption: none helps."
+JOINING = (
+    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint "
+    "{node.kubernetes.io/not-ready: }."
+)
 UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
 
 
@@ -56,7 +60,12 @@ def test_a_reason_of_which_we_know_no_words_is_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    "pod", [a_pending_pod(for_s=61, nominated="n1"), a_pending_pod(for_s=61, message=UNBOUND)]
+    "pod",
+    [
+        a_pending_pod(for_s=61, nominated="n1"),
+        a_pending_pod(for_s=61, message=UNBOUND),
+        a_pending_pod(for_s=61, message=JOINING),
+    ],
 )
 def test_what_is_under_way_for_too_long_is_told(pod: Pod) -> None:
     assert len(list(check(seen(pod)))) == 1
@@ -69,6 +78,7 @@ def test_what_is_under_way_for_too_long_is_told(pod: Pod) -> None:
         pytest.param(a_pending_pod(for_s=3), id="for three seconds only"),
         pytest.param(a_pending_pod(for_s=60, nominated="n1"), id="room is being made for it"),
         pytest.param(a_pending_pod(for_s=60, message=UNBOUND), id="its volume is being made"),
+        pytest.param(a_pending_pod(for_s=60, message=JOINING), id="a node is joining"),
         pytest.param(a_pending_pod(reason="SchedulingGated"), id="held back on purpose"),
         pytest.param(a_pending_pod(deleted=ago(1)), id="being deleted"),
         pytest.param(a_pod(phase="Pending", statuses=[], conditions=[]), id="not looked at yet"),

@@ -15,6 +15,7 @@ from tests.builders_objects import (
     ago,
     ago_us,
     an_event,
+    condition,
     ref_of,
     waiting,
 )
@@ -123,9 +124,19 @@ def test_a_mount_that_fails_on_and_on_is_told() -> None:
     assert alert.title.startswith("db cannot mount a volume: MountVolume.MountDevice failed")
 
 
+def with_its_volumes(pod: Pod) -> Pod:
+    ready = condition("PodReadyToStartContainers", True)
+    status = msgspec.structs.replace(pod.status, conditions=[ready])
+    return msgspec.structs.replace(pod, status=status)
+
+
 @pytest.mark.parametrize(
     "look",
     [
+        pytest.param(
+            seen(with_its_volumes(a_pod_with()), events=[not_mounted(DISK)]),
+            id="mounted by now, and its image is being pulled",
+        ),
         pytest.param(
             seen(a_pod_with(), events=[not_mounted(DISK, first_s=19)]),
             id="still attached elsewhere",

@@ -5,9 +5,10 @@ A ReplicaSet says so in a condition. A StatefulSet, a DaemonSet, a Job and a Cro
 events only, and go on saying it ever more seldom (up to every 16 minutes), so an event counts while
 pods are lacking, none was made since, and the object is what it was.
 
-Quiet: for the first three seconds (a service account that comes with its namespace, a pod of the
-earlier revision that is just leaving a full quota), an object that has all its pods, a finished or
-suspended Job, a refusal after which pods were made, a namespace that is being deleted.
+Quiet: for the first three seconds (a service account that comes with its namespace), for a minute
+where a quota is full and a pod of the namespace is leaving it (one of the earlier revision), an
+object that has all its pods, a finished or suspended Job, a refusal after which pods were made, a
+namespace that is being deleted.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from copilot.domain.surroundings import Job
 
 SEVERITY = 2
 PATIENCE_US = 3 * SECOND_US
+LEAVING_US = 60 * SECOND_US
 FRESH_US = 60 * SECOND_US
 """A CronJob makes a Job at its times only: nothing tells whether the next one will be refused."""
 
@@ -109,7 +111,12 @@ def _lacks_pods(job: Job) -> bool:
 def _alert(
     seen: Seen, kind: str, metadata: Metadata, since_us: int, message: str
 ) -> Iterator[Alert]:
-    if seen.now_us - since_us < PATIENCE_US or _ENDING.search(message):
+    is_making_room = _QUOTA.search(message) is not None and any(
+        pod.metadata.deletion_timestamp and pod.metadata.namespace == metadata.namespace
+        for pod in seen.pods
+    )
+    patience_us = LEAVING_US if is_making_room else PATIENCE_US
+    if seen.now_us - since_us < patience_us or _ENDING.search(message):
         return
     why = clip(_PREAMBLE.sub("", message, count=1) or "no reason given", 200)
     workload = seen.top_of(kind, metadata)

@@ -8,8 +8,8 @@ the kubelet's count of kills (where its cAdvisor reads those lines), and else wh
 at its limit when it asked for memory and its log says that something was killed.
 
 Quiet: a kill that is over (`placing.is_trouble_over`: it runs again and has outlived twice its
-earlier life, or the kill is older than ten minutes), a finished pod's old kill, a pod being
-deleted, and kernel lines of pods that are not (any more) there.
+earlier life, or the kill is older than ten minutes), a finished pod's old kill, a try of a Job that
+was done in the end, a pod being deleted, and kernel lines of pods that are not (any more) there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ from copilot.detect.placing import (
 )
 from copilot.domain.alert import Alert, Rule, Seen, Strain
 from copilot.domain.event import KernelKill
-from copilot.domain.objects import ContainerStatus, Pod, StateTerminated, epoch_us, lived_us
+from copilot.domain.objects import (
+    ContainerStatus,
+    Pod,
+    StateTerminated,
+    controller_of,
+    epoch_us,
+    lived_us,
+)
 from copilot.domain.quantity import parse_bytes
 
 SEVERITY = 2
@@ -43,6 +50,8 @@ _KILLED = re.compile(r"\b(?:Killed|killed|SIGKILL|signal 9|exit(?: code|ed with)
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each container whose last out-of-memory kill is not over."""
     for pod in live_pods(seen):
+        if _is_made_up_for(seen, pod):
+            continue
         for view in all_containers(pod):
             kill = _last_kill(view.status)
             if kill and not is_trouble_over(
@@ -54,6 +63,14 @@ def check(seen: Seen) -> Iterator[Alert]:
                 yield _from_status(seen, view, kill)
     yield from _from_kernel(seen)
     yield from _from_kubelet(seen)
+
+
+def _is_made_up_for(seen: Seen, pod: Pod) -> bool:
+    """Whether the Job that it was a try of was done in the end: those that are not are seen."""
+    owner = controller_of(pod.metadata)
+    if pod.status.phase != "Failed" or owner is None or owner.kind != "Job":
+        return False
+    return "Job" in seen.listed and all(job.metadata.uid != owner.uid for job in seen.jobs)
 
 
 def _last_kill(status: ContainerStatus) -> StateTerminated | None:

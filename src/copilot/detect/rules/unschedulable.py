@@ -1,8 +1,8 @@
 """The scheduler finds no node for a pod.
 
 Quiet: for the first three seconds (a node may be joining, a pod leaving), for a minute where pods of
-lower priority are being moved out of its way, one of its own workload is leaving or its volume is
-being made, for five minutes where an autoscaler makes a node for it, pods held back on purpose
+lower priority are being moved out of its way, one of its own workload is leaving, its volume is
+being made or a node is not ready yet, for five minutes where an autoscaler makes a node for it, pods held back on purpose
 (`SchedulingGated`), a pod being deleted.
 """
 
@@ -27,7 +27,13 @@ SEVERITY = 2
 PATIENCE_US = 3 * SECOND_US
 UNDER_WAY_US = 60 * SECOND_US
 NEW_NODE_US = 300 * SECOND_US
-_UNBOUND = "unbound immediate PersistentVolumeClaims"
+_UNDER_WAY = (
+    "unbound immediate PersistentVolumeClaims",
+    "node.kubernetes.io/not-ready",
+    "node.cloudprovider.kubernetes.io/uninitialized",
+    "agent-not-ready",
+)
+"""What the scheduler says of volumes that are being made, and of nodes that are joining."""
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -75,8 +81,9 @@ def _refusal(pod: Pod) -> Condition | None:
 
 def _is_under_way(pod: Pod, condition: Condition) -> bool:
     """Whether somebody is already making room for it, as far as can be seen. A claim that stays
-    unbound has a rule of its own."""
-    return bool(pod.status.nominated_node_name) or _UNBOUND in (condition.message or "")
+    unbound, and a node that stays unready, have rules of their own."""
+    message = condition.message or ""
+    return bool(pod.status.nominated_node_name) or any(words in message for words in _UNDER_WAY)
 
 
 def _short(why: str) -> str:

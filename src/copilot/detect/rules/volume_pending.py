@@ -27,6 +27,7 @@ from copilot.detect.placing import (
     pod_alert,
 )
 from copilot.detect.rules.not_ready import is_about_config
+from copilot.detect.wellness import has
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import KubeEvent, ObjectRef, Pod, epoch_us
 from copilot.domain.surroundings import PersistentVolumeClaim
@@ -125,16 +126,23 @@ def _mounts_claim(pod: Pod, claim: PersistentVolumeClaim) -> bool:
 
 def _mounts(seen: Seen) -> Iterator[Alert]:
     """Pods that wait for a volume which cannot be attached or mounted."""
-    failed = last_events(seen, "FailedAttachVolume", "FailedMount")
+    failed = last_events(seen, "FailedAttachVolume", "FailedMount", "FailedMapVolume")
     for pod in live_pods(seen):
         event = failed.get(place_of("Pod", pod.metadata))
         if event is None or event.involved_object.uid != pod.metadata.uid:
             continue
         since_us = first_us(event)
         has_run = any(s.container_id for s in pod.status.container_statuses or ())
+        has_volumes = has(pod.status.conditions, "PodReadyToStartContainers")
         is_late = seen.now_us - epoch_us(event.occurred) <= STALE_US
         is_lasting = seen.now_us - since_us >= MOUNT_US
-        if has_run or not is_late or not is_lasting or is_about_config(event.message):
+        if (
+            has_run
+            or has_volumes
+            or not is_late
+            or not is_lasting
+            or is_about_config(event.message)
+        ):
             continue
         name = seen.workload_of(pod).name
         yield pod_alert(
