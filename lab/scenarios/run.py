@@ -79,10 +79,14 @@ class Run:
             raise StepFailed("the scene is not well: it would be right to say so")
 
     async def _fault(self, scenario: Scenario, outcome: Outcome) -> None:
-        began: list[float] = []
-        await self._stage.play(scenario, lambda: began.append(time.time()))
-        sign, outcome.sign = await self._first_sign(scenario, began[0])
-        outcome.sign_s = sign - began[0]
+        broke: list[float] = []
+        await self._stage.play(scenario, lambda: broke.append(time.time()))
+        sign, outcome.sign = await self._first_sign(scenario, broke[0])
+        outcome.sign_s = sign - broke[0]
+        for id in self._copilot.of(scenario.namespace):
+            early = await self._copilot.read(id)
+            if early.opened < broke[0]:
+                outcome.too_early.append(f"{early.at}: {early.title}")
         seen = await self._verdict(scenario, outcome, sign)
         if seen is None:
             return

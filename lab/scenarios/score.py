@@ -41,6 +41,8 @@ class Outcome:
     """Verified by the co-pilot, and ready in the runner's own eyes."""
     heal_s: float | None = None
     """From the approval."""
+    too_early: list[str] = field(default_factory=list)
+    """Incidents from before it was broken: false ones."""
     problem: str = ""
     """Why the scenario itself could not be played."""
     room: list[Any] = field(default_factory=list)
@@ -111,6 +113,7 @@ class Sums:
     """Of those that a fix of ours can heal."""
     healed_of_all: Part
     never_said: int
+    too_early: int
     detect_s: float | None
     """Median."""
     verdict_s: float | None
@@ -131,6 +134,7 @@ def sums(outcomes: Sequence[Outcome]) -> Sums:
         healed=part((one.healed for one in healable), healable),
         healed_of_all=part((one.healed for one in faults), faults),
         never_said=sum(bool(one.never_said) for one in faults),
+        too_early=sum(bool(one.too_early) for one in faults),
         detect_s=_median(one.detect_s for one in faults),
         verdict_s=_median(one.verdict_s for one in faults),
     )

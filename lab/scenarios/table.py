@@ -129,7 +129,8 @@ def _totals(outcomes: Sequence[Outcome]) -> list[str]:
     )
     wrong = (
         f"false incidents in {false_findings(outcomes)} quiet scenes;"
-        f" a wrong cause said to be supported in {all_of_it.never_said} faults"
+        f" a wrong cause said to be supported in {all_of_it.never_said} faults;"
+        f" an incident before anything was broken in {all_of_it.too_early}"
     )
     missing = [f"NOT PLAYED: {unplayed}"] if unplayed else []
     return [found, fixed, took, wrong, *missing]

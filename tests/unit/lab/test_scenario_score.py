@@ -118,3 +118,10 @@ def test_the_page_tells_each_fault_and_each_quiet_scene_with_its_story(scenario:
     assert f"| quiet-job-completed | nothing | {scene.story} |" in told
     assert "0/1 quiet scenes" in told
     assert "Played yesterday" in told
+
+
+def test_an_incident_from_before_the_fault_is_counted_as_false() -> None:
+    early = a_fault("a", too_early=["Deployment/cart: running but not ready"])
+
+    assert sums([early, a_fault("b")]).too_early == 1
+    assert "before anything was broken in 1" in text([early])
