@@ -25,7 +25,7 @@ from copilot.detect.wellness import (
     is_node_well,
     is_well,
 )
-from copilot.domain.alert import Backing, Seen
+from copilot.domain.alert import Backing, Seen, Strain
 from copilot.domain.change import ObjectVersion
 from copilot.domain.event import Point
 from copilot.domain.objects import (
@@ -275,8 +275,12 @@ class Inventory:
             storage_classes=tuple(self._classes.values()),
             nodes=tuple(self._nodes.values()),
             backings=tuple(self.backings()),
-            strains=self._readings.strains(now_us),
+            strains=self.strains(now_us),
         )
+
+    def strains(self, now_us: int) -> tuple[Strain, ...]:
+        """How hard containers run into their limits of late."""
+        return self._readings.strains(now_us)
 
     def events(self, now_us: int) -> tuple[KubeEvent, ...]:
         return tuple(e for e in self._events.values() if epoch_us(e.occurred) >= now_us - LATE_US)
