@@ -1,6 +1,6 @@
 import { PageLink } from '@/components/ui/PageLink'
 import { Card } from '@/components/ui/Card'
-import { InlineCode } from '@/components/ui/InlineCode'
+import { RunbookStep } from './RunbookStep'
 import { Empty } from '@/components/ui/States'
 import type { RunbookMatch } from '@/lib/api/types'
 
@@ -47,7 +47,7 @@ function Best({ match }: { match: RunbookMatch }) {
               <span aria-hidden className="grid size-5 place-items-center rounded-full border mono text-tiny text-fg-3">
                 {index + 1}
               </span>
-              <span className="break-words text-fg-2"><InlineCode text={step} />
+              <span className="break-words text-fg-2"><RunbookStep text={step} />
               </span>
             </li>
           ))}
