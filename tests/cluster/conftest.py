@@ -13,7 +13,7 @@ import yaml
 from playwright.sync_api import Browser, Page
 
 from tests.browser import browser, signed_in
-from tests.contract.cluster_targets import KubeHttp, Target
+from tests.contract.cluster_targets import KubeHttp, Target, container_status
 from tests.e2e.copilot_process import Copilot, up_on
 
 __all__ = ["browser"]
@@ -104,3 +104,13 @@ def limit(kube: KubeHttp) -> str:
         "containers"
     ]
     return str(container["resources"]["limits"]["memory"])
+
+
+def killed_pod(kube: KubeHttp) -> dict[str, Any] | None:
+    """The first pod of which the kubelet says that the kernel killed it."""
+    for pod in kube.pods_of("oom-demo"):
+        status = container_status(pod)
+        for state in (status.get("state", {}), status.get("lastState", {})):
+            if state.get("terminated", {}).get("reason") == "OOMKilled":
+                return pod
+    return None

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import approves
-from tests.cluster.conftest import limit, toggle
+from tests.cluster.conftest import killed_pod, limit, toggle
 from tests.contract.cluster_targets import KubeHttp, container_status
 from tests.e2e.copilot_process import (
     Copilot,
@@ -65,16 +64,6 @@ def test_a_kill_by_the_kernel_becomes_a_fix_that_holds(
         )
     assert verdict_s <= VERDICT_S
     assert verified_s <= VERIFIED_S
-
-
-def killed_pod(kube: KubeHttp) -> dict[str, Any] | None:
-    """The first pod of which the kubelet says that the kernel killed it."""
-    for pod in kube.pods_of("oom-demo"):
-        status = container_status(pod)
-        for state in (status.get("state", {}), status.get("lastState", {})):
-            if state.get("terminated", {}).get("reason") == "OOMKilled":
-                return pod
-    return None
 
 
 def assert_it_holds(kube: KubeHttp) -> None:

@@ -153,6 +153,17 @@ async def test_a_merged_one_tells_the_commit_that_the_base_has_now(subject: Subj
     assert await opened(subject) == seen
 
 
+async def test_one_that_people_merge_by_moving_the_base_to_it_is_merged(tmp_path: Path) -> None:
+    subject = await _local(tmp_path)
+    request = await opened(subject)
+    head = await subject.host.head(BRANCH)
+
+    (tmp_path / "cluster.git" / "refs" / "heads" / BASE).write_text(f"{head}\n")
+
+    seen = await subject.host.state(request.number)
+    assert (seen.state, seen.merge_commit) == (PullState.MERGED, head)
+
+
 async def test_a_closed_one_is_told_from_a_merged_one(subject: Subject) -> None:
     request = await opened(subject)
 

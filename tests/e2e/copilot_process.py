@@ -238,6 +238,16 @@ def approve(client: httpx.Client, proposal: dict[str, Any]) -> httpx.Response:
     )
 
 
+def the_fix(client: httpx.Client, incident_id: int, *stages: str) -> dict[str, Any] | None:
+    """The proposal, once its pull request is at one of these stages."""
+    for proposal in room(client, incident_id)["proposals"]:
+        pull = proposal["pull_request"]
+        if proposal["kind"] == "set_memory" and pull and pull["stage"] in stages:
+            found: dict[str, Any] = proposal
+            return found
+    return None
+
+
 def resolved(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
     """The room of an incident that has ended."""
     seen = room(client, incident_id)

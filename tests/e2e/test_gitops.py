@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from tests.e2e.copilot_process import (
     break_it,
     open_incident,
     room,
+    the_fix,
     up_with_demo,
     wait_for,
 )
@@ -32,16 +32,6 @@ def git(copilot: Copilot, *arguments: str) -> str:
     folder = copilot.data / "demo" / "cluster.git"
     command = ["git", "--git-dir", str(folder), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def the_fix(client: httpx.Client, incident_id: int, *stages: str) -> dict[str, Any] | None:
-    """The proposal, once its pull request is at one of these stages."""
-    for proposal in room(client, incident_id)["proposals"]:
-        pull = proposal["pull_request"]
-        if proposal["kind"] == "set_memory" and pull and pull["stage"] in stages:
-            found: dict[str, Any] = proposal
-            return found
-    return None
 
 
 def test_a_bad_commit_is_healed_by_a_pull_request_that_a_person_merges(copilot: Copilot) -> None:

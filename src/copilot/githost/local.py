@@ -150,16 +150,17 @@ class LocalGitHost:
 
     async def _merge_of(self, kept: _Kept) -> str:
         """The commit of the base that brought the branch in, empty for none."""
-        theirs = await self.head(kept.branch)
+        theirs, base = await self.head(kept.branch), f"refs/heads/{kept.base}"
         log = await self._git(
-            *("log", "--merges", "--first-parent", "--max-count=1000", "--format=%H %P"),
-            f"refs/heads/{kept.base}",
+            *("log", "--merges", "--first-parent", "--max-count=1000", "--format=%H %P"), base
         )
         for line in log.decode().splitlines():
             commit, *parents = line.split()
             if theirs in parents[1:]:
                 return commit
-        return ""
+        # `git merge` makes no commit of its own where the base has not moved since.
+        is_ahead = await self._git("rev-list", "--max-count=1", theirs, f"^{base}")
+        return "" if is_ahead else theirs
 
     def _all(self) -> list[_Kept]:
         paths = sorted(self._pulls.glob("*.json"), key=lambda path: int(path.stem))
