@@ -5,13 +5,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from copilot.detect.rules.evicted import check
+from copilot.detect.rules.evicted import MANY, check, evicted_places
 from copilot.domain.alert import Seen
 from copilot.domain.objects import Deployment, KubeEvent, Pod
 from tests.builders_detect import seen
 from tests.builders_objects import (
     a_deployment,
     a_pod,
+    a_ref,
     a_status,
     ago,
     an_event,
@@ -168,3 +169,14 @@ def test_a_pod_and_the_event_of_its_eviction_are_one_eviction() -> None:
 )
 def test_a_replaced_pod_whose_successor_is_no_trouble_is_quiet(look: Seen) -> None:
     assert list(check(look)) == []
+
+
+def test_of_many_evictions_the_latest_are_looked_at() -> None:
+    told = [
+        an_event(a_ref("Pod", f"web-{n}"), "Evicted", first_s=n + 1, last_s=n + 1)
+        for n in range(MANY + 1)
+    ]
+
+    places = evicted_places([*told, an_event(a_ref("Pod", "other"), "Unhealthy")])
+
+    assert places == {("demo", f"web-{n}") for n in range(MANY)}
