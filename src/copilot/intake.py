@@ -11,6 +11,7 @@ import structlog
 from copilot.detect.calling import CALLERS, calls
 from copilot.detect.inventory import TYPES, Inventory
 from copilot.detect.rules.error_burst import WINDOW_US
+from copilot.detect.rules.evicted import evicted_places
 from copilot.detect.rules.not_ready import hanging_inits
 from copilot.domain.alert import Backing, Rule, Seen
 from copilot.domain.change import Change, ObjectVersion
@@ -136,8 +137,9 @@ class Intake:
         """What time alone may have made wrong: all that is not well, and errors of late."""
         look = self._inventory.look(self._clock.now_us())
         logging, activity = await self._pods_logging(view, await self._activity(view))
-        strained = await self._pods_named(view, strained_places(look))
-        pods = self._placeable((logging | strained | self._inventory.pods).values())
+        places = strained_places(look) | evicted_places(look.events)
+        named = await self._pods_named(view, places)
+        pods = self._placeable((logging | named | self._inventory.pods).values())
         refused = {(s.namespace, s.pod) for s in look.strains if s.refusals}
         listened = [p for p in pods if (p.metadata.namespace, p.metadata.name) in refused]
         waiting = await self._activity_of(view, [*listened, *hanging_inits(pods, look.now_us)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from copilot.causes.changed import rolled_out
@@ -10,6 +11,7 @@ from copilot.causes.citing import concluded, event_key, object_key, said
 from copilot.causes.failures import events_about
 from copilot.causes.references import workload_ref
 from copilot.causes.wording import one_line
+from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause, Hypothesis, Statement, Verdict
 from copilot.domain.objects import KubeEvent, ObjectRef, Pod, epoch_us
@@ -31,6 +33,7 @@ class Eviction:
     """One pod that was taken off its node, and why."""
 
     pod: Pod
+    """The evicted one, or where it is gone the one that a controller made of the same name."""
     message: str
     event: KubeEvent | None
 
@@ -65,8 +68,7 @@ def evicted(case: Case) -> Hypothesis | None:
             *said(
                 case,
                 f"{found.pod.metadata.name} was evicted: {one_line(found.message, 300)}",
-                object_key(found.pod.metadata),
-                *((event_key(found.event),) if found.event else ()),
+                *_sources(found),
             ),
             *shown,
             *rolled_out(case),
@@ -78,18 +80,38 @@ def evicted(case: Case) -> Hypothesis | None:
 
 
 def eviction_of(case: Case) -> Eviction | None:
-    """The newest."""
+    """The newest, by the pod itself or by the kubelet's event."""
     gone = [
         p
         for p in case.pods
         if p.status.reason == "Evicted" and object_key(p.metadata) in case.cited_as
     ]
+    told = [e for e in events_about(case, "Evicted") if event_key(e) in case.cited_as]
     if not gone:
-        return None
+        return _replaced(case, told)
     pod = max(gone, key=lambda p: epoch_us(p.metadata.creation_timestamp))
-    told = [e for e in events_about(case, "Evicted") if e.involved_object.uid == pod.metadata.uid]
-    message = pod.status.message or (told[0].message if told else "")
-    return Eviction(pod=pod, message=message, event=told[0] if told else None)
+    own = [e for e in told if e.involved_object.uid == pod.metadata.uid]
+    message = pod.status.message or (own[0].message if own else "")
+    return Eviction(pod=pod, message=message, event=own[0] if own else None)
+
+
+def _sources(found: Eviction) -> tuple[str, ...]:
+    """A successor says nothing about the eviction; the event does."""
+    event = (event_key(found.event),) if found.event else ()
+    is_itself = found.pod.status.reason == "Evicted"
+    return (object_key(found.pod.metadata), *event) if is_itself else event
+
+
+def _replaced(case: Case, told: Sequence[KubeEvent]) -> Eviction | None:
+    """Only where it is what the incident is about: an event may be of a trouble long over."""
+    if not any(alert.rule is Rule.EVICTED for alert in case.alerts):
+        return None
+    for event in told:
+        about = event.involved_object
+        for pod in case.pods:
+            if (pod.metadata.namespace, pod.metadata.name) == (about.namespace, about.name):
+                return Eviction(pod=pod, message=event.message, event=event)
+    return None
 
 
 def _title(found: Eviction) -> str:

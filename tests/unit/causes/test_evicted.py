@@ -24,7 +24,16 @@ from copilot.domain.objects import (
 )
 from tests.builders_around import with_spec
 from tests.builders_case import a_case, an_alert
-from tests.builders_objects import a_node, a_pod, a_status, ago, condition, terminated
+from tests.builders_objects import (
+    a_node,
+    a_pod,
+    a_status,
+    ago,
+    an_event,
+    condition,
+    ref_of,
+    terminated,
+)
 from tests.unit.causes.test_unschedulable import a_homeless_pod, case_with
 
 EMPTY_DIR = 'Usage of EmptyDir volume "c" exceeds the limit "10Mi". '
@@ -94,6 +103,18 @@ def test_a_pod_that_failed_otherwise_was_not_evicted() -> None:
     pod = an_evicted_pod("", reason="")
 
     assert evicted(a_case(pods=[pod], rule=Rule.CRASH_LOOP)) is None
+
+
+@pytest.mark.parametrize("rule", [Rule.EVICTED, Rule.CRASH_LOOP])
+def test_where_only_the_event_is_left_it_speaks_for_the_pod_that_was_replaced(rule: Rule) -> None:
+    successor = with_spec(a_pod("spooler", owner_kind="StatefulSet"), container=FILLS)
+    evicted_one = replace(ref_of("Pod", successor.metadata), uid="uid-before")
+    told = an_event(evicted_one, "Evicted", EMPTY_DIR)
+
+    found = evicted(a_case(pods=[successor], events=[told], rule=rule))
+
+    assert (found is not None) is (rule is Rule.EVICTED)
+    assert found is None or found.detail == "empty_dir"
 
 
 # ------------------------------------------------------------------ nodes

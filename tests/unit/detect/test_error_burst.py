@@ -1,11 +1,23 @@
 """New errors and bursts of known ones."""
 
+import msgspec
 import pytest
 
 from copilot.detect.rules.error_burst import check
 from copilot.domain.event import TemplateActivity
+from copilot.domain.objects import ContainerState, Pod, Probe
 from tests.builders_detect import an_activity, seen
-from tests.builders_objects import a_pod, ago, ago_us
+from tests.builders_objects import (
+    a_container,
+    a_pod,
+    a_status,
+    ago,
+    ago_us,
+    condition,
+    running,
+    terminated,
+    waiting,
+)
 
 LONG_AGO_US = ago_us(86_400)
 
@@ -104,3 +116,85 @@ def test_two_errors_of_one_application_are_two_alerts() -> None:
     alerts = list(check(seen(activity=[first, second])))
 
     assert len({alert.fingerprint for alert in alerts}) == 2
+
+
+# ------------------------------------------------------------------ errors of a start
+
+
+def a_starting_pod(
+    *, up_s: float, readiness: Probe | None = None, startup: Probe | None = None
+) -> Pod:
+    status = a_status(state=running(ago(up_s)), ready=False)
+    return a_pod(
+        "web",
+        namespace="shop",
+        containers=[a_container(readiness=readiness, startup=startup)],
+        statuses=[msgspec.structs.replace(status, started=startup is None)],
+        conditions=[condition("Ready", False, since=ago(up_s))],
+    )
+
+
+TEN_TIMES = Probe(period_seconds=3, failure_threshold=10)
+
+
+@pytest.mark.parametrize("up_s", [29, 31])
+@pytest.mark.parametrize("which", ["readiness", "startup"])
+def test_a_container_may_log_errors_for_as_long_as_its_probes_let_it_start(
+    which: str, up_s: float
+) -> None:
+    pod = a_starting_pod(
+        up_s=up_s,
+        readiness=TEN_TIMES if which == "readiness" else None,
+        startup=TEN_TIMES if which == "startup" else None,
+    )
+
+    alerts = list(check(seen(pod, activity=[an_activity(pod=pod.metadata.name)])))
+
+    assert bool(alerts) is (up_s > 30)
+
+
+def test_a_container_that_was_ready_before_is_not_starting() -> None:
+    pod = a_starting_pod(up_s=900, readiness=TEN_TIMES)
+    lost = condition("Ready", False, since=ago(10))
+    pod = msgspec.structs.replace(
+        pod, status=msgspec.structs.replace(pod.status, conditions=[lost])
+    )
+
+    assert len(list(check(seen(pod, activity=[an_activity(pod=pod.metadata.name)])))) == 1
+
+
+def test_the_errors_of_one_pod_are_told_beside_another_that_starts() -> None:
+    starting = a_starting_pod(up_s=5, readiness=TEN_TIMES)
+    old = a_pod("web", namespace="shop", suffix="old")
+    logged = [an_activity(pod=p.metadata.name, recent=6) for p in (starting, old)]
+
+    (alert,) = check(seen(starting, old, activity=logged))
+
+    assert alert.count == 6
+
+
+@pytest.mark.parametrize(
+    ("state", "restart_policy", "fires"),
+    [
+        pytest.param(running(ago(20)), "", False, id="it waits"),
+        pytest.param(
+            terminated(started=ago(30), finished=ago(5), reason="Completed", exit_code=0),
+            "",
+            False,
+            id="it is done",
+        ),
+        pytest.param(waiting("CrashLoopBackOff"), "", False, id="it fails: rules of its own"),
+        pytest.param(running(ago(20)), "Always", True, id="a sidecar"),
+    ],
+)
+def test_the_errors_of_an_init_container_are_no_burst(
+    state: ContainerState, restart_policy: str, fires: bool
+) -> None:
+    pod = a_pod("web", namespace="shop", init_statuses=[a_status("app", state=state)], statuses=[])
+    init = msgspec.structs.replace(a_container("app"), restart_policy=restart_policy)
+    spec = msgspec.structs.replace(pod.spec, init_containers=[init])
+    pod = msgspec.structs.replace(pod, spec=spec)
+
+    alerts = list(check(seen(pod, activity=[an_activity(pod=pod.metadata.name)])))
+
+    assert bool(alerts) is fires

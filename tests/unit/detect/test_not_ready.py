@@ -10,7 +10,7 @@ import pytest
 from copilot.detect.rules.not_ready import check, hanging_inits
 from copilot.domain.alert import Backing
 from copilot.domain.event import TemplateActivity
-from copilot.domain.objects import Grpc, HttpGet, KubeEvent, Pod, Probe
+from copilot.domain.objects import ContainerPort, Grpc, HttpGet, KubeEvent, Pod, Probe
 from tests.builders_detect import FAULTS_US, an_activity, recorded_faults, seen
 from tests.builders_objects import (
     NOW_US,
@@ -95,6 +95,40 @@ def test_a_startup_probe_that_has_not_passed_adds_its_budget(up_s: float, fires:
     )
 
     assert bool(list(check(seen(starting)))) is fires
+
+
+STARTUP = Probe(period_seconds=5, failure_threshold=24)
+
+
+def a_pod_past_its_startup_probe(*, up_s: float, unready_s: float | None = None) -> Pod:
+    pod = an_unready_pod(up_s=up_s, unready_s=unready_s)
+    spec = msgspec.structs.replace(
+        pod.spec, containers=[a_container(readiness=PROBE, startup=STARTUP)]
+    )
+    return msgspec.structs.replace(pod, spec=spec)
+
+
+def test_a_startup_probe_that_has_just_passed_leaves_the_readiness_probe_its_time() -> None:
+    assert list(check(seen(a_pod_past_its_startup_probe(up_s=159)))) == []
+    assert len(list(check(seen(a_pod_past_its_startup_probe(up_s=161))))) == 1
+
+
+def test_once_the_readiness_probe_is_asked_the_start_is_over() -> None:
+    pod = a_pod_past_its_startup_probe(up_s=90)
+    message = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+    late, lasting = (
+        an_event(ref_of("Pod", pod.metadata), "Unhealthy", message, first_s=first_s)
+        for first_s in (40, 41)
+    )
+
+    assert list(check(seen(pod, events=[late]))) == []
+    assert len(list(check(seen(pod, events=[lasting])))) == 1
+
+
+def test_what_was_ready_before_has_no_start_to_wait_for() -> None:
+    pod = a_pod_past_its_startup_probe(up_s=5000, unready_s=41)
+
+    assert len(list(check(seen(pod)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -256,6 +290,88 @@ def test_an_answer_that_may_change_has_the_usual_time(
     pod = an_unready_pod(up_s=up_s)
 
     assert list(check(seen(pod, events=[an_answer(pod, message, last_s=last_s)]))) == []
+
+
+WRONG_SCHEME = (
+    'Readiness probe failed: Get "https://10.0.0.1:8443/healthz": '
+    "http: server gave HTTP response to HTTPS client"
+)
+GARBLED = (
+    'Readiness probe failed: Get "http://10.0.0.1:8443/healthz": net/http: HTTP/1.x transport '
+    'connection broken: malformed HTTP response "\\x15\\x03\\x01\\x00\\x02\\x02"'
+)
+NO_PROGRAM = (
+    "Readiness probe errored and resulted in unknown state: rpc error: code = Unknown desc = "
+    'failed to exec in container: failed to start exec "4e1f": OCI runtime exec failed: exec '
+    'failed: unable to start container process: exec: "/usr/bin/curl": stat /usr/bin/curl: no '
+    "such file or directory"
+)
+
+
+@pytest.mark.parametrize("message", [WRONG_SCHEME, GARBLED, NO_PROGRAM])
+def test_an_answer_that_will_stay_the_same_is_not_waited_for(message: str) -> None:
+    pod = an_unready_pod(up_s=11)
+
+    assert len(list(check(seen(pod, events=[an_answer(pod, message)])))) == 1
+
+
+def test_a_file_that_a_probing_program_misses_may_come() -> None:
+    pod = an_unready_pod(up_s=30)
+    missing = "Readiness probe failed: cat: can't open '/tmp/ready': No such file or directory"
+
+    assert list(check(seen(pod, events=[an_answer(pod, missing)]))) == []
+
+
+def test_what_another_probe_says_last_does_not_hide_the_answer() -> None:
+    pod = an_unready_pod(up_s=11)
+    told = [an_answer(pod, NOT_FOUND, last_s=2), an_answer(pod, "Liveness probe failed: timeout")]
+
+    assert len(list(check(seen(pod, events=told)))) == 1
+
+
+REFUSED = "dial tcp 10.0.0.1:9999: connect: connection refused"
+
+
+def a_refused_pod(
+    *, ports: Sequence[ContainerPort], first_s: float = 16, up_s: float = 9
+) -> tuple[Pod, KubeEvent]:
+    """Restarted lately by its liveness probe; its readiness probe asks port 9999."""
+    pod = an_unready_pod(up_s=up_s, unready_s=20)
+    container = msgspec.structs.replace(a_container(readiness=PROBE), ports=list(ports))
+    spec = msgspec.structs.replace(pod.spec, containers=[container])
+    message = f'Readiness probe failed: Get "http://10.0.0.1:9999/healthz": {REFUSED}'
+    told = an_event(
+        ref_of("Pod", pod.metadata), "Unhealthy", message, first_s=first_s, container="app"
+    )
+    return msgspec.structs.replace(pod, spec=spec), told
+
+
+OTHER = ContainerPort(container_port=8080)
+
+
+def test_a_port_that_nothing_declares_beside_one_that_is_declared_is_the_wrong_one() -> None:
+    pod, told = a_refused_pod(ports=[OTHER])
+
+    (alert,) = check(seen(pod, events=[told]))
+
+    assert "connection refused" in alert.message
+
+
+@pytest.mark.parametrize(
+    ("ports", "first_s"),
+    [
+        pytest.param([ContainerPort(container_port=9999)], 16, id="a declared port"),
+        pytest.param([OTHER, ContainerPort(container_port=9999)], 16, id="one of two"),
+        pytest.param([], 16, id="nothing is declared"),
+        pytest.param([OTHER], 15, id="not for long"),
+    ],
+)
+def test_a_port_that_may_open_yet_has_the_usual_time(
+    ports: Sequence[ContainerPort], first_s: float
+) -> None:
+    pod, told = a_refused_pod(ports=ports, first_s=first_s)
+
+    assert list(check(seen(pod, events=[told]))) == []
 
 
 # ------------------------------------------------------------------ init containers

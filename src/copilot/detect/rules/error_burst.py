@@ -3,7 +3,9 @@
 Counts of one template are taken together over the pods of an application, so a rollout (new pods,
 same errors as ever) is no burst.
 
-Quiet: below five lines in the window, below severity ERROR, less than ten times what it was.
+Quiet: below five lines in the window, below severity ERROR, less than ten times what it was; what
+is logged by a container that is not ready yet and that its probes still let start; and by an init
+container: it waits, or fails, by rules of its own, and once it is done its errors are over.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ from copilot.detect.placing import (
     clip,
     duration,
     fingerprint_of,
+    init_containers,
+    main_containers,
     pod_named,
     workload_named,
 )
+from copilot.detect.probing import is_sidecar, is_starting
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.event import Severity, Stream, TemplateActivity
 from copilot.domain.objects import ObjectRef, epoch_us
@@ -34,7 +39,7 @@ def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each error template and workload that is new or bursting."""
     together: dict[tuple[ObjectRef, str, str], list[TemplateActivity]] = defaultdict(list)
     for activity in seen.activity:
-        if activity.severity >= Severity.ERROR:
+        if activity.severity >= Severity.ERROR and not _is_of_a_start(seen, activity.stream):
             stream = activity.stream
             place = (_workload(seen, stream), stream.container, activity.pattern)
             together[place].append(activity)
@@ -45,6 +50,17 @@ def check(seen: Seen) -> Iterator[Alert]:
         is_new = earlier == 0 and first_us >= seen.now_us - WINDOW_US
         if recent >= LEAST_LINES and (is_new or recent >= FACTOR * max(1, earlier)):
             yield _alert(seen, workload, container, pattern, parts, is_new=is_new)
+
+
+def _is_of_a_start(seen: Seen, stream: Stream) -> bool:
+    pod = pod_named(seen, stream.namespace, stream.pod) if stream.pod else None
+    if pod is None:
+        return False
+    starts = (v for v in init_containers(pod) if v.status.name == stream.container)
+    if any(not is_sidecar(view) for view in starts):
+        return True
+    mains = (v for v in main_containers(pod) if v.status.name == stream.container)
+    return any(is_starting(view, seen.now_us) for view in mains)
 
 
 def _alert(

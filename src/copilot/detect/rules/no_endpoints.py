@@ -34,7 +34,7 @@ from copilot.detect.placing import (
     duration,
     live_pods,
 )
-from copilot.detect.rules.not_ready import budget_us
+from copilot.detect.probing import pod_due_us
 from copilot.domain.alert import Alert, Backing, Rule, Seen
 from copilot.domain.objects import ObjectRef, Pod, epoch_us
 
@@ -120,7 +120,7 @@ def _due_us(pod: Pod, since_us: int) -> int:
         return epoch_us(pod.metadata.creation_timestamp) + COMING_US
     restarts = sum(s.restart_count for s in pod.status.container_statuses or ())
     started = [epoch_us(s.running.started_at) for s in states if s.running and not restarts]
-    return max(since_us, *started, 0) + budget_us(pod)
+    return pod_due_us(pod, max(since_us, *started, 0))
 
 
 def _port_alert(seen: Seen, backing: Backing, port: str) -> Alert:

@@ -6,9 +6,10 @@ or a key of one is missing), where what its pod mounts is not there, or where vo
 its pod are not ready for a minute (`PodReadyToStartContainers`, Kubernetes 1.29 and later).
 
 The budget of one that runs is what its own probe allows (`initialDelaySeconds + periodSeconds *
-failureThreshold`), at least half a minute, plus ten seconds; until a startup probe has passed, the
-budget of that probe comes on top. Where the probe was answered, and the answer will not become
-another by waiting (404: there is no such path), the probe's own budget is all it has.
+failureThreshold`), at least half a minute, plus ten seconds; it counts from the end of its start,
+which may last as long as a startup probe allows. Where the probe was answered, and the answer will
+not become another by waiting (404: there is no such path; HTTP where HTTPS was spoken; no such
+program; refused at a port that nothing declares), the probe's own budget is all it has.
 
 An init container may take its time. It hangs where it has said the same thing over and over for
 a minute, or has run for a quarter of an hour; but not while a Service that it names has pods that
@@ -43,15 +44,20 @@ from copilot.detect.placing import (
     pod_alert,
     short_name,
 )
+from copilot.detect.probing import (
+    answer_to,
+    answers,
+    due_us,
+    is_final,
+    is_sidecar,
+    running_since_us,
+    unready_condition_us,
+)
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.objects import KubeEvent, Pod, Probe, epoch_us
 
 SEVERITY = 3
 SEVERITY_DOWN = 2
-LEAST_BUDGET_S = 30
-SLACK_S = 10
-ANSWERED_S = 10
-"""At least; a server may be there before its pages are."""
 CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 PATIENCE_US = 3 * SECOND_US
 """What is missing may be on its way: manifests are applied one after the other."""
@@ -70,34 +76,24 @@ _MISSING_CONFIG = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]*")
-_FINAL_ANSWER = re.compile(r"statuscode: (?:40[0134-7]|41[0-8])\b")
-"""Answers of somebody who is there and will say the same next time; 408, 425, 429 may change."""
 
 
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each container that cannot start, or has been up and unready for longer than
     its budget."""
-    probes = last_events(seen, "Unhealthy")
+    told = answers(seen)
     mounts = last_events(seen, "FailedMount")
     for pod in live_pods(seen):
         if pod.status.phase == "Failed":  # nothing in it will ever run again
             continue
         yield from _cannot_start(seen, pod, mounts.get(place_of("Pod", pod.metadata)))
         yield from _hanging(seen, pod)
-        answer = probes.get(place_of("Pod", pod.metadata))
-        sidecars = (view for view in init_containers(pod) if _is_sidecar(view))
+        sidecars = (view for view in init_containers(pod) if is_sidecar(view))
         for view in (*main_containers(pod), *sidecars):
-            since_us = _unready_since_us(view)
-            allowed_us = _budget_s(view, answer) * SECOND_US
-            if since_us is not None and seen.now_us - since_us > allowed_us:
-                yield _alert(seen, view, since_us, allowed_us, answer)
+            since_us, answer = _unready_since_us(view), answer_to(view, told)
+            if since_us is not None and seen.now_us > due_us(view, since_us, answer):
+                yield _alert(seen, view, since_us, answer)
     yield from _stuck(seen)
-
-
-def budget_us(pod: Pod) -> int:
-    """The longest that one of its containers may run before it is ready."""
-    budgets = [_budget_s(view, None) for view in main_containers(pod)]
-    return max(budgets, default=LEAST_BUDGET_S + SLACK_S) * SECOND_US
 
 
 def is_about_config(message: str) -> bool:
@@ -111,18 +107,18 @@ def hanging_inits(pods: Iterable[Pod], now_us: int) -> list[Pod]:
         pod
         for pod in pods
         if any(
-            (since_us := _running_since_us(view)) and now_us - since_us > HANGING_US
+            (since_us := running_since_us(view)) and now_us - since_us > HANGING_US
             for view in init_containers(pod)
-            if not _is_sidecar(view)
+            if not is_sidecar(view)
         )
     ]
 
 
 def _hanging(seen: Seen, pod: Pod) -> Iterator[Alert]:
     for view in init_containers(pod):
-        since_us = _running_since_us(view)
+        since_us = running_since_us(view)
         waited_us = seen.now_us - since_us
-        if not since_us or waited_us <= HANGING_US or _is_sidecar(view):
+        if not since_us or waited_us <= HANGING_US or is_sidecar(view):
             continue
         if _waits_for_a_start(seen, view):
             continue
@@ -172,16 +168,6 @@ def _waits_for_a_start(seen: Seen, view: ContainerView) -> bool:
     )
 
 
-def _is_sidecar(view: ContainerView) -> bool:
-    """It stays up beside the others instead of ending before them."""
-    return view.spec is not None and view.spec.restart_policy == "Always"
-
-
-def _running_since_us(view: ContainerView) -> int:
-    running = view.status.state.running if view.status.state else None
-    return epoch_us(running.started_at) if running else 0
-
-
 def _stuck(seen: Seen) -> Iterator[Alert]:
     """`deletionTimestamp` is when the pod is to be gone, its grace period over."""
     for pod in seen.pods:
@@ -207,7 +193,7 @@ def _stuck(seen: Seen) -> Iterator[Alert]:
 
 
 def _cannot_start(seen: Seen, pod: Pod, mount: KubeEvent | None) -> Iterator[Alert]:
-    since_us = _unready_condition_us(pod) or epoch_us(pod.metadata.creation_timestamp)
+    since_us = unready_condition_us(pod) or epoch_us(pod.metadata.creation_timestamp)
     for view in all_containers(pod):
         waits = view.status.state.waiting if view.status.state else None
         if waits and waits.reason in CANNOT_START and seen.now_us - since_us > PATIENCE_US:
@@ -262,52 +248,13 @@ def _unready_since_us(view: ContainerView) -> int | None:
     running = view.status.state.running if view.status.state else None
     if running is None or view.status.ready:
         return None
-    return max(epoch_us(running.started_at), _unready_condition_us(view.pod))
+    return max(epoch_us(running.started_at), unready_condition_us(view.pod))
 
 
-def _unready_condition_us(pod: Pod) -> int:
-    for condition in pod.status.conditions or ():
-        if condition.type == "Ready" and condition.status == "False":
-            return epoch_us(condition.last_transition_time)
-    return 0
-
-
-def _budget_s(view: ContainerView, answer: KubeEvent | None) -> int:
-    readiness = view.spec.readiness_probe if view.spec else None
-    startup = view.spec.startup_probe if view.spec else None
-    if view.status.started and _is_final(view, answer):
-        return max(ANSWERED_S, _allowed_s(readiness))
-    budget = max(LEAST_BUDGET_S, _allowed_s(readiness)) + SLACK_S
-    return budget + _allowed_s(startup) if not view.status.started else budget
-
-
-def _is_final(view: ContainerView, answer: KubeEvent | None) -> bool:
-    """Whether this run's readiness probe got an answer that waiting will not change."""
-    if answer is None or answer.involved_object.uid != view.pod.metadata.uid:
-        return False
-    return (
-        answer.message.startswith("Readiness probe failed")
-        and answer.involved_object.field_path in ("", f"spec.containers{{{view.status.name}}}")
-        and epoch_us(answer.occurred) >= _running_since_us(view)
-        and _FINAL_ANSWER.search(answer.message) is not None
-    )
-
-
-def _allowed_s(probe: Probe | None) -> int:
-    """Seconds that a probe may fail before it counts, with the API's defaults."""
-    if probe is None:
-        return 0
-    period = probe.period_seconds if probe.period_seconds is not None else 10
-    threshold = probe.failure_threshold if probe.failure_threshold is not None else 3
-    return (probe.initial_delay_seconds or 0) + period * threshold
-
-
-def _alert(
-    seen: Seen, view: ContainerView, since_us: int, allowed_us: int, answer: KubeEvent | None
-) -> Alert:
+def _alert(seen: Seen, view: ContainerView, since_us: int, answer: KubeEvent | None) -> Alert:
     container = view.status.name
     probe = view.spec.readiness_probe if view.spec else None
-    said = f" {clip(answer.message, 200)}." if answer and _is_final(view, answer) else ""
+    said = f" {clip(answer.message, 200)}." if answer and is_final(view, answer) else ""
     return pod_alert(
         seen,
         view.pod,
@@ -317,8 +264,8 @@ def _alert(
         title=f"{short_name(seen.workload_of(view.pod), container)} is running but not ready",
         message=(
             f"Container {container} of pod {view.pod.metadata.name} has not been ready since "
-            f"{clock_time(since_us)} ({duration(seen.now_us - since_us)}); its probes allow "
-            f"{duration(allowed_us)}. {_probe_text(probe)}{said}"
+            f"{clock_time(since_us)} ({duration(seen.now_us - since_us)}); it was to be by "
+            f"{clock_time(due_us(view, since_us, answer))}. {_probe_text(probe)}{said}"
         ),
         starts_us=since_us,
     )
