@@ -107,3 +107,10 @@ def test_steps_that_did_not_help_are_counted() -> None:
 
     assert limit_of(once) == "400m"
     assert "did not help" in drafts_and_notes(thrice, cpu_limit_too_low(thrice), CPU)[1][0]
+
+
+def test_quiet_moments_between_restarts_do_not_make_the_step_smaller() -> None:
+    case = slow()
+    shares = a_cpu_series(case.pods[0], attributes.CPU_THROTTLED, [0.0, 0.0, 0.86, 0.0, 0.8])
+
+    assert limit_of(with_evidence(msgspec.structs.replace(case, cpu=(shares,)))) == "400m"
