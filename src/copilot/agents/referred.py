@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from copilot.causes.failures import failing_pods, is_gone, is_ready, statuses_of
 from copilot.causes.nearness import nearest
+from copilot.causes.permission_missing import refusals
+from copilot.causes.permissions import Lack, Lacking, judged
 from copilot.causes.placement import blocks
 from copilot.causes.references import (
     account_of,
@@ -196,6 +198,10 @@ def _rights(case: Case) -> Iterator[Thing]:
                 role = roles.get(binding.role_ref.name)
                 if role:
                     yield _thing("Role" if role.metadata.namespace else "ClusterRole", role)
+    for refusal in refusals(case)[:MOST_OF_A_KIND]:
+        answer = judged(around, refusal.asked)
+        if isinstance(answer, Lacking) and answer.lack is Lack.ROLE_UNBOUND:
+            yield _thing("Role", answer.roles[0])
 
 
 # ------------------------------------------------------------------ whom it talks to

@@ -100,12 +100,15 @@ def bad_rollout(case: Case) -> Hypothesis | None:
 
 
 def _detail(rollout: Rollout) -> str:
-    """What was rolled out: `config_map`, `image`, `environment`, `template` for anything else."""
+    """What was rolled out: `config_map`, `image`, `command` (with its arguments),
+    `environment`, `template` for anything else."""
     paths = [f.path for f in rollout.fields]
     if rollout.config_map:
         return "config_map"
     if any(p.endswith("].image") for p in paths):
         return "image"
+    if any(p.endswith(("].command", "].args")) for p in paths):
+        return "command"
     return "environment" if any(".env" in p for p in paths) else "template"
 
 

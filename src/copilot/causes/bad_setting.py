@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from copilot.causes.citing import concluded, line_key, object_key, said
+from copilot.causes.connecting import How, calls, readdressed
 from copilot.causes.failures import (
     alerts_of,
     began_us,
@@ -17,7 +18,7 @@ from copilot.causes.failures import (
     was_fine,
 )
 from copilot.causes.references import workload_ref
-from copilot.causes.rollouts import Part, Rollout, just_before, variable_of
+from copilot.causes.rollouts import SLACK_US, Part, Rollout, just_before, variable_of
 from copilot.causes.settings import SHORTEST, Setting, settings_of, words_of
 from copilot.causes.wording import clock, one_line, plain, time_before
 from copilot.domain.alert import Rule
@@ -43,6 +44,7 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 _ERRORS = ("error", "fatal")
+_CONNECTS_NOT = frozenset({How.UNRESOLVED, How.REFUSED, How.TIMEOUT, How.UNREACHABLE})
 _OF_A_PROGRAM = (
     Rule.CRASH_LOOP,
     Rule.NOT_READY,
@@ -79,16 +81,26 @@ def bad_setting(case: Case) -> Hypothesis | None:
 # ------------------------------------------------------------------ changed just before
 
 
+def settings_changed(case: Case) -> Rollout | None:
+    """The change of nothing but settings that the trouble follows: just before the first sign, else
+    just before a call to the address that it set failed."""
+    first = just_before(case, began_us(case))
+    later = (readdressed(case, c) for c in calls(case) if c.trouble.how in _CONNECTS_NOT)
+    return next((r for r in (first, *later) if r is not None and _is_of_settings(r)), None)
+
+
+def _is_of_settings(rollout: Rollout) -> bool:
+    if rollout.config_map:
+        return Part.CODE in rollout.parts
+    return bool(rollout.fields) and all(_is_setting(f.path) for f in rollout.fields)
+
+
 def _settings_changed(case: Case) -> _Change | None:
-    rollout = just_before(case, began_us(case))
-    if rollout is None or not rollout.fields:
+    rollout = settings_changed(case)
+    if rollout is None:
         return None
     paths = [f.path for f in rollout.fields]
     is_config = bool(rollout.config_map)
-    if not is_config and not all(_is_setting(p) for p in paths):
-        return None
-    if is_config and Part.CODE not in rollout.parts:
-        return None
     names = [p.removeprefix("data.").strip("[]") if is_config else variable_of(p) for p in paths]
     values = [v for f in rollout.fields for v in plain(f.after).splitlines()]
     return _Change(
@@ -100,26 +112,27 @@ def _settings_changed(case: Case) -> _Change | None:
 
 def _is_setting(path: str) -> bool:
     is_variable = bool(variable_of(path))
-    return is_variable or path.endswith((".envFrom", ".args")) or ".metadata." in path
+    return is_variable or path.endswith(".envFrom") or ".metadata." in path
 
 
 def _changed(case: Case, change: _Change, words: list[LogLine]) -> Hypothesis | None:
     rollout = change.rollout
     line = next((x for x in words if _speaks_of(x, (*change.names, *change.values))), None)
     contrast = _only_the_new_fail(case)
-    name = ", ".join(one_line(n, 40) for n in change.names[:3]) or "its settings"
-    began = began_us(case)
+    names = [one_line(n, 40) for n in change.names[:3]] or ["what its variables are taken from"]
+    was = "were" if len(names) > 1 else "was"
+    them = "them" if len(names) > 1 else "it"
     confidence = CHANGED_AND_NAMED if line else CHANGED_ALONE
     return concluded(
         Cause.BAD_SETTING,
-        title=f"{name} was changed{_of(rollout)}, and the program cannot work with it",
+        title=f"{', '.join(names)} {was} changed{_of(rollout)}, and the program cannot work with "
+        f"{them}",
         verdict=Verdict.SUPPORTED,
         confidence=confidence + (0 if line or not contrast else ONLY_NEW_PODS_FAIL),
         supporting=(
             *said(
                 case,
-                f"{time_before(began - rollout.at_us)} the first sign, at {clock(rollout.at_us)}, "
-                f"only settings were changed{rollout.by}: {rollout.title}.",
+                f"{_when(case, rollout)} only settings were changed{rollout.by}: {rollout.title}.",
                 *rollout.keys,
             ),
             *_logged(case, line or next(iter(words), None)),
@@ -129,6 +142,13 @@ def _changed(case: Case, change: _Change, words: list[LogLine]) -> Hypothesis | 
         subject=_owner(case, rollout.config_map),
         detail="config_value" if rollout.config_map else "variable",
     )
+
+
+def _when(case: Case, rollout: Rollout) -> str:
+    before_us = began_us(case) - rollout.at_us
+    if before_us < -SLACK_US:
+        return f"At {clock(rollout.at_us)}, before what fails now,"
+    return f"{time_before(before_us)} the first sign, at {clock(rollout.at_us)},"
 
 
 def _of(rollout: Rollout) -> str:

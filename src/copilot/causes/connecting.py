@@ -276,20 +276,31 @@ def meant_by(case: Case, host: str) -> ObjectRef | None:
     return service_meant(host, case.incident.namespace, case.surroundings.namespaces)
 
 
-def changed_just_before(case: Case, setting: Setting | None) -> Rollout | None:
-    """The change that put a setting to what it is, right before the trouble began."""
-    rollout = just_before(case, began_us(case)) if setting is not None else None
-    if rollout is None or setting is None:
+def changed_just_before(case: Case, setting: Setting | None, at_us: int = 0) -> Rollout | None:
+    """The change that put a setting to what it is, right before the trouble began, or before a
+    later moment at which it showed: an incident may have been open for something else then."""
+    if setting is None:
         return None
+    moments = (began_us(case), at_us) if at_us else (began_us(case),)
+    near = (just_before(case, moment) for moment in moments)
+    return next((r for r in near if r is not None and _is_about(r, setting)), None)
+
+
+def readdressed(case: Case, call: Call) -> Rollout | None:
+    """The change, just before the call failed, of the setting that holds the address called."""
+    if call.setting is None or call.port != call.setting.address.port:
+        return None
+    return changed_just_before(case, call.setting, call.trouble.line.ts_us)
+
+
+def _is_about(rollout: Rollout, setting: Setting) -> bool:
     if setting.config_map:
-        is_about = rollout.config_map == setting.config_map and any(
+        return rollout.config_map == setting.config_map and any(
             f.path.endswith(setting.key) or f"[{setting.key}]" in f.path for f in rollout.fields
         )
-    else:
-        is_about = bool(setting.variable) and any(
-            variable_of(f.path) == setting.variable for f in rollout.fields
-        )
-    return rollout if is_about else None
+    return bool(setting.variable) and any(
+        variable_of(f.path) == setting.variable for f in rollout.fields
+    )
 
 
 def _call(case: Case, trouble: Trouble, targets: list[tuple[Setting, ObjectRef]]) -> Call | None:

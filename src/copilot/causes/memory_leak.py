@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 from copilot.causes.citing import backed, concluded, object_key, said, series_key
 from copilot.causes.failures import Ending, limit_of, oom_kills
@@ -16,6 +17,10 @@ WIDER = 1.5
 """Two limits tell a leak from a large appetite only if one is this much larger."""
 ALIKE = 2.0
 """Rates within this factor are the same growth."""
+ALIKE_LIVES = 1.5
+"""Whole lives average more out than the points of a series: they must be more alike."""
+LEAST_LIFE_US = 10 * 1_000_000
+"""A start alone may take a program this long, and statuses carry whole seconds."""
 UNDECIDED = 0.3
 ACROSS_LIMITS_QUICK = 0.66
 ACROSS_LIMITS = 0.8
@@ -52,6 +57,8 @@ def memory_leak(case: Case) -> Hypothesis | None:
         )
     climbs = _climbs(case, container)
     across, confidence = _across_limits(case, climbs)
+    if not across:
+        across, confidence = _longer_lives(case, container)
     if not across:
         across, confidence = _long_climb(case, climbs)
     if across:
@@ -121,6 +128,28 @@ def _across_limits(case: Case, climbs: list[_Climb]) -> tuple[tuple[Statement, .
                     series_key(high.run.series),
                 )
                 return statement, ACROSS_LIMITS_QUICK if is_quick else ACROSS_LIMITS
+    return (), 0.0
+
+
+def _longer_lives(case: Case, container: str) -> tuple[tuple[Statement, ...], float]:
+    """The lives alone, where no series shows them: more memory bought as much more time."""
+    kills = backed(
+        case,
+        [k for k in oom_kills(case) if k.container == container and k.lived_us >= LEAST_LIFE_US],
+        lambda k: object_key(k.pod.metadata),
+    )
+    last = {limit: k for k in kills if (limit := limit_of(k.pod.spec, container))}
+    for (a, low), (b, high) in combinations(sorted(last.items(), key=lambda pair: pair[0]), 2):
+        rates = sorted((a / low.lived_us, b / high.lived_us))
+        if b >= WIDER * a and rates[1] <= ALIKE_LIVES * rates[0]:
+            statement = said(
+                case,
+                f"It lived {lasting(low.lived_us)} to the kill under {humanise_bytes(a)} and "
+                f"{lasting(high.lived_us)} to the kill under {humanise_bytes(b)}: more memory only "
+                "bought as much more time.",
+                *_pods([low, high]),
+            )
+            return statement, ACROSS_LIMITS_QUICK
     return (), 0.0
 
 

@@ -123,12 +123,14 @@ def is_growing(points: tuple[SeriesPoint, ...]) -> bool:
 
 def runs(case: Case, container: str) -> tuple[Run, ...]:
     """Every life of the container that left points, oldest first."""
-    pods = {p.metadata.name: p for p in case.pods}
+    pods: dict[str, list[Pod]] = {}
+    for pod in sorted(case.pods, key=_created_us):
+        pods.setdefault(pod.metadata.name, []).append(pod)
     found = [
         run
         for series in case.memory
         if series.name == attributes.MEMORY_WORKING_SET and series.container == container
-        for run in _runs_of(case, series, pods.get(series.pod))
+        for run in _runs_of(case, series, pods.get(series.pod, []))
     ]
     return tuple(sorted(found, key=lambda r: r.points[0].ts_us))
 
@@ -187,21 +189,29 @@ def highest_peak(case: Case, pod: Pod) -> Series | None:
     return named[0] if named else None
 
 
-def _runs_of(case: Case, series: Series, pod: Pod | None) -> list[Run]:
+def _runs_of(case: Case, series: Series, pods: list[Pod]) -> list[Run]:
+    """Of the pods of one name, oldest first: those of a StatefulSet come again under theirs."""
     if not series.points:
         return []
-    lives = _split(series.points, _starts(pod, series.container))
-    limit = limit_of(pod.spec, series.container) if pod else _limit_by_name(case, series)
-    return [
-        Run(
-            series=series,
-            points=life,
-            pod=pod,
-            limit=limit,
-            was_killed=_was_killed(pod, series.container, life, limit, is_last=life is lives[-1]),
-        )
-        for life in lives
-    ]
+    starts = [s for p in pods for s in _starts(p, series.container)]
+    lives = _split(series.points, starts + [_created_us(p) for p in pods[1:]])
+    owners = [_pod_at(pods, life[0].ts_us) for life in lives]
+    found = []
+    for n, (life, pod) in enumerate(zip(lives, owners, strict=True)):
+        limit = limit_of(pod.spec, series.container) if pod else _limit_by_name(case, series)
+        is_last = pod not in owners[n + 1 :]
+        killed = _was_killed(pod, series.container, life, limit, is_last=is_last)
+        found.append(Run(series=series, points=life, pod=pod, limit=limit, was_killed=killed))
+    return found
+
+
+def _pod_at(pods: list[Pod], at_us: int) -> Pod | None:
+    there = [p for p in pods if _created_us(p) <= at_us]
+    return there[-1] if there else next(iter(pods), None)
+
+
+def _created_us(pod: Pod) -> int:
+    return epoch_us(pod.metadata.creation_timestamp)
 
 
 def _split(points: tuple[SeriesPoint, ...], starts: list[int]) -> list[tuple[SeriesPoint, ...]]:

@@ -29,6 +29,7 @@ BY_ITS_WORDS = 0.85
 REFUTED = 0.08
 LONG_BEFORE_US = 10 * 60 * 1_000_000
 MOST = 500
+_OF_A_ROLE = frozenset({Lack.NO_RULE, Lack.ROLE_UNBOUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,11 @@ def _why(case: Case, asked: Forbidden, lacking: Lacking, key: str) -> tuple[Stat
                 f"{_name(lacking.bindings[0])} refers to {one_line(role.kind, 40)} "
                 f"{one_line(role.name, 80)}, which is not there."
             )
+        case Lack.ROLE_UNBOUND:
+            text = (
+                f"Role {one_line(lacking.roles[0].metadata.name, 80)} would allow it, and no binding "
+                f"gives it to ServiceAccount {account} or anybody else."
+            )
         case Lack.NO_RULE:
             names = ", ".join(
                 f"{kind_of(r.metadata, 'Role')} {one_line(r.metadata.name, 80)}"
@@ -152,7 +158,7 @@ def _why(case: Case, asked: Forbidden, lacking: Lacking, key: str) -> tuple[Stat
                 f"It is bound to {names or 'roles'}, and none of their rules allows to "
                 f"{one_line(asked.what, 120)}."
             )
-    return said(case, text, *(objects or [key]))
+    return said(case, text, *([k for k in objects if k in case.cited_as] or [key]))
 
 
 def _granted(case: Case, refusal: Refusal, granted: Granted) -> Hypothesis | None:
@@ -173,7 +179,7 @@ def _granted(case: Case, refusal: Refusal, granted: Granted) -> Hypothesis | Non
 
 def _subject(asked: Forbidden, lacking: Lacking | None) -> ObjectRef:
     """The binding or the role at fault, else the account that lacks one."""
-    if lacking is not None and lacking.lack is Lack.NO_RULE and lacking.roles:
+    if lacking is not None and lacking.lack in _OF_A_ROLE and lacking.roles:
         role = lacking.roles[0].metadata
         return ObjectRef(
             kind=kind_of(role, "Role"), namespace=role.namespace, name=role.name, uid=role.uid

@@ -11,6 +11,9 @@ from copilot.domain.objects import Metadata
 from copilot.domain.surroundings import PolicyRule, Role, RoleBinding, Surroundings
 
 MOST_CHARS = 4000
+_SYSTEM = "system:"
+"""Kubernetes' own roles: every account has some, and none of them is at fault.
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings"""
 _FORBIDDEN = re.compile(
     r'User "system:serviceaccount:([a-z0-9.-]{1,63}):([a-z0-9.-]{1,253})" cannot '
     r'([a-z]{1,40}) resource "([a-z0-9./_-]{1,100})" in API group "([a-z0-9.-]{0,253})"'
@@ -54,6 +57,8 @@ class Lack(StrEnum):
     """A binding names a role that is not there."""
     NO_RULE = "no_rule"
     """It is bound to roles, and none of them allows this."""
+    ROLE_UNBOUND = "role_unbound"
+    """A Role that would do is there, and nobody is bound to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +117,29 @@ def judged(around: Surroundings, asked: Forbidden) -> Granted | Lacking:
     ]
     if astray:
         return Lacking(lack=Lack.WRONG_SUBJECT_NAMESPACE, bindings=(astray[0],))
-    headless = [b for b in in_reach if role_of(around, b) is None]
+    own = [b for b in in_reach if not b.role_ref.name.startswith(_SYSTEM)]
+    unbound = [r for r in around.roles if _is_unbound(around, r, asked) and allows(r, asked)]
+    if unbound:
+        return Lacking(lack=Lack.ROLE_UNBOUND, bindings=tuple(own), roles=(unbound[0],))
+    headless = [b for b in own if role_of(around, b) is None]
     if headless:
         return Lacking(lack=Lack.NO_ROLE, bindings=tuple(headless))
-    if in_reach:
-        roles = (role_of(around, b) for b in in_reach)
-        return Lacking(
-            lack=Lack.NO_RULE, bindings=tuple(in_reach), roles=tuple(r for r in roles if r)
-        )
+    if own:
+        roles = (role_of(around, b) for b in own)
+        return Lacking(lack=Lack.NO_RULE, bindings=tuple(own), roles=tuple(r for r in roles if r))
     return Lacking(lack=Lack.NO_BINDING)
+
+
+def _is_unbound(around: Surroundings, role: Role, asked: Forbidden) -> bool:
+    """A Role of the namespace asked that no binding gives to anybody. Not a ClusterRole: some of
+    those allow everything, and wait for whoever needs them."""
+    meta = role.metadata
+    return (
+        bool(meta.namespace)
+        and meta.namespace == asked.namespace
+        and not meta.name.startswith(_SYSTEM)
+        and not any(role_of(around, b) is role for b in around.role_bindings)
+    )
 
 
 def role_of(around: Surroundings, binding: RoleBinding) -> Role | None:

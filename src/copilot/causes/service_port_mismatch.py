@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copilot.causes.citing import change_key, concluded, line_key, object_key, said
-from copilot.causes.connecting import Call, How, changed_just_before
+from copilot.causes.connecting import Call, How, readdressed
 from copilot.causes.listening import Listening, declared, listening, named_port
 from copilot.causes.questioned import (
     Question,
@@ -65,7 +65,7 @@ def _not_served(case: Case, question: Question) -> Hypothesis | None:
         return None
     if any(p.port == call.port and p.protocol == "TCP" for p in ports):
         return None
-    if call.trouble.how not in _CONNECTS_NOT or changed_just_before(case, call.setting):
+    if call.trouble.how not in _CONNECTS_NOT or readdressed(case, call):
         return None
     other = next((p for p in ports if p.port == call.port), None)
     has = ", ".join(f"{p.port}/{p.protocol}" for p in ports[:5])

@@ -78,6 +78,9 @@ class SetProbe(_Action, frozen=True, kw_only=True, tag="set_probe"):
 
     container: str
     probe: ProbeKind
+    also: tuple[ProbeKind, ...] = ()
+    """Other probes of the container that get the same: mended one by one, the next would still
+    fail, and take the first one's mending back with it."""
     port: int | str | None = None
     """Of the probe's own HTTP, TCP or gRPC check."""
     path: str | None = None

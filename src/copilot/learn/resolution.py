@@ -115,7 +115,7 @@ def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line 
         case Restart():
             return f"restart of {name}"
         case SetProbe():
-            return f"{action.probe} of {action.container} changed"
+            return f"{', '.join((action.probe, *action.also))} of {action.container} changed"
         case SetEnv():
             return f"variable {action.name} of {action.container} set"
         case SetEnvSource():

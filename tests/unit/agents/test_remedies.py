@@ -27,23 +27,28 @@ from copilot.domain.action import (
     SetSuspended,
     SetVolumeSource,
     SourceKind,
+    encode_action,
 )
 from copilot.domain.alert import Rule
-from copilot.domain.case import Case
+from copilot.domain.case import Case, FailedAttempt
+from copilot.domain.change import Change
 from copilot.domain.hypothesis import Findings
 from copilot.domain.objects import (
     ConfigMapVolume,
     Container,
     Deployment,
+    EnvFromSource,
     Node,
     ObjectRef,
     Pod,
     PodSpec,
+    PodTemplate,
     ResourceRequirements,
+    SourceName,
     Taint,
     Volume,
 )
-from copilot.domain.surroundings import ConfigMap, PersistentVolumeClaim, Surroundings
+from copilot.domain.surroundings import ConfigMap, JobSpec, PersistentVolumeClaim, Surroundings
 from tests.builders_around import (
     a_claim,
     a_class,
@@ -61,12 +66,12 @@ from tests.builders_around import (
     with_surroundings,
 )
 from tests.builders_case import NEW, OLD, a_case, a_change, an_event
-from tests.builders_objects import a_pod, a_replica_set, a_status, ago, waiting
+from tests.builders_objects import a_container, a_node, a_pod, a_replica_set, a_status, ago, waiting
 from tests.unit.causes.test_bad_setting import a_case_of as a_settings_case
 from tests.unit.causes.test_bad_setting import a_crashing_pod
 from tests.unit.causes.test_config_missing import a_waiting_pod, reads
 from tests.unit.causes.test_evicted import DISK, NODE_MEMORY, an_evicted_pod
-from tests.unit.causes.test_jobs import BACKOFF, DEADLINE, of_cron_job, of_job
+from tests.unit.causes.test_jobs import BACKOFF, DEADLINE, a_failed_pod, of_cron_job, of_job
 from tests.unit.causes.test_refused_pods import FORBIDDEN, NO_ACCOUNT, TOO_MUCH
 from tests.unit.causes.test_unschedulable import ANTI as SAYS_ANTI
 from tests.unit.causes.test_unschedulable import (
@@ -84,6 +89,14 @@ from tests.unit.causes.test_volume_unavailable import a_case_of as a_volume_case
 from tests.unit.causes.test_volume_unavailable import a_homeless_pod as a_pod_with_a_claim
 
 BILLING = ObjectRef(kind="Deployment", namespace="demo", name="billing", uid="uid-billing")
+
+
+SETTINGS = ObjectRef(kind="ConfigMap", namespace="demo", name="settings")
+
+
+def with_env_from(name: str) -> PodSpec:
+    source = EnvFromSource(config_map_ref=SourceName(name=name))
+    return PodSpec(containers=[Container(name="app", env_from=[source])])
 
 
 def advised(case: Case) -> Advice:
@@ -282,6 +295,25 @@ def test_a_claim_is_made_anew_with_what_can_be_served(
     assert {k: getattr(action, k) for k in expected} == expected
 
 
+def test_a_claim_of_a_stateful_sets_template_is_not_made_anew() -> None:
+    pod = a_pod_with_a_claim("data-billing-0")
+    around = Surroundings(
+        claims=(a_claim("data-billing-0", storage="9Gi"),),
+        volumes=(a_volume(),),
+        storage_classes=(a_class(),),
+    )
+    spec = msgspec.structs.replace(pod.spec, volumes=None, node_name="")
+    case = msgspec.structs.replace(
+        a_volume_case(around, pod=pod),
+        workload=a_workload("billing", kind="StatefulSet", spec=spec),
+    )
+
+    advice = advised(case)
+
+    assert advice.drafts == ()
+    assert "from its claim template, which cannot be changed" in advice.notes[0]
+
+
 def test_the_only_class_with_a_volume_that_fits_is_taken() -> None:
     around = Surroundings(
         claims=(a_claim(storage_class="quick"),),
@@ -429,11 +461,43 @@ def test_a_job_that_gave_up_is_run_again_unless_its_time_ran_out_or_a_cron_job_m
 ):
     of_cron = a_job(failed=2, conditions=[BACKOFF], cron_job=a_cron_job())
 
-    (action,) = actions(of_job(a_job(failed=2, conditions=[BACKOFF])))
+    (action,) = actions(of_job(a_job(failed=1, conditions=[BACKOFF])))
 
     assert isinstance(action, RerunJob)
     assert actions(of_job(a_job(failed=1, conditions=[DEADLINE]))) == []
     assert actions(of_job(of_cron)) == []
+
+
+def test_a_job_whose_tries_all_failed_the_same_way_is_not_run_again() -> None:
+    job = a_job(failed=2, conditions=[BACKOFF])
+
+    advice = advised(of_job(job, a_failed_pod(job), words="relation accounts already exists"))
+
+    assert advice.drafts == ()
+    assert "failed the same way" in advice.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        pytest.param(
+            "dial tcp 10.96.0.9:5432: connect: connection refused", (), id="it reached nobody"
+        ),
+        pytest.param(
+            "bad mode",
+            (a_change("data.mode", "a", "b", at=ago(5), object=SETTINGS),),
+            id="what it reads was changed since",
+        ),
+    ],
+)
+def test_a_job_is_run_again_where_its_trouble_may_have_passed(
+    words: str, changes: tuple[Change, ...]
+) -> None:
+    template = PodTemplate(spec=with_env_from(SETTINGS.name))
+    job = a_job(failed=2, conditions=[BACKOFF], spec=JobSpec(template=template))
+    case = msgspec.structs.replace(of_job(job, a_failed_pod(job), words=words), changes=changes)
+
+    assert [type(a) for a in actions(case)] == [RerunJob]
 
 
 def test_a_suspended_cron_job_goes_on() -> None:
@@ -462,7 +526,7 @@ def test_the_pod_that_stands_in_the_way_of_a_cron_job_is_deleted() -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (DISK, {"limits": (("ephemeral-storage", "20Mi"),)}),
+        (DISK, {"limits": (("ephemeral-storage", "40Mi"),)}),
         (NODE_MEMORY, {"requests": (("memory", "330Mi"),)}),
     ],
 )
@@ -476,7 +540,32 @@ def test_an_evicted_container_is_given_what_it_took(
     assert {k: getattr(action, k) for k in expected} == expected
 
 
+def test_a_size_of_disk_that_did_not_hold_is_not_offered_again() -> None:
+    pod = an_evicted_pod(DISK)
+    bare = of_workload(a_case(pods=[pod], rule=Rule.EVICTED), pod)
+    (action,) = actions(bare)
+    assert isinstance(action, SetResources)
+    failed = FailedAttempt(action=encode_action(action), why="it did not hold")
+
+    advice = advised(msgspec.structs.replace(bare, attempts=(failed,)))
+
+    assert advice.drafts == ()
+    assert "40Mi of disk for app did not hold" in advice.notes[0]
+
+
 # ------------------------------------------------------------------ scheduling
+
+
+def test_what_runs_on_a_node_is_left_its_part_of_it() -> None:
+    homeless = a_homeless_pod(request="64Gi")
+    beside = a_pod("web", node="dev", containers=[a_container(request="8Gi", limit=None)])
+    bare = case_with(homeless, SAYS_MEMORY, [a_node(memory="16Gi")])
+    case = with_surroundings(of_workload(bare, homeless), Surroundings(pods=(beside,)))
+
+    action = actions(case)[0]
+
+    assert isinstance(action, SetResources)
+    assert dict(action.requests)["memory"] == "4Gi"
 
 
 def test_each_way_of_finding_no_node_has_its_own_answer() -> None:
@@ -514,4 +603,4 @@ def test_what_has_found_a_place_may_be_all_that_is_asked_for() -> None:
         Surroundings(),
     )
 
-    assert isinstance(actions(case)[-1], Scale)
+    assert [type(a) for a in actions(case)] == [Scale, PreferAffinity]

@@ -141,3 +141,13 @@ def test_a_container_killed_for_memory_has_no_bad_setting() -> None:
     pod = a_crashing_pod(URL, reason="OOMKilled", exit_code=137)
 
     assert bad_setting(a_case_of(pod, SAYS_INVALID, changes=(env_change(),))) is None
+
+
+def test_arguments_that_were_changed_are_a_rollout_and_no_setting() -> None:
+    change = a_change("args", '["-listen=:80"]', '["-lisen=:80"]', at=ago(50))
+    case = a_case_of(a_crashing_pod(), "flag not defined: -lisen", changes=(change,))
+
+    ranked = explain(case)
+
+    assert bad_setting(case) is None
+    assert (ranked[0].cause, ranked[0].detail) == (Cause.BAD_ROLLOUT, "command")

@@ -1,5 +1,8 @@
 """A leak goes on across limits; an appetite stops; a kill within seconds decides nothing."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from copilot.causes.memory_leak import memory_leak
@@ -117,3 +120,45 @@ def test_a_limit_only_a_little_higher_decides_nothing() -> None:
     found = looked_at(a_case(app="cart", pods=[a, b], memory=memory, began=ago(100)))
 
     assert found.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("lived_s", "verdict"),
+    [
+        pytest.param(50, Verdict.SUPPORTED, id="twice the memory, twice the life"),
+        pytest.param(27, Verdict.INCONCLUSIVE, id="twice the memory, the same life"),
+        pytest.param(400, Verdict.INCONCLUSIVE, id="twice the memory, a far longer life"),
+    ],
+)
+def test_lives_that_grow_with_the_limit_tell_a_leak_without_any_series(
+    lived_s: float, verdict: Verdict
+) -> None:
+    first = an_oom_killed_pod("cart", uid="uid-1", limit="64Mi", lived_s=25, killed=ago(500))
+    again = an_oom_killed_pod("cart", uid="uid-2", limit="128Mi", lived_s=lived_s, killed=ago(20))
+
+    case = a_case(app="cart", pods=[first, again], memory=[], began=ago(500))
+
+    assert looked_at(case).verdict is verdict
+
+
+def test_a_pod_that_comes_again_under_its_name_is_known_by_its_time() -> None:
+    first = an_oom_killed_pod("cart", uid="uid-1", limit="64Mi", lived_s=60, killed=ago(200))
+    again = an_oom_killed_pod("cart", uid="uid-2", limit="128Mi", lived_s=120, killed=ago(20))
+    made = (ago(261), ago(145))
+    pods = [
+        msgspec.structs.replace(
+            pod, metadata=msgspec.structs.replace(pod.metadata, creation_timestamp=at)
+        )
+        for pod, at in zip((first, again), made, strict=True)
+    ]
+    low, high = [5.0 * i for i in range(1, 12)], [5.0 * i for i in range(1, 24)]
+    series = a_series(first, low, since=ago(258))
+    later = a_series(again, high, since=ago(138))
+    whole = replace(series, points=(*series.points, *later.points))
+
+    found = looked_at(a_case(app="cart", pods=pods, memory=[whole], began=ago(200)))
+
+    assert found.verdict is Verdict.SUPPORTED
+    assert "under 64Mi" in found.supporting[0].text
+    assert "under 128Mi" in found.supporting[0].text
+    assert "It grew at" in found.supporting[0].text

@@ -79,3 +79,12 @@ def test_refusals_of_other_accounts_are_not_this_workloads() -> None:
 
 def test_a_plain_403_is_no_matter_of_rights_in_the_cluster() -> None:
     assert permission_missing(a_caller_case("GET https://api.example.com: 403 Forbidden")) is None
+
+
+def test_a_role_that_would_do_and_that_nobody_is_bound_to_is_at_fault() -> None:
+    found = looked_at(a_caller_case(LINE, roles=[a_role()]))
+
+    assert found.detail == "role_unbound"
+    assert found.subject is not None
+    assert (found.subject.kind, found.subject.name) == ("Role", "reader")
+    assert any("Role reader would allow it, and no binding" in s.text for s in found.supporting)

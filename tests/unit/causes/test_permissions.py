@@ -2,10 +2,11 @@
 
 import time
 
+import msgspec
 import pytest
 
 from copilot.causes.permissions import Forbidden, Granted, Lack, Lacking, forbidden_in, judged
-from copilot.domain.surroundings import Role, RoleBinding, Surroundings
+from copilot.domain.surroundings import Role, RoleBinding, Subject, Surroundings
 from tests.builders_net import a_binding, a_role
 
 IN_DEMO = (
@@ -61,6 +62,11 @@ def test_a_refusal_inside_json_is_read() -> None:
 
 
 CLUSTER_ROLE = a_role(namespace="")
+BASIC = a_role("system:basic-user", verbs=["create"], namespace="")
+FOR_ALL = msgspec.structs.replace(
+    a_binding("system:basic-user", role="system:basic-user", kind="ClusterRole", namespace=""),
+    subjects=[Subject(kind="Group", name="system:authenticated", namespace="")],
+)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,11 @@ CLUSTER_ROLE = a_role(namespace="")
             [a_role(resources=["pods/log"])], [a_binding()], Lack.NO_RULE, id="subresource only"
         ),
         pytest.param([a_role(groups=["apps"])], [a_binding()], Lack.NO_RULE, id="other group"),
+        pytest.param([a_role()], [], Lack.ROLE_UNBOUND, id="a role that nobody is bound to"),
+        pytest.param([CLUSTER_ROLE], [], Lack.NO_BINDING, id="a cluster role waits for anybody"),
+        pytest.param([a_role(namespace="prod")], [], Lack.NO_BINDING, id="a role of elsewhere"),
+        pytest.param([BASIC], [FOR_ALL], Lack.NO_BINDING, id="only what every account has"),
+        pytest.param([BASIC, a_role()], [FOR_ALL], Lack.ROLE_UNBOUND, id="the same, and a role"),
         pytest.param([], [a_binding()], Lack.NO_ROLE, id="the role is not there"),
         pytest.param(
             [a_role()],

@@ -1,12 +1,16 @@
 """Ports of Services, of their pods and of those who call."""
 
+import msgspec
 import pytest
 
+from copilot.causes import explain
 from copilot.causes.service_port_mismatch import service_port_mismatch
+from copilot.domain.alert import Rule
 from copilot.domain.case import Case
-from copilot.domain.hypothesis import Hypothesis, Verdict
-from copilot.domain.objects import Service
-from tests.builders_case import a_change, an_http_probe
+from copilot.domain.hypothesis import Cause, Hypothesis, Verdict
+from copilot.domain.objects import EnvFromSource, ObjectRef, Service, SourceName
+from tests.builders_around import a_config_map, with_spec
+from tests.builders_case import a_change, an_alert, an_http_probe
 from tests.builders_net import (
     a_caller,
     a_caller_case,
@@ -18,7 +22,7 @@ from tests.builders_net import (
     no_endpoints,
     refused,
 )
-from tests.builders_objects import ago
+from tests.builders_objects import ago, ago_us
 
 
 def looked_at(case: Case) -> Hypothesis:
@@ -154,3 +158,31 @@ def test_a_callers_port_that_was_just_changed_is_a_cause_of_its_own() -> None:
     )
 
     assert service_port_mismatch(case) is None
+
+
+def test_a_callers_port_that_was_changed_while_the_incident_was_open_is_no_fault_of_the_service() -> (
+    None
+):
+    config = ObjectRef(kind="ConfigMap", namespace="demo", name="shop")
+    change = a_change("data.URL", "http://api/", "http://api:8080/", at=ago(45), object=config)
+    caller = a_caller()
+    reads = msgspec.structs.replace(
+        (caller.spec.containers or [])[0],
+        env_from=[EnvFromSource(config_map_ref=SourceName(name="shop"))],
+    )
+    case = a_caller_case(
+        refused("api:8080", 8080),
+        caller=with_spec(caller, container=reads),
+        services=[a_service()],
+        workloads=[a_peer()],
+        pods=[a_peer_pod(a_peer())],
+        config_maps=[a_config_map("shop", URL="http://api:8080/")],
+        changes=[change],
+        alerts=[an_alert(Rule.ERROR_BURST, "shop", starts_us=ago_us(600))],
+    )
+
+    ranked = explain(case)
+
+    assert service_port_mismatch(case) is None
+    assert ranked[0].cause is Cause.BAD_SETTING
+    assert str(ranked[0].subject) == "ConfigMap demo/shop"

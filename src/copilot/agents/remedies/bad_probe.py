@@ -27,6 +27,7 @@ LEAST_PATIENCE_S = 60
 LONGEST_TIMEOUT_S = 10
 MOST_FAILURES = 60
 MOST_DELAY_S = 600
+KINDS = ("liveness", "readiness", "startup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class _Wanted:
     failure_threshold: int | None = None
     keys: tuple[str, ...] = ()
     is_stopgap: bool = False
+    is_before: bool = False
+    """It is what was asked before a change."""
 
 
 def bad_probe(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
@@ -74,12 +77,15 @@ def _corrected(case: Case, hypothesis: Hypothesis, workload: Deployment) -> Draf
     )
     if wanted is None:
         return None
+    alike = _alike(case, hypothesis, container, kind, wanted)
+    kinds = " and ".join((kind, *alike))
     return drafted(
         case,
         SetProbe(
             target=workload_ref(case),
             container=container.name,
             probe=ProbeKind(f"{kind}Probe"),
+            also=tuple(ProbeKind(f"{k}Probe") for k in alike),
             port=wanted.port,
             path=wanted.path,
             scheme=wanted.scheme,
@@ -87,12 +93,51 @@ def _corrected(case: Case, hypothesis: Hypothesis, workload: Deployment) -> Draf
             timeout_s=wanted.timeout_s,
             failure_threshold=wanted.failure_threshold,
         ),
-        title=f"Let the {kind} probe of {container.name} {wanted.words}",
+        title=f"Let the {kinds} probe{'s' if alike else ''} of {container.name} {wanted.words}",
         why=wanted.why,
         hypothesis=hypothesis,
         keys=(*wanted.keys, object_key(pod.metadata)),
         is_stopgap=wanted.is_stopgap,
     )
+
+
+def _alike(
+    case: Case, hypothesis: Hypothesis, container: Container, kind: str, wanted: _Wanted
+) -> tuple[str, ...]:
+    """The other probes of the container that the same change mends: those that were changed in the
+    same way, and those that ask at the same wrong place."""
+    others = [k for k in KINDS if k != kind and _of(container, k) is not None]
+    if wanted.is_before:
+        mine = _answer(wanted)
+        return tuple(k for k in others if (b := _before(case, container, k)) and _answer(b) == mine)
+    place = _place(container, _of(container, kind))
+    if hypothesis.detail == "wrong_scheme":
+        return tuple(
+            k
+            for k in others
+            if (other := _of(container, k)) and other.http_get and _place(container, other) == place
+        )
+    if hypothesis.detail == "wrong_port":
+        return tuple(k for k in others if _place(container, _of(container, k))[:1] == place[:1])
+    return ()
+
+
+def _answer(wanted: _Wanted) -> tuple[object, ...]:
+    return (
+        wanted.port,
+        wanted.path,
+        wanted.scheme,
+        wanted.initial_delay_s,
+        wanted.timeout_s,
+        wanted.failure_threshold,
+    )
+
+
+def _place(container: Container, probe: Probe | None) -> tuple[int | None, str]:
+    if probe is None:
+        return None, ""
+    scheme = (probe.http_get.scheme or "HTTP") if probe.http_get else ""
+    return probe_port(container, probe), scheme
 
 
 def _better(
@@ -143,6 +188,7 @@ def _before(case: Case, container: Container, kind: str) -> _Wanted | None:
         timeout_s=seconds("timeout_s"),
         failure_threshold=seconds("failure_threshold"),
         keys=rollout.keys,
+        is_before=True,
     )
 
 

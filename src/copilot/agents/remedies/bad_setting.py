@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import template_of, undone
-from copilot.causes.failures import began_us
+from copilot.causes.bad_setting import settings_changed
 from copilot.causes.references import workload_ref
-from copilot.causes.rollouts import Rollout, just_before, variable_of
+from copilot.causes.rollouts import Rollout, variable_of
 from copilot.causes.wording import one_line, plain
 from copilot.domain.action import SetConfigValue, SetEnv
 from copilot.domain.case import Case
@@ -25,7 +25,7 @@ _FOR_PEOPLE = "what the value should be is for people to say: nobody changed it 
 
 def bad_setting(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     """The value from before the change. What was masked, or cut, cannot be put back by us."""
-    rollout = just_before(case, began_us(case))
+    rollout = settings_changed(case)
     if rollout is None:
         yield _FOR_PEOPLE
     elif rollout.config_map:

@@ -8,7 +8,7 @@ from copilot.agents.drafting import drafted
 from copilot.agents.rollback import roll_back
 from copilot.agents.sizing import attempted
 from copilot.causes.citing import object_key
-from copilot.causes.cpu_limit_too_low import cores, cpu_limit_of, held_back, millicores
+from copilot.causes.cpu_limit_too_low import Held, cores, cpu_limit_of, held_back, millicores
 from copilot.causes.failures import began_us
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import just_before
@@ -21,7 +21,9 @@ from copilot.domain.proposal import Draft
 STEP = 2
 WIDE_STEP = 4
 """Where it is stopped most of the time, twice as much would still be far too little."""
-MOST_OF_THE_TIME = 0.75
+MOST_OF_THE_TIME = 0.5
+AT_ITS_WORST = 0.75
+AT_THE_LIMIT = 0.8
 NODE_SHARE = 0.8
 MOST_TRIES = 3
 
@@ -45,13 +47,16 @@ def cpu_limit_too_low(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | st
     if before is not None and before > now and before not in tried:
         wanted, why = before, "So it was before it was lowered."
     else:
-        step = WIDE_STEP if held.share >= MOST_OF_THE_TIME and not tried else STEP
+        step = WIDE_STEP if _is_stopped_most_of_the_time(held) else STEP
         wanted = max([now, *tried]) * step
         why = (
             f"The limit cuts off what {container} would use, so how much it needs is not known: "
             f"{step} times as much, and the verification decides."
         )
     most, bound = _ceiling(case, now)
+    if wanted > most and max(tried, default=0) >= most:
+        yield f"{', '.join(cores(t) for t in tried)} did not help, and no more is tried: {bound}"
+        return
     if wanted > most:
         wanted, why = most, f"{why} Held down because {bound}."
     if wanted <= now:
@@ -69,6 +74,15 @@ def cpu_limit_too_low(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | st
     )
     if keys and len(case.replica_sets) > 1:
         yield from roll_back(case, hypothesis, about=".resources.limits.cpu")
+
+
+def _is_stopped_most_of_the_time(held: Held) -> bool:
+    """By the share of its periods, on the whole or at its worst: a restart has quiet moments. Where
+    that is not known, by a use that stands at the limit."""
+    if held.throttled is None:
+        return held.used_m >= AT_THE_LIMIT * held.limit_m
+    worst = max(p.high for p in held.throttled.points)
+    return held.share >= MOST_OF_THE_TIME or worst >= AT_ITS_WORST
 
 
 def _before(case: Case, container: str) -> tuple[int | None, tuple[str, ...]]:

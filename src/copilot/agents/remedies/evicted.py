@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import not_changeable, template_of, undone
+from copilot.agents.sizing import MOST_FACTOR, NODE_SHARE, attempted
 from copilot.causes.citing import object_key
 from copilot.causes.evicted import eviction_of
 from copilot.causes.failures import containers_of, quantity_of
@@ -18,7 +19,8 @@ from copilot.domain.hypothesis import Hypothesis
 from copilot.domain.proposal import Draft
 from copilot.domain.quantity import format_bytes, humanise_bytes, parse_bytes
 
-STEP = 2
+STEP = 4
+"""It writes on after it was stopped, so how much it needs is open: a wide step, once."""
 HEADROOM = 1.1
 MI = 2**20
 _USED = re.compile(r"Container (\S+) was using (\S+?), request is (\S+?)(?:,|\.\s|$)")
@@ -50,7 +52,19 @@ def _more_disk(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         now = quantity_of(limits, "ephemeral-storage")
         if not now or found is None:
             continue
-        after = format_bytes(STEP * now)
+        tried = _tried(case, container.name)
+        wanted = STEP * max((now, *tried))
+        most, bound = _most_disk(case, now)
+        if wanted > most and tried:
+            yield (
+                f"{', '.join(map(humanise_bytes, tried))} of disk for {container.name} did not hold; "
+                f"more would be needed, but {bound}"
+            )
+            continue
+        if most <= now:
+            yield f"no room for more disk for {container.name}: {bound}"
+            continue
+        after = format_bytes(min(wanted, most))
         yield drafted(
             case,
             SetResources(
@@ -67,6 +81,29 @@ def _more_disk(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
             keys=(object_key(found.pod.metadata),),
             is_stopgap=True,
         )
+
+
+def _tried(case: Case, container: str) -> list[int]:
+    """Limits of disk in bytes that we set in this incident and that did not hold."""
+    found = [attempted(a.action) for a in case.attempts]
+    limits = (
+        quantity_of({k: v for k, v in a.limits if v is not None}, "ephemeral-storage")
+        for a in found
+        if isinstance(a, SetResources) and a.container == container
+    )
+    return [limit for limit in limits if limit]
+
+
+def _most_disk(case: Case, now: int) -> tuple[int, str]:
+    """The most bytes that may be offered, and the sentence that says why."""
+    rooms = [quantity_of(n.status.allocatable, "ephemeral-storage") for n in case.nodes]
+    known = [round(r * NODE_SHARE) // MI * MI for r in rooms if r]
+    by_factor = (MOST_FACTOR * now, f"{MOST_FACTOR} times {humanise_bytes(now)} is the most")
+    by_node = (
+        min(known, default=by_factor[0]),
+        f"{NODE_SHARE:.0%} of the smallest node is the most",
+    )
+    return min(by_factor, by_node)
 
 
 def _true_request(case: Case, hypothesis: Hypothesis, message: str) -> Iterator[Draft | str]:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import undone
 from copilot.causes.citing import object_key
+from copilot.causes.connecting import troubles
 from copilot.causes.cron_job_stopped import active_job
-from copilot.causes.failures import failing_pods, is_gone
+from copilot.causes.failures import began_us, endings, failing_pods, is_gone
 from copilot.causes.job_fails import ref_of
+from copilot.causes.references import references_of
 from copilot.domain.action import DeletePod, RerunJob, SetSuspended
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
 from copilot.domain.objects import ObjectRef, Pod, controller_of
 from copilot.domain.proposal import Draft
+from copilot.domain.surroundings import Job
 
 
 def init_container_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
@@ -26,7 +29,8 @@ def init_container_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft |
 
 
 def job_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
-    """Once more: what it stumbled over may have passed. Not where time ran out: it would again."""
+    """Once more, where what it stumbled over may have passed or was mended since. Not where time ran
+    out or every try ended the same way: the next would too."""
     job = case.job
     if job is None:
         return
@@ -36,18 +40,40 @@ def job_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     if controller_of(job.metadata) is not None:
         yield "its CronJob starts the next one by itself"
         return
+    hope = _hope(case, job)
+    if not hope:
+        yield (
+            f"each of its {job.status.failed} tries failed the same way, and nothing that it reads was "
+            "changed since: run again it would fail as before"
+        )
+        return
     yield drafted(
         case,
         RerunJob(target=ref_of(job)),
         title=f"Run Job {job.metadata.name} once more",
         why=(
-            "It has given up and will not try again by itself. If what it stumbled over has passed, "
-            "it ends well now; else it fails the same way."
+            f"It has given up and will not try again by itself. {hope}: it may end well now, or fail "
+            "the same way."
         ),
         hypothesis=hypothesis,
         keys=(object_key(job.metadata),),
         is_stopgap=True,
     )
+
+
+def _hope(case: Case, job: Job) -> str:
+    """Why the next try may end otherwise, empty where nothing speaks for it."""
+    tries = endings(case)
+    last_us = max((e.finished_us for e in tries), default=began_us(case))
+    reads = {(r.kind, r.name) for r in references_of(job.spec.template.spec)}
+    for change in case.changes:
+        if change.ts_us > last_us and (change.object.kind, change.object.name) in reads:
+            return f"{change.object.kind} {change.object.name}, which it reads, was changed since"
+    if troubles(case):
+        return "It could not reach another, which may be back"
+    if len({(e.container, e.reason, e.exit_code) for e in tries}) > 1:
+        return "Its tries did not all end the same way"
+    return "It was tried only once" if max(len(tries), job.status.failed) < 2 else ""
 
 
 def cron_job_stopped(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:

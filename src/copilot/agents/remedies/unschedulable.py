@@ -33,7 +33,8 @@ from copilot.domain.quantity import format_bytes
 
 MI = 2**20
 NODE_SHARE = 0.5
-"""A request that no node can meet is lowered to at most this share of the largest."""
+"""A request that no node can meet is lowered to this share of what is free: pods of other
+namespaces are not all seen, and what comes next needs room as well."""
 _OWN_TAINTS = ("node.kubernetes.io/", "node-role.kubernetes.io/")
 """Kubernetes' own: a node in trouble, or one that is kept for the control plane."""
 _AFFINITIES = {
@@ -54,9 +55,13 @@ def unschedulable(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         yield from _uncordoned(case, hypothesis)
     yield from roll_back(case, hypothesis)
     spec = template_of(case)
+    fewer = tuple(_fewer(case, hypothesis))
+    if hypothesis.detail == "pod_anti_affinity":
+        # A pod that runs by the old rule keeps the new ones off, whatever they prefer.
+        yield from fewer
     if spec is not None:
         yield from _by_way(case, hypothesis, spec)
-    yield from _fewer(case, hypothesis)
+    yield from fewer
 
 
 def _by_way(case: Case, hypothesis: Hypothesis, spec: PodSpec) -> Iterator[Draft | str]:
@@ -173,9 +178,10 @@ def _smaller(
         return
     container = max(containers_of(spec), key=lambda c: _asked(c, resource))
     others = requested(spec, resource) - _asked(container, resource)
-    amount = int(most * NODE_SHARE) - others
+    free = max(_room(n, resource) - _taken(case, n, resource) for n in takers)
+    amount = int(free * NODE_SHARE) - others
     if amount <= 0:
-        yield f"its containers ask for more {resource} together than a node has, each for its part"
+        yield f"what runs there leaves no node with enough {resource} for its other containers"
         return
     after = _quantity(amount, resource)
     entry: Entries = ((resource, after),)
@@ -189,8 +195,9 @@ def _smaller(
         ),
         title=f"Ask for {after} of {resource} for {container.name}, which a node has",
         why=(
-            "It asks for more than any node has in all, so it can never run. Half of the largest "
-            "node is what fits; what it needs is for its measured use to tell."
+            "It asks for more than any node has in all, so it can never run. This is half of what "
+            "the pods that are seen leave free on a node; what it needs is for its measured use to "
+            "tell."
         ),
         hypothesis=hypothesis,
         keys=tuple(object_key(n.metadata) for n in case.nodes[:1]),
@@ -203,6 +210,13 @@ def _room(node: Node, resource: str) -> int:
     if resource == "memory":
         return quantity_of(allocatable, resource) or 0
     return amount_of(resource, (allocatable or {}).get(resource, "0"))
+
+
+def _taken(case: Case, node: Node, resource: str) -> int:
+    """What the pods that are seen on a node ask for."""
+    seen = {p.metadata.uid: p for p in (*case.pods, *case.surroundings.pods)}.values()
+    there = [p for p in seen if p.spec.node_name == node.metadata.name and not is_gone(p)]
+    return sum(requested(p.spec, resource) for p in there)
 
 
 def _asked(container: Container, resource: str) -> int:

@@ -93,6 +93,12 @@ def _claim_anew(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     )
     if claim is None or subject is None:
         return
+    if _is_of_claim_template(case, claim):
+        yield (
+            f"{workload_ref(case)} makes claim {subject.name} from its claim template, which cannot be "
+            "changed: made anew it would ask for the same, unless the StatefulSet itself is made anew"
+        )
+        return
     if hypothesis.detail == "class_missing":
         yield _other_class(case, hypothesis, claim, subject) or (
             "no class is there that is sure to serve this claim"
@@ -119,6 +125,16 @@ def _claim_anew(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         hypothesis=hypothesis,
         keys=(object_key(volume.metadata), object_key(claim.metadata)),
     )
+
+
+def _is_of_claim_template(case: Case, claim: PersistentVolumeClaim) -> bool:
+    """Its name is a template's, the StatefulSet's and a number; the pod template does not name it.
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage"""
+    owner, spec = workload_ref(case), template_of(case)
+    head, _, ordinal = claim.metadata.name.rpartition("-")
+    is_named_so = head.endswith(f"-{owner.name}") and ordinal.isdecimal()
+    is_mounted = spec is not None and claim.metadata.name in claims_of(spec)
+    return owner.kind == "StatefulSet" and is_named_so and not is_mounted
 
 
 def _nearly_fits(case: Case, claim: PersistentVolumeClaim, detail: str) -> PersistentVolume | None:

@@ -12,6 +12,7 @@ from copilot.domain.action import (
     ChaosMemory,
     Entries,
     PreferAffinity,
+    ProbeKind,
     Restart,
     RollBack,
     SetDnsPolicy,
@@ -87,7 +88,7 @@ def _container_edit(
         case SetImage():
             return {"image": action.image}
         case SetProbe():
-            return {action.probe: _probe(action, container)}
+            return {kind: _probe(action, kind, container) for kind in (action.probe, *action.also)}
         case SetEnv():
             return {"env": [_plain_variable(action, container)]}
         case SetEnvSource():
@@ -182,10 +183,10 @@ def _roll_back(action: RollBack, replica_set: bytes | None) -> Fields:
     return whole(without_hash(fields_at(earlier, "spec", "template")))
 
 
-def _probe(action: SetProbe, container: Fields) -> Fields:
-    probe = fields_at(container, action.probe)
+def _probe(action: SetProbe, kind: ProbeKind, container: Fields) -> Fields:
+    probe = fields_at(container, kind)
     if not probe:
-        raise Invalid(f"container {action.container} has no {action.probe}")
+        raise Invalid(f"container {action.container} has no {kind}")
     edit: Fields = {
         key: value
         for key, value in (
@@ -205,7 +206,7 @@ def _probe(action: SetProbe, container: Fields) -> Fields:
         return edit
     handler = next((h for h in ("httpGet", "tcpSocket", "grpc") if h in probe), "")
     if not handler or (handler != "httpGet" and check.keys() - {"port"}):
-        raise Invalid(f"the {action.probe} of {action.container} asks nothing of that kind")
+        raise Invalid(f"the {kind} of {action.container} asks nothing of that kind")
     return {**edit, handler: check}
 
 

@@ -1,6 +1,7 @@
 """Probes that are corrected, by what the program says, another probe passes at, or it was before."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -124,6 +125,27 @@ def test_a_port_is_taken_from_the_probe_that_passes() -> None:
     action = corrected(case)
 
     assert (action.probe, action.port) == (ProbeKind.LIVENESS, 8080)
+
+
+def test_probes_that_ask_at_the_same_wrong_port_are_mended_together() -> None:
+    wrong, right = an_http_probe(port=8081), an_http_probe(port=8080)
+    both = failing(a_server(readiness=wrong, liveness=wrong), REFUSED.format(8081))
+    one = failing(a_server(readiness=wrong, liveness=right), REFUSED.format(8081))
+
+    assert (corrected(both).port, corrected(both).also) == (8080, (ProbeKind.LIVENESS,))
+    assert corrected(one).also == ()
+
+
+def test_probes_that_were_changed_in_the_same_way_go_back_together() -> None:
+    changed = [
+        a_change(f"{kind}Probe.httpGet.port", "8080", "8081", at=ago(60), app="api")
+        for kind in ("readiness", "liveness")
+    ]
+    whole = replace(changed[0], fields=(*changed[0].fields, *changed[1].fields))
+    wrong = an_http_probe(port=8081)
+    case = failing(a_server(readiness=wrong, liveness=wrong), REFUSED.format(8081), changes=[whole])
+
+    assert (corrected(case).port, corrected(case).also) == (8080, (ProbeKind.LIVENESS,))
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])

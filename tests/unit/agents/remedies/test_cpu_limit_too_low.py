@@ -1,6 +1,7 @@
 """How much more CPU is suggested, and when none."""
 
 import msgspec
+import pytest
 
 from copilot.agents.evidence import with_evidence
 from copilot.agents.remedies import REMEDIES
@@ -19,7 +20,7 @@ CPU = REMEDIES[Cause.CPU_LIMIT_TOO_LOW]
 
 
 def slow(
-    limit: str = "100m", *, share: float = 0.5, cores: str = "4", changes: tuple[Change, ...] = ()
+    limit: str = "100m", *, share: float = 0.4, cores: str = "4", changes: tuple[Change, ...] = ()
 ) -> Case:
     container = cpu_limited(a_server(readiness=an_http_probe()), limit)
     pod = a_pod(
@@ -53,8 +54,28 @@ def test_the_limit_goes_one_step_up() -> None:
     assert limit_of(slow()) == "200m"
 
 
-def test_one_that_is_stopped_most_of_the_time_needs_a_wider_step() -> None:
-    assert limit_of(slow(share=0.95)) == "400m"
+@pytest.mark.parametrize("share", [0.6, 0.95])
+def test_one_that_is_stopped_most_of_the_time_needs_a_wider_step(share: float) -> None:
+    assert limit_of(slow(share=share)) == "400m"
+
+
+def test_one_whose_use_stands_at_the_limit_needs_a_wider_step_where_no_share_is_known() -> None:
+    case = slow()
+    pod = case.pods[0]
+    usage = a_cpu_series(pod, attributes.CPU_USAGE, [0.099] * 10)
+
+    assert limit_of(with_evidence(msgspec.structs.replace(case, cpu=(usage,)))) == "400m"
+
+
+def test_what_did_not_help_is_not_offered_again() -> None:
+    action = SetResources(target=a_ref(name="api"), container="app", limits=(("cpu", "400m"),))
+    failed = FailedAttempt(action=encode_action(action), why="it did not hold")
+    case = msgspec.structs.replace(slow(share=0.95), attempts=(failed,))
+
+    drafts, notes = drafts_and_notes(case, cpu_limit_too_low(case), CPU)
+
+    assert drafts == []
+    assert "400m did not help" in notes[0]
 
 
 def test_a_limit_that_was_just_lowered_goes_back() -> None:
@@ -86,3 +107,10 @@ def test_steps_that_did_not_help_are_counted() -> None:
 
     assert limit_of(once) == "400m"
     assert "did not help" in drafts_and_notes(thrice, cpu_limit_too_low(thrice), CPU)[1][0]
+
+
+def test_quiet_moments_between_restarts_do_not_make_the_step_smaller() -> None:
+    case = slow()
+    shares = a_cpu_series(case.pods[0], attributes.CPU_THROTTLED, [0.0, 0.0, 0.86, 0.0, 0.8])
+
+    assert limit_of(with_evidence(msgspec.structs.replace(case, cpu=(shares,)))) == "400m"
