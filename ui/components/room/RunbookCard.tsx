@@ -1,8 +1,8 @@
 import { PageLink } from '@/components/ui/PageLink'
 import { Card } from '@/components/ui/Card'
-import { RunbookStep } from './RunbookStep'
 import { Empty } from '@/components/ui/States'
 import type { RunbookMatch } from '@/lib/api/types'
+import { RunbookStep } from './RunbookStep'
 
 /** How such a case is handled; guidance, not evidence. */
 export function RunbookCard({ matches }: { matches: RunbookMatch[] }) {

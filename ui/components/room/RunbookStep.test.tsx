@@ -5,7 +5,7 @@ import { RunbookStep } from './RunbookStep'
 test('code is code, and another runbook is a link to it', () => {
   render(<RunbookStep text="Ready? See *network-policy*, else `kubectl get pods`." />)
 
-  expect(screen.getByRole('link', { name: 'network-policy' }).getAttribute('href')).toContain('/runbooks/?slug=network-policy')
+  expect(screen.getByRole('link', { name: 'network-policy' }).getAttribute('href')).toContain('slug=network-policy')
   expect(screen.getByText('kubectl get pods').tagName).toBe('CODE')
 })
 
