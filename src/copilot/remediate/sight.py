@@ -146,7 +146,8 @@ def deployment_sight(live: Fields, sets: Iterable[ReplicaSet], pods: Iterable[Po
     old_uids = {s.metadata.uid for s in owned} - {new_uid}
     alive = [p for p in pods if _is_alive(p)]
     current = tuple(p for p in alive if newest and _is_owned_by(p, new_uid))
-    n_old = sum(1 for p in alive if any(_is_owned_by(p, uid) for uid in old_uids))
+    left = [p for p in alive if not _is_over(p)]
+    n_old = sum(1 for p in left if any(_is_owned_by(p, uid) for uid in old_uids))
     updated = number_at(live, "status", "updatedReplicas") or 0
     n_old = max(n_old, (number_at(live, "status", "replicas") or 0) - updated)
     return _rolled_out(live, current, n_updated=updated, n_old=n_old, available="availableReplicas")
@@ -312,6 +313,13 @@ def _names_port(pod: Pod, name: str) -> bool:
 
 def _is_alive(pod: Pod) -> bool:
     return pod.metadata.deletion_timestamp is None
+
+
+def _is_over(pod: Pod) -> bool:
+    """Evicted, say: such a pod is left lying until it is collected, and its ReplicaSet no longer
+    counts it: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
+    """
+    return pod.status.phase in ("Failed", "Succeeded")
 
 
 def _is_ready(pod: Pod) -> bool:

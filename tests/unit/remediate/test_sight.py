@@ -20,7 +20,12 @@ from tests.fakes_cluster import FakeCluster
 
 
 def rollout(
-    *, pods: tuple[Pod, ...] = (), old: bool = False, replicas: int = 1, **status: int
+    *,
+    pods: tuple[Pod, ...] = (),
+    old: bool = False,
+    old_phase: str = "Running",
+    replicas: int = 1,
+    **status: int,
 ) -> Sight:
     """A Deployment with its newest ReplicaSet, and with a pod of an earlier one where `old`."""
     deployment = a_deployment(replicas=replicas)
@@ -29,7 +34,7 @@ def rollout(
     sets: list[ReplicaSet] = [a_replica_set()]
     if old:
         sets.append(a_replica_set(revision=1, template_hash="0ld"))
-        pods = (*pods, a_pod(template_hash="0ld"))
+        pods = (*pods, a_pod(template_hash="0ld", phase=old_phase))
     return deployment_sight(live, sets, pods)
 
 
@@ -43,6 +48,9 @@ def rollout(
             rollout(replicas=2, updated_replicas=2), "0 of 2 new pods can be seen", id="not-seen"
         ),
         pytest.param(rollout(pods=(a_pod(),), old=True), "1 old pod not gone", id="an-old-pod"),
+        pytest.param(
+            rollout(pods=(a_pod(),), old=True, old_phase="Failed"), "", id="an-old-pod-long-evicted"
+        ),
         pytest.param(
             rollout(pods=(a_pod(),), available_replicas=0), "0 of 1 new pods are", id="unavailable"
         ),
