@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from copilot.domain.objects import (
     ContainerStatus,
     Pod,
     StateTerminated,
+    StateWaiting,
     ended_runs,
     epoch_us,
     lived_us,
@@ -21,10 +23,14 @@ _HOPELESS = frozenset(
         "ImagePullBackOff",
         "ErrImageNeverPull",
         "InvalidImageName",
-        "CreateContainerConfigError",
     }
 )
 """Waiting for one of these, a new pod has failed; waiting itself is what a new pod does."""
+_MISSING = re.compile(
+    r"not found|couldn't find|does not exist|references non-existent|runAsNonRoot"
+)
+"""A container that cannot be configured has failed where one of these is why. A kubelet that has
+not read the ConfigMaps of a new pod yet says `CreateContainerConfigError`, too."""
 
 
 def patched_us(live: Fields, field_manager: str, fallback_us: int) -> int:
@@ -77,7 +83,15 @@ def _death(pod: Pod, status: ContainerStatus, since_us: int, *, may_end: bool) -
     if status.restart_count:
         return f"{who} was restarted {status.restart_count} times"
     waiting = status.state.waiting if status.state else None
-    return f"{who} waits: {waiting.reason}" if waiting and waiting.reason in _HOPELESS else ""
+    if waiting is None or not _is_hopeless(waiting):
+        return ""
+    return f"{who} waits: {waiting.reason}"
+
+
+def _is_hopeless(waiting: StateWaiting) -> bool:
+    if waiting.reason == "CreateContainerConfigError":
+        return _MISSING.search(waiting.message) is not None
+    return waiting.reason in _HOPELESS
 
 
 def _ending(ended: StateTerminated) -> str:

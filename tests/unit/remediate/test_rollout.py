@@ -99,6 +99,36 @@ PATCHED_US = ago_us(60)
         pytest.param(
             a_pod(created=ago(30), phase="Failed", reason="Evicted"), "Evicted", id="evicted"
         ),
+        pytest.param(
+            a_pod(
+                created=ago(30),
+                statuses=[
+                    a_status(
+                        state=waiting(
+                            "CreateContainerConfigError",
+                            "couldn't find key dsn in ConfigMap demo/settings",
+                        )
+                    )
+                ],
+            ),
+            "waits: CreateContainerConfigError",
+            id="a-key-that-is-not-there",
+        ),
+        pytest.param(
+            a_pod(
+                created=ago(30),
+                statuses=[
+                    a_status(
+                        state=waiting(
+                            "CreateContainerConfigError",
+                            "failed to sync configmap cache: timed out waiting for the condition",
+                        )
+                    )
+                ],
+            ),
+            "",
+            id="a-kubelet-that-has-not-read-it-yet",
+        ),
     ],
 )
 def test_a_death_since_the_patch_is_told(pod: Pod, says: str) -> None:
