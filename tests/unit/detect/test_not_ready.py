@@ -155,11 +155,13 @@ def test_what_is_not_up_for_long_is_quiet(pod: Pod) -> None:
     assert list(check(seen(pod))) == []
 
 
-def a_pod_without_its_config_map(*, for_s: float = 4, reason: str = NO_CONFIG) -> Pod:
+def a_pod_without_its_config_map(
+    *, for_s: float = 4, reason: str = NO_CONFIG, says: str = 'configmap "settings" not found'
+) -> Pod:
     return a_pod(
         "web",
         phase="Pending",
-        statuses=[a_status(state=waiting(reason, 'configmap "settings" not found'), ready=False)],
+        statuses=[a_status(state=waiting(reason, says), ready=False)],
         conditions=[condition("Ready", False, reason="ContainersNotReady", since=ago(for_s))],
     )
 
@@ -169,6 +171,13 @@ def test_a_container_that_cannot_be_made_says_what_is_missing() -> None:
 
     assert alert.title == 'web/app cannot start: configmap "settings" not found'
     assert alert.starts_us == ago_us(4)
+
+
+def test_a_kubelet_that_is_behind_has_a_minute() -> None:
+    says = "failed to sync configmap cache: timed out waiting for the condition"
+
+    assert list(check(seen(a_pod_without_its_config_map(for_s=50, says=says)))) == []
+    assert list(check(seen(a_pod_without_its_config_map(for_s=61, says=says)))) != []
 
 
 def test_where_it_is_is_not_said_twice() -> None:

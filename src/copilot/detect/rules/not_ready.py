@@ -61,6 +61,8 @@ SEVERITY_DOWN = 2
 CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 PATIENCE_US = 3 * SECOND_US
 """What is missing may be on its way: manifests are applied one after the other."""
+_BEHIND = re.compile(r"failed to sync \w+ cache|timed out waiting for the condition")
+"""A kubelet that has not read the ConfigMaps and Secrets of a new pod yet says so."""
 NOT_PREPARED_US = 60 * SECOND_US
 HANGING_US = 60 * SECOND_US
 HANGING_SILENT_US = 900 * SECOND_US
@@ -196,7 +198,10 @@ def _cannot_start(seen: Seen, pod: Pod, mount: KubeEvent | None) -> Iterator[Ale
     since_us = unready_condition_us(pod) or epoch_us(pod.metadata.creation_timestamp)
     for view in all_containers(pod):
         waits = view.status.state.waiting if view.status.state else None
-        if waits and waits.reason in CANNOT_START and seen.now_us - since_us > PATIENCE_US:
+        if not waits or waits.reason not in CANNOT_START:
+            continue
+        patience_us = NOT_PREPARED_US if _BEHIND.search(waits.message) else PATIENCE_US
+        if seen.now_us - since_us > patience_us:
             why = clip(_WHERE.sub("", waits.message) or waits.reason, 160)
             yield _down(seen, pod, view.status.name, since_us, why)
     unprepared_us = _unprepared_since_us(pod)
