@@ -7,7 +7,7 @@ PORT ?= 3000
 PYTHON_CODE := src tests bench lab tools
 
 .DEFAULT_GOAL := help
-.PHONY: help install ui up dev fmt lint types arch check test test-unit test-flow test-browser test-ui \
+.PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
         test-cluster soak-cluster soak-cluster-one bench-watcher
 
@@ -78,8 +78,19 @@ types: $(STAMP)/dev ## Type check
 arch: $(STAMP)/dev ## Check the direction of imports
 	@$(BIN)/lint-imports
 
-test-unit: $(STAMP)/dev ## Pure steps, contracts, guards
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/guards -q
+test-unit: $(STAMP)/dev ## Pure steps, contracts, guards; contracts mostly wait, so all at once
+	@$(MAKE) --no-print-directory -j3 --output-sync=target test-pure test-contract test-contract-cluster
+
+test-pure: $(STAMP)/dev
+	@$(BIN)/python -m pytest tests/unit tests/guards -q
+
+test-contract: $(STAMP)/dev
+	@$(BIN)/python -m pytest tests/contract -q $(addprefix --ignore=,$(CLUSTER_CONTRACT))
+
+test-contract-cluster: $(STAMP)/dev
+	@$(BIN)/python -m pytest $(CLUSTER_CONTRACT) -q
+
+CLUSTER_CONTRACT = $(wildcard tests/contract/test_cluster*.py) tests/contract/test_kube_adapter.py
 
 test-flow: $(STAMP)/dev ## Whole legs, and roles over HTTP
 	@$(BIN)/python -m pytest tests/flow tests/e2e -q -m "not browser and not soak and not model"
@@ -106,7 +117,7 @@ lab-up: $(STAMP)/runtime ## A single-node Kubernetes of real parts; NAME=lab, FA
 lab-down: ## End it; NAME=lab
 	@$(PYTHON) -m lab --name $(or $(NAME),lab) down
 
-CLUSTER_SUITES := $(wildcard tests/contract/test_cluster*.py) tests/contract/test_kube_adapter.py tests/cluster
+CLUSTER_SUITES = $(CLUSTER_CONTRACT) tests/cluster
 
 test-cluster: $(STAMP)/dev ui chromium ## The cluster suites on a lab of their own; CONTEXT=kind-x takes yours
 	@$(BIN)/python tools/test_cluster.py --context "$(CONTEXT)" $(CLUSTER_SUITES) -q -m "not soak"
