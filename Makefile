@@ -167,8 +167,8 @@ schema: $(STAMP)/dev ## db/*.sql and docs/settings.md, printed from the code
 
 lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/runtime.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra embed --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/runtime.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra embed --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
 	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three test-cluster soak-cluster-one
