@@ -73,6 +73,8 @@ class Intake:
         self._synced: set[Kind] = set()
         self._blind: set[Kind] = set()
         """Kinds that cannot be seen at the moment."""
+        self._regained_us: dict[Kind, int] = {}
+        """When a kind came back into sight."""
         self._unserved: set[Kind] = set()
         """Kinds that the server does not have: there is nothing of them to see."""
         self._listed: dict[Kind, set[str]] = {}
@@ -114,6 +116,8 @@ class Intake:
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
         is_unserved = not (delta.versions or delta.is_synced or delta.gap)
+        if delta.kind in self._blind and delta.gap is None:
+            self._regained_us[delta.kind] = self._clock.now_us()
         for kinds, is_so in (
             (self._blind, delta.gap is not None),
             (self._unserved, is_unserved),
@@ -153,6 +157,7 @@ class Intake:
             owners=seen.owners | owners,
             activity=(*activity, *(a for a in waiting if a not in activity)),
             listed=frozenset(self._in_sight),
+            nodes_regained_us=self._regained_us.get(Kind.NODE, 0),
             backings=tuple([await self._with_callers(view, b) for b in look.backings]),
         )
 

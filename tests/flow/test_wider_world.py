@@ -14,7 +14,7 @@ from copilot.domain.attributes import MEMORY_KILLS, MEMORY_PEAK, MEMORY_REFUSALS
 from copilot.domain.event import Batch, Point, Stream
 from copilot.domain.evidence import Gap
 from copilot.domain.incident import Status
-from copilot.domain.objects import Deployment, EnvVar, KubeStruct, ReplicaSet
+from copilot.domain.objects import Condition, Deployment, EnvVar, KubeStruct, ReplicaSet
 from copilot.flow import Flow
 from copilot.ingest.sources import pod_logs
 from copilot.intake import MOST_STRAINED, Intake, strained_places
@@ -30,6 +30,7 @@ from tests.builders_objects import (
     a_cron_job,
     a_deployment,
     a_job,
+    a_node,
     a_pod,
     a_ref,
     a_replica_set,
@@ -186,6 +187,25 @@ async def test_an_incident_does_not_end_while_its_kind_cannot_be_seen(watched: W
     await watched.tick_after(120)
 
     assert [status for *_, status in await watched.incidents()] == [Status.OPEN]
+
+
+async def test_a_silent_node_is_told_a_minute_after_an_outage_of_the_api_server(
+    watched: Watched,
+) -> None:
+    await watched.see_all()
+    await watched.flow.observe(Delta(kind=Kind.NODE, gap=Gap(what="nodes", reason="no answer")))
+    silent = a_node("n1")
+    ready = Condition(type="Ready", status="Unknown", last_transition_time=ago(5))
+    silent = msgspec.structs.replace(
+        silent, status=msgspec.structs.replace(silent.status, conditions=[ready])
+    )
+    await watched.see(Kind.NODE, silent)
+
+    await watched.tick_after(50)
+    assert await watched.incidents() == []
+    await watched.tick_after(15)
+    (incident,) = await watched.incidents()
+    assert incident[1] == "Node n1 does not answer"
 
 
 async def test_a_kind_that_the_server_does_not_have_hides_nothing(watched: Watched) -> None:

@@ -142,6 +142,9 @@ def _by_pod(alert: Alert, here: Sequence[OpenIncident]) -> Placement | None:
     if not alert.pod:
         return None
     for incident, alerts in here:
+        # What a node does to a pod does not explain what goes wrong inside it.
+        if incident.workload.kind == "Node" and alert.rule not in _BROKEN_BY_NODES:
+            continue
         if any(
             a.pod == alert.pod and a.workload.namespace == alert.workload.namespace for a in alerts
         ):

@@ -157,6 +157,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     storage_classes: tuple[StorageClass, ...] = ()
     nodes: tuple[Node, ...] = ()
     """That are not well."""
+    nodes_regained_us: int = 0
+    """When nodes came back into sight after an outage of the API server, 0: they never left it."""
     backings: tuple[Backing, ...] = ()
     """Services behind which something is wrong."""
     strains: tuple[Strain, ...] = ()

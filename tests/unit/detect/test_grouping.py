@@ -239,6 +239,13 @@ def test_what_the_node_did_not_do_is_not_its_incident(other: Alert) -> None:
     )
 
 
+def test_what_goes_wrong_inside_a_pod_is_not_explained_by_its_node() -> None:
+    late = an_alert(Rule.NOT_READY)
+    node = (SICK_OPEN[0], (SICK, late))
+
+    assert place(OOM, [node], None) == Placement(incident_id=None, reason=Grouping.FIRST_ALERT)
+
+
 def a_refusal(name: str, message: str, namespace: str = "demo") -> Alert:
     alert = an_alert(
         Rule.NOT_CREATED,

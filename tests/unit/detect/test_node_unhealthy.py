@@ -105,3 +105,21 @@ def test_two_illnesses_of_one_node_are_two_alerts() -> None:
 )
 def test_a_node_that_is_well_or_new_or_in_maintenance_is_quiet(node: Node) -> None:
     assert list(check(seen(nodes=[node]))) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "regained_s", "found"),
+    [
+        pytest.param("Unknown", 59, 0, id="it could report to nobody"),
+        pytest.param("Unknown", 60, 1, id="it had a minute to report again"),
+        pytest.param("False", 59, 1, id="what it reports itself stands"),
+    ],
+)
+def test_after_an_outage_of_the_api_server_a_node_has_a_minute_to_report_again(
+    status: Status, regained_s: float, found: int
+) -> None:
+    look = msgspec.structs.replace(
+        seen(nodes=[a_node_with(status=status, for_s=80)]), nodes_regained_us=ago_us(regained_s)
+    )
+
+    assert len(list(check(look))) == found

@@ -1,8 +1,9 @@
 """A node is not ready, or short of memory, disk or process ids, or without its network.
 
-Quiet: a cordon, a node's first minute, ten seconds of a kubelet that starts anew, and, where
-somebody cordoned the node before (maintenance, a planned reboot) or it is being taken away (by an
-autoscaler), its first ten minutes.
+Quiet: a cordon, a node's first minute, ten seconds of a kubelet that starts anew, a node that does
+not answer in the first minute after an outage of the API server (it could report to nobody), and,
+where somebody cordoned the node before (maintenance, a planned reboot) or it is being taken away (by
+an autoscaler), its first ten minutes.
 https://kubernetes.io/docs/reference/node/node-status/#condition
 """
 
@@ -17,7 +18,9 @@ from copilot.domain.objects import Condition, Node, ObjectRef, epoch_us
 SEVERITY = 2
 FRESH_US = 60 * SECOND_US
 PATIENCE_US = 10 * SECOND_US
-"""`Unknown` needs none: the control plane has waited 40 s before it says so."""
+"""`Unknown` needs none: the control plane has waited 40 s before it says so. Unless it was down
+itself: then it says so of every node, until each has reported again."""
+REPORTS_AGAIN_US = 60 * SECOND_US
 MAINTENANCE_US = 600 * SECOND_US
 
 _TAKEN_AWAY = frozenset(
@@ -40,6 +43,7 @@ _IN_WORDS = {
 
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each thing that is wrong with a node."""
+    has_just_regained = seen.now_us - seen.nodes_regained_us < REPORTS_AGAIN_US
     for node in seen.nodes:
         if seen.now_us - epoch_us(node.metadata.creation_timestamp) < FRESH_US:
             continue
@@ -47,6 +51,8 @@ def check(seen: Seen) -> Iterator[Alert]:
             since_us = epoch_us(condition.last_transition_time)
             waited_us = seen.now_us - since_us
             if condition.type == "Ready" and condition.status != "True":
+                if condition.status == "Unknown" and has_just_regained:
+                    continue
                 if waited_us >= _patience_us(node, condition):
                     yield _alert(seen, node, condition, since_us, _not_ready(condition))
             elif condition.type in _IN_WORDS and condition.status == "True":
