@@ -110,12 +110,12 @@ def test_a_node_that_is_well_or_new_or_in_maintenance_is_quiet(node: Node) -> No
 @pytest.mark.parametrize(
     ("status", "regained_s", "found"),
     [
-        pytest.param("Unknown", 59, 0, id="it could report to nobody"),
-        pytest.param("Unknown", 60, 1, id="it had a minute to report again"),
-        pytest.param("False", 59, 1, id="what it reports itself stands"),
+        pytest.param("Unknown", 119, 0, id="it could report to nobody"),
+        pytest.param("Unknown", 120, 1, id="it had two minutes to report again"),
+        pytest.param("False", 119, 1, id="what it reports itself stands"),
     ],
 )
-def test_after_an_outage_of_the_api_server_a_node_has_a_minute_to_report_again(
+def test_after_an_outage_of_the_api_server_a_node_has_two_minutes_to_report_again(
     status: Status, regained_s: float, found: int
 ) -> None:
     look = msgspec.structs.replace(

@@ -1,8 +1,8 @@
 """A node is not ready, or short of memory, disk or process ids, or without its network.
 
 Quiet: a cordon, a node's first minute, ten seconds of a kubelet that starts anew, a node that does
-not answer in the first minute after an outage of the API server (it could report to nobody), and,
-where somebody cordoned the node before (maintenance, a planned reboot) or it is being taken away (by
+not answer in the first two minutes after an outage of the API server (it could report to nobody),
+and, where somebody cordoned the node before (maintenance, a planned reboot) or it is being taken away (by
 an autoscaler), its first ten minutes.
 https://kubernetes.io/docs/reference/node/node-status/#condition
 """
@@ -20,7 +20,9 @@ FRESH_US = 60 * SECOND_US
 PATIENCE_US = 10 * SECOND_US
 """`Unknown` needs none: the control plane has waited 40 s before it says so. Unless it was down
 itself: then it says so of every node, until each has reported again."""
-REPORTS_AGAIN_US = 60 * SECOND_US
+REPORTS_AGAIN_US = 120 * SECOND_US
+"""A kubelet reports only once its own watch, which backs off for up to a minute, shows it that it is
+called `Unknown`."""
 MAINTENANCE_US = 600 * SECOND_US
 
 _TAKEN_AWAY = frozenset(
