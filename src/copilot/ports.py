@@ -103,6 +103,13 @@ class Kind(StrEnum):
     MUTATING_WEBHOOK = "MutatingWebhookConfiguration"
 
 
+class Named(StrEnum):
+    """Kinds of which only single objects are followed, and only their metadata, where people name
+    them: nothing is known of all others."""
+
+    SECRET = "Secret"
+
+
 class ClusterInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str

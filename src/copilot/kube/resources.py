@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
-from copilot.ports import Kind
+from copilot.ports import Kind, Named
 
 Query = tuple[tuple[str, str], ...]
 
@@ -27,10 +27,15 @@ _SEGMENT = re.compile(r"(?!\.\.?$)[^/%\s\x00-\x1f]{1,253}")
 class Resource:
     """A kind's place in the API."""
 
-    kind: Kind
+    kind: Kind | Named
     api_version: str
     plural: str
     is_namespaced: bool = True
+
+    @property
+    def group(self) -> str:
+        """As RBAC says it, empty for the core."""
+        return self.api_version.rpartition("/")[0]
 
     @property
     def root(self) -> str:
@@ -102,6 +107,9 @@ _RESOURCES = {
         ),
     )
 }
+
+SECRETS = Resource(kind=Named.SECRET, api_version="v1", plural="secrets")
+"""Of single ones the metadata is followed. It is not among the others: no call reads a Secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
