@@ -209,10 +209,10 @@ def remediator_writes(actions: Collection[str] = ()) -> tuple[Right, ...]:
                 said.append(why)
     found = []
     for kind in Kind:
-        for verb, why in whys.get(kind, {}).items():
+        for verb, reasons in whys.get(kind, {}).items():
             is_namespaced = resource_of(kind).is_namespaced
             grant = Grant.NAMESPACE if is_namespaced else Grant.NODES
-            found.append(_on(kind, (verb,), "; ".join(why), grant))
+            found.append(_on(kind, (verb,), "; ".join(reasons), grant))
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import copilot
 from copilot import __version__
 from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
+from copilot.kube.manifests import secret_named
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
@@ -91,6 +92,7 @@ def compose(
             flow=parts.flow,
             clock=parts.clock,
             cluster_name=parts.cluster_name,
+            secrets=[secret_named(one) for one in settings.watch_secrets],
         )
         loops.append(watcher.run)
     if Agent.REMEDIATOR in chosen:

@@ -184,7 +184,7 @@ async def test_a_forbidden_kind_is_a_gap_that_names_the_right_and_ends_when_it_i
         await seen.until(lambda: seen.is_synced)
 
     assert seen.gaps == [
-        'not allowed to list pods; grant the verb "list" on "pods" to this account'
+        'sa is not allowed to list pods; grant the verb "list" on "pods" to this account'
     ]
     assert len(seen.versions) == 1
 
