@@ -191,6 +191,20 @@ def test_nodes_and_kubelets_are_given_where_they_are_asked_for(accounts: Account
             accounts.admin.http.delete(f"/apis/{RBAC}/v1/{plural}/{document['metadata']['name']}")
 
 
+def test_a_namespace_with_the_label_gets_its_role_printed(accounts: Accounts) -> None:
+    kube = accounts.admin
+    labels = {"metadata": {"labels": {"incident-copilot.io/remediation": "enabled"}}}
+    path = f"/api/v1/namespaces/{CLOSED}"
+    wish = {"Content-Type": STRATEGIC}
+    before = printed("--opted-in", "--kubeconfig", str(kube.target.kubeconfig))
+
+    kube.http.patch(path, content=json.dumps(labels), headers=wish)
+    after = printed("--opted-in", "--kubeconfig", str(kube.target.kubeconfig))
+
+    assert before == ""
+    assert after == printed("--namespace", CLOSED)
+
+
 # --------------------------------------------------------------------------- what is refused
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
