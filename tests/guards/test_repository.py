@@ -73,6 +73,14 @@ def test_the_printed_rights_are_current() -> None:
         assert (ROOT / name).read_text() == text, f"{name}: run `make schema`"
 
 
+def test_every_kustomization_lists_what_is_beside_it() -> None:
+    for kustomization in tracked("deploy/**/kustomization.yaml"):
+        listed = yaml.safe_load(kustomization.read_text())["resources"]
+        beside = {path.name for path in kustomization.parent.glob("*.yaml")}
+
+        assert {*listed} == beside - {kustomization.name}, kustomization
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_has_a_service_account(role: str) -> None:
     base = yaml.safe_load_all((ROOT / "deploy/base/rbac.yaml").read_text())

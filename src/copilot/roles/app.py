@@ -20,7 +20,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import copilot
 from copilot import __version__
 from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
-from copilot.kube.manifests import secret_named
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
@@ -87,6 +86,8 @@ def compose(
         if agent in chosen:
             app.router.routes.extend(agent_routes(agent, parts.agents, doorkeeper))
     if WATCHER in chosen and parts.cluster is not None:
+        from copilot.kube.manifests import secret_named  # only who has a cluster pays for its room
+
         watcher = Watcher(
             cluster=parts.cluster,
             flow=parts.flow,
