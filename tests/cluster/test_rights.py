@@ -254,7 +254,7 @@ FORBIDDEN: list[tuple[str, str, str, Any]] = [
     (R, "PATCH", f"{CORE.format('demo')}/pods/any/ephemeralcontainers", {"spec": {}}),
     (R, "POST", f"{CORE.format('demo')}/pods/any/eviction", {"metadata": {"name": "any"}}),
     (R, "GET", f"{CORE.format('demo')}/pods/any/log", None),
-    (R, "DELETE", f"{CORE.format('demo')}/configmaps/any", None),
+    (R, "DELETE", f"{CORE.format('demo')}/services/any", None),
     (R, "POST", f"{CORE.format('demo')}/serviceaccounts/default/token", {"spec": {}}),
     (
         R,

@@ -9,7 +9,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
@@ -134,8 +134,8 @@ _REMEDIATOR_READS: dict[Kind, tuple[tuple[str, ...], str]] = {
     Kind.AUTOSCALER: (("list",), "whether an autoscaler sets the replicas"),
 }
 
-Writes = dict[tuple[str, Kind], str]
-"""Verb and kind, and why."""
+Writes = Mapping[tuple[str, str], str]
+"""Verb and kind, or `Kind/subresource`, and why."""
 
 _TEMPLATE: Writes = {
     **{("patch", kind): "its pod template" for kind in (*_WORKLOADS, Kind.CRON_JOB)},
@@ -201,18 +201,16 @@ def rights_of(account: Account) -> tuple[Right, ...]:
 def remediator_writes(actions: Collection[str] = ()) -> tuple[Right, ...]:
     """What these actions write, all of them where none is named."""
     chosen = [ACTIONS[name] for name in actions] or list(WRITES)
-    whys: dict[Kind, dict[str, list[str]]] = {}
+    reasons: dict[tuple[str, str], dict[str, None]] = {}
     for action in chosen:
-        for (verb, kind), why in WRITES[action].items():
-            said = whys.setdefault(kind, {}).setdefault(verb, [])
-            if why not in said:
-                said.append(why)
+        for (verb, written), why in WRITES[action].items():
+            reasons.setdefault((written, verb), {})[why] = None
+    order = list(Kind)
     found = []
-    for kind in Kind:
-        for verb, reasons in whys.get(kind, {}).items():
-            is_namespaced = resource_of(kind).is_namespaced
-            grant = Grant.NAMESPACE if is_namespaced else Grant.NODES
-            found.append(_on(kind, (verb,), "; ".join(reasons), grant))
+    for written, verb in sorted(reasons, key=lambda one: order.index(_kind_in(one[0]))):
+        is_namespaced = resource_of(_kind_in(written)).is_namespaced
+        grant = Grant.NAMESPACE if is_namespaced else Grant.NODES
+        found.append(_on(written, (verb,), "; ".join(reasons[written, verb]), grant))
     return tuple(found)
 
 
@@ -249,6 +247,12 @@ def _remediator_reads() -> Iterator[Right]:
             yield _on(kind, verbs, why)
 
 
-def _on(kind: Kind, verbs: tuple[str, ...], why: str, grant: Grant = Grant.BASE) -> Right:
-    resource = resource_of(kind)
-    return Right(verbs=verbs, group=resource.group, resource=resource.plural, why=why, grant=grant)
+def _on(written: str, verbs: tuple[str, ...], why: str, grant: Grant = Grant.BASE) -> Right:
+    resource = resource_of(_kind_in(written))
+    plural = f"{resource.plural}{written.removeprefix(_kind_in(written))}"
+    return Right(verbs=verbs, group=resource.group, resource=plural, why=why, grant=grant)
+
+
+def _kind_in(written: str) -> Kind:
+    """Of `Pod/resize` the `Pod`."""
+    return Kind(written.partition("/")[0])

@@ -249,6 +249,12 @@ def test_fewer_actions_take_fewer_rights() -> None:
     ]
 
 
+def test_a_subresource_is_a_right_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WRITES, DeletePod, {("patch", "Pod/resize"): "why"})
+
+    assert remediator_writes(["delete_pod"])[0].full_name == "pods/resize"
+
+
 def test_every_action_has_an_example_here() -> None:
     assert {type(action) for action, _, _ in EXAMPLES} == set(get_args(Action))
 
