@@ -161,9 +161,12 @@ bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo c
 api: $(STAMP)/dev $(STAMP)/node ## OpenAPI document and the UI's client
 	@$(BIN)/incident-copilot openapi > ui/openapi.json && cd ui && npm run --silent api
 
-schema: $(STAMP)/dev ## db/*.sql and docs/settings.md, printed from the code
+schema: $(STAMP)/dev ## db/*.sql, docs/settings.md, docs/rights.md and deploy/*/rbac.yaml, printed from the code
 	@$(BIN)/incident-copilot schema > db/schema.sql && $(BIN)/incident-copilot runbooks > db/seed_runbooks.sql
 	@$(BIN)/incident-copilot settings > docs/settings.md
+	@$(BIN)/incident-copilot rbac --table > docs/rights.md
+	@$(BIN)/incident-copilot rbac > deploy/base/rbac.yaml
+	@$(BIN)/incident-copilot rbac --kubelet-usage > deploy/components/kubelet-usage/rbac.yaml
 
 lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -144,6 +144,73 @@ def settings() -> None:
 
 
 @app.command()
+def rbac(
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(help="Let agent-remediator write in this namespace. May be repeated."),
+    ] = None,
+    opted_in: Annotated[
+        bool,
+        typer.Option(
+            "--opted-in",
+            help="The same for every namespace labelled incident-copilot.io/remediation=enabled.",
+        ),
+    ] = False,
+    nodes: Annotated[bool, typer.Option("--nodes", help="Let it cordon nodes, too.")] = False,
+    action: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what this action takes, such as set_memory. May be repeated."),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="Let the watcher see that NAMESPACE/NAME changed. May be repeated."),
+    ] = None,
+    kubelet_usage: Annotated[
+        bool,
+        typer.Option("--kubelet-usage", help="Let the watcher ask kubelets what is used."),
+    ] = False,
+    installed_in: Annotated[
+        str, typer.Option(help="The namespace of the service accounts.")
+    ] = "incident-copilot",
+    table: Annotated[
+        bool, typer.Option("--table", help="Print the table of docs/rights.md instead.")
+    ] = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print service accounts and rights as manifests: without options what reading takes, else
+    exactly what is asked for."""
+    from copilot.domain.errors import CopilotError
+    from copilot.kube import manifests
+
+    if table:
+        typer.echo(manifests.rights_table(), nl=False)
+        return
+    try:
+        chosen = list(namespace or ())
+        if opted_in:
+            settings = _settings(context=context, kubeconfig=kubeconfig)
+            chosen += asyncio.run(_opted_in(settings))
+        printed: list[str] = []
+        if chosen or nodes:
+            printed.append(
+                manifests.remediation_manifest(
+                    chosen, nodes=nodes, actions=action or (), installed_in=installed_in
+                )
+            )
+        if secret:
+            named = [manifests.secret_named(one) for one in secret]
+            printed.append(manifests.secrets_manifest(named, installed_in=installed_in))
+        if kubelet_usage:
+            printed.append(manifests.kubelet_manifest(installed_in))
+        if not printed and not opted_in:
+            printed.append(manifests.base_manifest(installed_in))
+    except CopilotError as error:
+        _fail(error.message)
+    typer.echo("---\n".join(printed), nl=False)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from copilot import __version__
@@ -157,6 +224,14 @@ def main() -> None:
 
 
 # --------------------------------------------------------------------------- what they run
+
+
+async def _opted_in(settings: Settings) -> list[str]:
+    """The namespaces that are labelled so."""
+    from copilot.kube.manifests import OPT_IN_LABEL, OPTED_IN
+    from copilot.wiring import SystemClock, labelled_namespaces
+
+    return await labelled_namespaces(settings, SystemClock(), f"{OPT_IN_LABEL}={OPTED_IN}")
 
 
 async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -> None:

@@ -23,6 +23,7 @@ from copilot.domain.action import ChaosMemory
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Severity
+from copilot.domain.evidence import Gap
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import (
@@ -35,7 +36,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import PullState
 from copilot.gitops import GitOps
-from copilot.intake import Intake, pod_in
+from copilot.intake import ASIDE, Intake, gap_key, pod_in
 from copilot.journal import Journal
 from copilot.ports import Agents, Clock, Cluster, Delta, GitHost, Kind, Session, Store, StoredBatch
 from copilot.remediate.apply import applied_of, apply
@@ -138,6 +139,17 @@ class Flow:
             async with self._store.transaction() as tx:
                 await self._docket.raise_alerts(tx, due)
         await self._settle(opened, {alert.fingerprint for alert in alerts})
+
+    async def note_gap(self, what: str, gap: Gap | None) -> None:
+        """Note (or clear, with None) that something beside the kinds cannot be seen."""
+        async with self._store.transaction() as tx:
+            await tx.objects.set_gap(self._journal.cluster, gap, gap_key(what))
+
+    async def forget_gaps(self) -> None:
+        """Clear what `note_gap` noted, and gaps of single objects: a watcher that starts finds out
+        anew, and may look at less than the one before."""
+        async with self._store.transaction() as tx:
+            await tx.objects.forget_gaps(self._journal.cluster, ASIDE)
 
     async def latest_line_us(self, *, namespace: str, pod: str, container: str) -> int:
         """Time of the newest stored line of a container, 0 for none."""

@@ -26,10 +26,11 @@ from copilot.domain.objects import (
     epoch_us,
 )
 from copilot.ingest.changes import change_between
+from copilot.ingest.named_changes import named_change
 from copilot.ingest.objects import without_secrets
 from copilot.ingest.sources.kube_events import batch_of
 from copilot.journal import Journal
-from copilot.ports import Clock, Delta, Kind, Session
+from copilot.ports import Clock, Delta, Kind, Named, Session
 
 log = structlog.get_logger(__name__)
 
@@ -80,41 +81,50 @@ class Intake:
         self._listed: dict[Kind, set[str]] = {}
         """Uids of a kind, until its first full list: what the store knows beside them is gone."""
         self._inventory = Inventory()
+        self._named: set[str] = set()
+        """Single objects that were looked for once."""
         self._callers: dict[tuple[str, int], tuple[ObjectRef, ...]] = {}
         """By Service and since when nothing is behind it: who calls it."""
 
     async def keep(self, tx: Session, delta: Delta) -> Kept:
         """Write what the watch saw; the pods and the changes among it."""
         cluster, now_us = self._journal.cluster, self._clock.now_us()
-        is_first = delta.kind not in self._synced
+        kind = delta.kind
+        if isinstance(kind, Named):
+            return Kept(pods=(), changes=await self._keep_named(tx, delta, now_us))
+        is_first = kind not in self._synced
         if is_first:
-            listed = self._listed.setdefault(delta.kind, set())
+            listed = self._listed.setdefault(kind, set())
             listed.update(version.object.uid for version in delta.versions)
-        await tx.objects.set_gap(cluster, delta.gap, delta.kind)
+        await tx.objects.set_gap(cluster, delta.gap, kind)
         if delta.is_synced:
-            await tx.objects.set_listed(cluster, delta.kind)
+            await tx.objects.set_listed(cluster, kind)
         versions = tuple(version for version in delta.versions if is_readable(version))
         for version in versions:  # doing it again after a commit that failed changes nothing
             self._inventory.put(version)
         changes: list[Change | None] = []
-        if delta.kind is Kind.EVENT:
+        if kind is Kind.EVENT:
             await self._keep_events(tx, versions, now_us)
         else:
             for version in versions:
                 changes.append(await self._keep_version(tx, version, is_new=not is_first))
         if delta.is_synced and is_first:
-            await self._keep_deletions(tx, delta.kind, now_us)
+            await self._keep_deletions(tx, kind, now_us)
         if versions:
             await self._journal.moved(tx, "objects.changed", None, now_us)
         return Kept(
             pods=self._placeable(pod_in(v) for v in versions if not v.is_deleted)
-            if delta.kind is Kind.POD
+            if kind is Kind.POD
             else (),
             changes=tuple(change for change in changes if change is not None),
         )
 
     def kept(self, delta: Delta) -> None:
         """What `keep` wrote is committed."""
+        if isinstance(delta.kind, Named):
+            if delta.is_synced:
+                self._named.add(_place_of(delta))
+            return
         is_unserved = not (delta.versions or delta.is_synced or delta.gap)
         if delta.kind in self._blind and delta.gap is None:
             self._regained_us[delta.kind] = self._clock.now_us()
@@ -262,6 +272,31 @@ class Intake:
             await self._journal.moved(tx, "change.added", None, version.seen_us)
         return change
 
+    async def _keep_named(self, tx: Session, delta: Delta, now_us: int) -> tuple[Change, ...]:
+        """Of one object by name. The kind does not count as listed: of others nothing is known."""
+        cluster, place = self._journal.cluster, _place_of(delta)
+        is_first = place not in self._named
+        await tx.objects.set_gap(cluster, delta.gap, gap_key(place))
+        versions = list(delta.versions)
+        if is_first and delta.is_synced:
+            namespace, _, name = delta.only.partition("/")
+            last = await tx.objects.named(cluster, delta.kind, namespace, name)
+            there = {version.object.uid for version in versions}
+            if last is not None and not last.is_deleted and last.object.uid not in there:
+                gone = msgspec.structs.replace(last, is_deleted=True, seen_us=now_us)
+                versions.insert(0, gone)
+        changes: list[Change] = []
+        for version in versions:
+            before = await tx.objects.get(cluster, version.object.uid)
+            change = named_change(before, version, is_new=not is_first)
+            await tx.objects.save(version, change)
+            if change is not None:
+                changes.append(change)
+                await self._journal.moved(tx, "change.added", None, version.seen_us)
+        if versions:
+            await self._journal.moved(tx, "objects.changed", None, now_us)
+        return tuple(changes)
+
     async def _keep_deletions(self, tx: Session, kind: Kind, now_us: int) -> None:
         """What was deleted while nobody watched: known to the store, not in the first list."""
         for version in await tx.objects.find(self._journal.cluster, kind):
@@ -350,6 +385,19 @@ class Intake:
                 if version.object.key not in own and calls(version, backing.service):
                     callers.append(version.object)
         return tuple(callers)
+
+
+ASIDE = "aside "
+"""Before what is no kind that is listed whole; a gap there says nothing of a kind."""
+
+
+def gap_key(what: str) -> str:
+    """Under which the store keeps such a gap; what is too long for a key is cut."""
+    return f"{ASIDE}{what}"[:180]
+
+
+def _place_of(delta: Delta) -> str:
+    return f"{delta.kind} {delta.only}"
 
 
 def strained_places(look: Seen) -> set[tuple[str, str]]:

@@ -103,6 +103,13 @@ class Kind(StrEnum):
     MUTATING_WEBHOOK = "MutatingWebhookConfiguration"
 
 
+class Named(StrEnum):
+    """Kinds of which only single objects are followed, and only their metadata, where people name
+    them: nothing is known of all others."""
+
+    SECRET = "Secret"
+
+
 class ClusterInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str
@@ -117,10 +124,12 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
     `gap` says why a kind cannot be seen (forbidden, unavailable); it is empty again once it can.
     """
 
-    kind: Kind
+    kind: Kind | Named
     versions: tuple[ObjectVersion, ...] = ()
     is_synced: bool = False
     gap: Gap | None = None
+    only: str = ""
+    """`namespace/name` of the one object that is followed, where it is not the whole kind."""
 
 
 class Cluster(Protocol):
@@ -173,6 +182,11 @@ class Cluster(Protocol):
 
         Never ends by itself and never raises for an outage: it yields a delta with a gap.
         """
+        ...
+
+    def watch_named(self, ref: ObjectRef) -> AsyncIterator[Delta]:
+        """The same for this one object of a kind in `Named`: which keys it has, who wrote each
+        and when, as `copilot.domain.change.NamedKeys`. Only metadata is asked for."""
         ...
 
     async def logs(
@@ -392,6 +406,10 @@ class Objects(Protocol):
 
     async def set_gap(self, cluster: str, gap: Gap | None, kind: str) -> None:
         """Note (or clear, with None) that a kind cannot be seen."""
+        ...
+
+    async def forget_gaps(self, cluster: str, beginning: str) -> None:
+        """Clear those whose `kind` begins so."""
         ...
 
     async def gaps(self, cluster: str) -> tuple[Gap, ...]: ...

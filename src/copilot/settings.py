@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     """Path of the kubeconfig; empty takes the usual places, then the pod's service account."""
     context: str = ""
     """Context of the kubeconfig; empty takes the current one."""
+    watch_secrets: tuple[str, ...] = ()
+    """Secrets of which you want to see that they changed, as a JSON list such as `["payments/db"]`;
+    only their metadata is read, and `incident-copilot rbac --secret payments/db` prints the right."""
     user: str = Field(default_factory=default_user)
     """Name of the person who signs in with the access token; approvals record it."""
     access_token: SecretStr | None = None

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 import copilot
 from copilot.agents.runbook import parse_runbook
 from copilot.detect.rules import RULES
 from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
+from copilot.domain.objects import Deployment
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
-from copilot.ports import Agents, Clock, Cluster, GitHost, LanguageModel, Notifier, Store
+from copilot.ports import Agents, Clock, Cluster, GitHost, Kind, LanguageModel, Notifier, Store
 from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.policy import KINDS, Policy, parse_guardrail
 from copilot.remediate.policy import Mode as PolicyMode
@@ -159,6 +162,14 @@ async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     )
     stack.push_async_callback(cluster.close)
     return cluster
+
+
+async def labelled_namespaces(settings: Settings, clock: Clock, selector: str) -> list[str]:
+    """Names of the namespaces of the cluster that carry this label, for an operator's command."""
+    async with AsyncExitStack() as stack:
+        cluster = await _connected(settings, clock, stack)
+        bodies = await cluster.list_objects(Kind.NAMESPACE, selector=selector)
+    return [msgspec.json.decode(body, type=Deployment).metadata.name for body in bodies]
 
 
 def _model(settings: Settings) -> LanguageModel | None:

@@ -27,6 +27,8 @@ PLURALS = {
     "Job": "batch/jobs",
     "Role": "rbac.authorization.k8s.io/roles",
     "RoleBinding": "rbac.authorization.k8s.io/rolebindings",
+    "ClusterRole": "rbac.authorization.k8s.io/clusterroles",
+    "ClusterRoleBinding": "rbac.authorization.k8s.io/clusterrolebindings",
 }
 
 
@@ -68,9 +70,10 @@ def page(browser: Browser, copilot: Copilot) -> Iterator[Page]:
         yield page
 
 
-def apply(kube: KubeHttp, manifest: Path) -> None:
-    """As `kubectl apply --server-side -f` does."""
-    for document in yaml.safe_load_all(manifest.read_text()):
+def apply(kube: KubeHttp, manifest: Path | str) -> None:
+    """As `kubectl apply --server-side -f` does, of a file or of text that was printed."""
+    text = manifest.read_text() if isinstance(manifest, Path) else manifest
+    for document in yaml.safe_load_all(text):
         metadata: dict[str, Any] = document["metadata"]
         path = kube.path(PLURALS[document["kind"]], metadata["name"], metadata.get("namespace", ""))
         answer = kube.http.patch(

@@ -550,3 +550,15 @@ async def test_a_gap_is_noted_and_cleared(store: SqlStore) -> None:
         assert await tx.objects.gaps("lab") == (gap,)
         await tx.objects.set_gap("lab", None, "Event")
         assert await tx.objects.gaps("lab") == ()
+
+
+async def test_gaps_that_begin_so_are_forgotten_together(store: SqlStore) -> None:
+    gap = Gap(what="quotas", reason="forbidden")
+
+    async with store.transaction() as tx:
+        for cluster, kind in (("lab", "aside a"), ("lab", "aside "), ("lab", "Quota")):
+            await tx.objects.set_gap(cluster, gap, kind)
+        await tx.objects.set_gap("prod", gap, "aside a")
+        await tx.objects.forget_gaps("lab", "aside ")
+
+        assert [len(await tx.objects.gaps(cluster)) for cluster in ("lab", "prod")] == [1, 1]

@@ -272,22 +272,47 @@ AGENTS = ("context", "detective", "runbook", "remediator", "reporter")
 def a_process_a_role(folder: Path, **env: str) -> Iterator[Copilot]:
     """`incident-copilot serve ROLE` for every role, and the demo cluster, each on its own."""
     folder.mkdir(parents=True, exist_ok=True)
+    ingestion = f"http://127.0.0.1:{(port := free_port())}"
+    with (
+        demo_cluster(folder, folder / "data", ingestion, SENDER_TOKEN) as kubeconfig,
+        roles_on(folder, lambda role: kubeconfig, {"ingestion": port}, **env) as copilot,
+    ):
+        yield copilot
+
+
+SENDER_TOKEN = "sender-of-the-test"
+
+
+@contextmanager
+def roles_on(
+    folder: Path,
+    kubeconfig_of: Callable[[str], Path],
+    given: dict[str, int] | None = None,
+    *,
+    in_turn: bool = False,
+    **env: str,
+) -> Iterator[Copilot]:
+    """`incident-copilot serve ROLE` for every role, each with the kubeconfig it is given; one waits
+    for the other where they are not to fight for the processor."""
+    folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data"
-    ports = {role: free_port() for role in ("gateway", "ingestion", "watcher", *AGENTS)}
+    names = ("gateway", "ingestion", "watcher", *AGENTS)
+    ports = {name: (given or {}).get(name) or free_port() for name in names}
     urls = {f"COPILOT_{name.upper()}_URL": f"http://127.0.0.1:{ports[name]}" for name in AGENTS}
-    tokens = {"COPILOT_SENDER_TOKEN": "sender-of-the-test"}
-    settings = environment(data, COPILOT_CLUSTER="demo", **urls, **tokens, **env)
+    settings = environment(
+        data, COPILOT_CLUSTER="demo", COPILOT_SENDER_TOKEN=SENDER_TOKEN, **urls, **env
+    )
     copilot = Copilot(url=f"http://127.0.0.1:{ports['gateway']}", data=data)
-    ingestion = f"http://127.0.0.1:{ports['ingestion']}"
-    with demo_cluster(folder, data, ingestion, tokens["COPILOT_SENDER_TOKEN"]) as kubeconfig:
-        try:
-            for name, port in ports.items():
-                role = f"agent-{name}" if name in AGENTS else name
-                args = ("serve", role, "--port", str(port), "--kubeconfig", str(kubeconfig))
-                copilot.processes.append(start(*args, env=settings, log=folder / f"{role}.log"))
-            for process, name in zip(copilot.processes, ports, strict=True):
-                role = f"agent-{name}" if name in AGENTS else name
-                address_in(folder / f"{role}.log", process)
-            yield copilot
-        finally:
-            copilot.stop()
+    roles = {f"agent-{name}" if name in AGENTS else name: port for name, port in ports.items()}
+    try:
+        for role, port in roles.items():
+            args = ("serve", role, "--port", str(port), "--kubeconfig", str(kubeconfig_of(role)))
+            log = folder / f"{role}.log"
+            copilot.processes.append(start(*args, env=settings, log=log))
+            if in_turn:
+                address_in(log, copilot.processes[-1])
+        for process, role in zip(copilot.processes, roles, strict=True):
+            address_in(folder / f"{role}.log", process)
+        yield copilot
+    finally:
+        copilot.stop()

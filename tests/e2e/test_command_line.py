@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from websockets.sync.client import connect
 
 from tests.builders_kube import a_kubeconfig
@@ -48,6 +49,7 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
         (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
         (["token"], ["access", "sender", "agent"]),
+        (["rbac"], ["--namespace", "--opted-in", "--nodes", "--secret", "--kubelet-usage"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 2 else "",
 )
@@ -57,6 +59,20 @@ def test_help_names_what_there_is(tmp_path: Path, command: list[str], told: list
     text = _STYLE.sub("", ended.stdout)
     assert ended.returncode == 0
     assert [word for word in told if word.lower() not in text.lower()] == []
+
+
+def test_rights_are_printed_as_exactly_what_is_asked_for(tmp_path: Path) -> None:
+    asked = ("--namespace", "shop", "--action", "set_service_port", "--secret", "pay/db")
+
+    documents = list(yaml.safe_load_all(run(tmp_path, "rbac", *asked).stdout))
+
+    assert [(d["kind"], d["metadata"]["namespace"]) for d in documents] == [
+        *(("Role", "shop"), ("RoleBinding", "shop")),
+        *(("Role", "pay"), ("RoleBinding", "pay")),
+    ]
+    assert documents[0]["rules"] == [
+        {"apiGroups": [""], "resources": ["services"], "verbs": ["patch"]}
+    ]
 
 
 def test_the_version_comes_at_once(tmp_path: Path) -> None:

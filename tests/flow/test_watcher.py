@@ -14,8 +14,9 @@ from copilot.domain.attributes import MEMORY_REFUSALS, MEMORY_WORKING_SET
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import CopilotError, Invalid, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Point, Stream
+from copilot.domain.evidence import Gap
 from copilot.domain.objects import ObjectRef, Pod, epoch_us
-from copilot.ports import ClusterInfo, Delta, Kind
+from copilot.ports import ClusterInfo, Delta, Kind, Named
 from copilot.roles.runs import failed_runs
 from copilot.roles.watcher import LOGS_AT_ONCE, MAX_LIVE_LOGS, Watcher
 from tests.builders_kube import watch_fixture
@@ -67,6 +68,8 @@ class WatchedCluster:
         self.deltas: dict[Kind, asyncio.Queue[Delta | CopilotError]] = {
             kind: asyncio.Queue() for kind in Kind
         }
+        self.named: asyncio.Queue[Delta] = asyncio.Queue()
+        self.named_calls: list[ObjectRef] = []
         self.n_open = 0
         self.log_answers: dict[bool, tuple[str, ...] | CopilotError] = {}
         self.log_calls: list[tuple[str, str, bool]] = []
@@ -111,6 +114,11 @@ class WatchedCluster:
         finally:
             self.n_open -= 1
 
+    async def watch_named(self, ref: ObjectRef) -> AsyncGenerator[Delta, None]:
+        self.named_calls.append(ref)
+        while True:
+            yield await self.named.get()
+
     async def logs(
         self, pod: ObjectRef, container: str, *, previous: bool, max_bytes: int
     ) -> tuple[str, ...]:
@@ -141,6 +149,7 @@ class RecordingFlow:
         self.received: list[Batch] = []
         self.n_ticks = 0
         self.newest_line_us = 0
+        self.gaps: dict[str, Gap | None] = {}
         self.troubles: dict[str, list[CopilotError]] = {}
 
     async def observe(self, delta: Delta) -> None:
@@ -158,6 +167,14 @@ class RecordingFlow:
     async def latest_line_us(self, *, namespace: str, pod: str, container: str) -> int:
         self._fail("latest_line_us")
         return self.newest_line_us
+
+    async def note_gap(self, what: str, gap: Gap | None) -> None:
+        self._fail("note_gap")
+        self.gaps[what] = gap
+
+    async def forget_gaps(self) -> None:
+        self._fail("forget_gaps")
+        self.gaps.clear()
 
     def _fail(self, method: str) -> None:
         if errors := self.troubles.get(method):
@@ -180,8 +197,14 @@ async def settled() -> None:
 
 
 @asynccontextmanager
-async def watching(scene: Scene) -> AsyncIterator[None]:
-    watcher = Watcher(cluster=scene.cluster, flow=scene.flow, clock=scene.clock, cluster_name="c1")
+async def watching(scene: Scene, *secrets: ObjectRef) -> AsyncIterator[None]:
+    watcher = Watcher(
+        cluster=scene.cluster,
+        flow=scene.flow,
+        clock=scene.clock,
+        cluster_name="c1",
+        secrets=secrets,
+    )
     task = asyncio.create_task(watcher.run())
     try:
         await settled()
@@ -352,6 +375,35 @@ async def test_a_kubelet_that_cannot_be_read_is_asked_less_often_and_delays_no_o
     assert scene.cluster.usage_calls.count("b") >= 26
     assert scene.cluster.usage_calls.count("dev") == 3
     assert [e["what"] for e in logged if e["event"] == "watcher.trouble"] == ["usage dev"]
+
+
+async def test_a_right_that_is_missing_beside_the_kinds_is_a_gap_until_it_is_given(
+    scene: Scene,
+) -> None:
+    scene.cluster.points["dev"] = Refused("not allowed to get nodes/proxy")
+    scene.cluster.show(a_pod(), a_pod(suffix="other", node="b"))
+
+    async with watching(scene):
+        await scene.clock.move(30)
+        before = dict(scene.flow.gaps)
+        scene.cluster.points["dev"] = [a_point()]
+        await scene.clock.move(61)
+
+    what = "use of memory and CPU"
+    assert before == {what: Gap(what=what, reason="not allowed to get nodes/proxy")}
+    assert scene.flow.gaps == {what: None}
+
+
+async def test_a_secret_that_was_named_is_followed_beside_the_kinds(scene: Scene) -> None:
+    db = ObjectRef(kind="Secret", namespace="shop", name="db")
+    delta = Delta(kind=Named.SECRET, only="shop/db", is_synced=True)
+    scene.cluster.named.put_nowait(delta)
+
+    async with watching(scene, db, db):
+        await scene.clock.move(1)
+
+    assert scene.cluster.named_calls == [db]
+    assert scene.flow.observed == [delta]
 
 
 async def test_points_that_could_not_be_stored_come_again(scene: Scene) -> None:

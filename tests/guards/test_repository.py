@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from copilot.agents.detective import CAUSE_NAMES
 from copilot.agents.runbook import parse_runbook, seed_sql
@@ -17,6 +18,8 @@ from copilot.domain import errors
 from copilot.domain.alert import Rule
 from copilot.domain.hypothesis import Cause
 from copilot.domain.incident import MOVES
+from copilot.kube.manifests import base_manifest, kubelet_manifest, rights_table
+from copilot.roles.app import ROLES
 from copilot.roles.gateway import openapi_json
 from copilot.settings import Settings, describe
 from copilot.store import schema_sql
@@ -57,6 +60,32 @@ def test_every_setting_is_documented() -> None:
 
     assert documented == describe(), "run `make schema`"
     assert all(info.description for info in Settings.model_fields.values())
+
+
+def test_the_printed_rights_are_current() -> None:
+    printed = {
+        "docs/rights.md": rights_table(),
+        "deploy/base/rbac.yaml": base_manifest(),
+        "deploy/components/kubelet-usage/rbac.yaml": kubelet_manifest(),
+    }
+
+    for name, text in printed.items():
+        assert (ROOT / name).read_text() == text, f"{name}: run `make schema`"
+
+
+def test_every_kustomization_lists_what_is_beside_it() -> None:
+    for kustomization in tracked("deploy/**/kustomization.yaml"):
+        listed = yaml.safe_load(kustomization.read_text())["resources"]
+        beside = {path.name for path in kustomization.parent.glob("*.yaml")}
+
+        assert {*listed} == beside - {kustomization.name}, kustomization
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_has_a_service_account(role: str) -> None:
+    base = yaml.safe_load_all((ROOT / "deploy/base/rbac.yaml").read_text())
+
+    assert role in {one["metadata"]["name"] for one in base if one["kind"] == "ServiceAccount"}
 
 
 @pytest.mark.parametrize("rule", Rule)

@@ -29,6 +29,7 @@ from copilot.causes.listening import port_announced
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
 from copilot.causes.permissions import forbidden_in
 from copilot.causes.placement import is_wanted
+from copilot.causes.references import references_of, specs_of
 from copilot.causes.rollouts import JUST_BEFORE_US, is_of_workload, rollouts
 from copilot.causes.wording import clock, one_line
 from copilot.domain import attributes
@@ -214,13 +215,19 @@ def _telling_changes(case: Case) -> list[Change]:
     began = failures.began_us(case)
     mine = [c for c in case.changes if is_of_workload(case, c)]
     before = [c for c in mine if c.ts_us <= began + 2_000_000]
-    around = {(t.ref.kind, t.ref.name) for t in referred(case)}
+    around = {(t.ref.kind, t.ref.name) for t in referred(case)} | _secrets_named(case)
     theirs = [
         c
         for c in case.changes
         if (c.object.kind, c.object.name) in around and c not in mine and c.ts_us <= began
     ]
     return before[-3:] + [c for c in mine if c not in before][:2] + theirs[-2:]
+
+
+def _secrets_named(case: Case) -> set[tuple[str, str]]:
+    """Secrets that pods refer to: of those that are followed, changes are known."""
+    references = (r for spec in specs_of(case) for r in references_of(spec))
+    return {(r.kind, r.name) for r in references if r.kind == "Secret"}
 
 
 def _of_change(change: Change) -> Evidence:

@@ -1,9 +1,9 @@
-"""A Secret or a key of one is not there. Secrets are never read: it is known from events and specs
-alone."""
+"""A Secret or a key of one is not there. Secrets are never read: it is known from events and specs,
+and where people let one be followed, from which of its keys came and went."""
 
 from __future__ import annotations
 
-from copilot.causes.changed import rolled_out
+from copilot.causes.changed import changed, rolled_out
 from copilot.causes.citing import concluded
 from copilot.causes.config_missing import absence, title_of, told
 from copilot.causes.references import workload_ref
@@ -27,6 +27,7 @@ def secret_missing(case: Case) -> Hypothesis | None:
         confidence=SAID_BY_THE_KUBELET,
         supporting=(
             *told(case, found),
+            *changed(case, "Secret", found.reference.name),
             *rolled_out(case, lambda r: not r.config_map and Part.CODE in r.parts),
         ),
         subject=workload_ref(case),

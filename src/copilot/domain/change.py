@@ -25,6 +25,36 @@ class ObjectVersion(msgspec.Struct, frozen=True, kw_only=True):
     json: bytes
 
 
+class NamedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key and its last write, as far as the cluster tells: a manager that wrote several keys may
+    have changed any of them."""
+
+    name: str
+    by: str
+    """The field manager."""
+    at: str
+    """Whole seconds, as the API says it."""
+
+
+class NamedKeys(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is kept of an object whose values nobody may know, a Secret: no value, no hash of one,
+    no annotation (`kubectl apply` writes the values into one). `last_keys` is what its very last
+    write may have touched; empty where that was its metadata."""
+
+    kind: str
+    api_version: str
+    metadata: NamedMetadata
+    keys: tuple[NamedKey, ...]
+    last_keys: tuple[str, ...]
+
+
+class NamedMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
     """One field: its path (`spec.template.spec.containers[app].image`), before and after.

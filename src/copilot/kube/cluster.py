@@ -15,9 +15,11 @@ from copilot.kube.objects import pages, with_kind
 from copilot.kube.reflector import Reflector
 from copilot.kube.resources import (
     Query,
+    Scope,
     asking_version,
     creating,
     deleting,
+    one_secret,
     patching,
     reading,
     reading_log,
@@ -87,7 +89,8 @@ class KubeCluster:
     ) -> list[bytes]:
         resource = resource_of(kind)
         found: list[bytes] = []
-        async for page in pages(self._server, resource, namespace, selector):
+        scope = Scope(resource=resource, namespace=namespace)
+        async for page in pages(self._server, scope, selector):
             found += [with_kind(item, resource) for item in page.items or ()]
         return found
 
@@ -124,8 +127,13 @@ class KubeCluster:
         await self._server.read(deleting(ref, options), max_bytes=MAX_OBJECT)
 
     def watch(self, kind: Kind) -> AsyncGenerator[Delta, None]:
-        reflector = Reflector(self._server, resource_of(kind), cluster=self.name, clock=self._clock)
-        return reflector.deltas()
+        return self._deltas(Scope(resource=resource_of(kind)))
+
+    def watch_named(self, ref: ObjectRef) -> AsyncGenerator[Delta, None]:
+        return self._deltas(one_secret(ref))
+
+    def _deltas(self, scope: Scope) -> AsyncGenerator[Delta, None]:
+        return Reflector(self._server, scope, cluster=self.name, clock=self._clock).deltas()
 
     async def logs(
         self, pod: ObjectRef, container: str, *, previous: bool, max_bytes: int

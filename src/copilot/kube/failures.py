@@ -6,6 +6,7 @@ last clause only: a strict-validation error repeats the whole object in it (14 k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -21,9 +22,11 @@ from copilot.domain.errors import (
     TooLarge,
     Unavailable,
 )
+from copilot.kube.manifests import how_to_allow
 from copilot.kube.resources import Call
 
 _MAX_QUOTE = 300
+_USER = re.compile(r'User "([^"\s]{1,253})" cannot ')
 
 
 class Expired(Unavailable):
@@ -106,9 +109,17 @@ def _refused(call: Call, status: Status) -> Refused:
     place = f" in namespace {call.namespace}" if call.namespace else ""
     detail: dict[str, object] = {"verb": call.verb, "resource": call.resource}
     if "cannot " in status.message or not status.message:
+        named = _USER.search(status.message)
+        user = named[1] if named else ""
+        command = how_to_allow(user, call.verb, call.resource, call.namespace)
+        what_to_do = (
+            f"to allow it, run: {command}"
+            if command
+            else f'grant the verb "{call.verb}" on "{call.resource}" to this account'
+        )
+        who = f"{user} is " if user else ""
         return Refused(
-            f"not allowed to {call.verb} {call.resource}{place};"
-            f' grant the verb "{call.verb}" on "{call.resource}" to this account',
+            f"{who}not allowed to {call.verb} {call.resource}{place}; {what_to_do}",
             detail=detail,
         )
     return Refused(

@@ -10,7 +10,7 @@ import msgspec
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import TooLarge, Unavailable
 from copilot.domain.objects import ManagedFields, Metadata, ObjectRef, controller_of
-from copilot.kube.resources import Query, Resource, listing
+from copilot.kube.resources import Query, Resource, Scope, listing
 from copilot.kube.server import ApiServer
 
 PAGE = 250
@@ -31,9 +31,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     items: list[msgspec.Raw] | None = None
 
 
-async def pages(
-    server: ApiServer, resource: Resource, namespace: str = "", selector: str = ""
-) -> AsyncGenerator[Page, None]:
+async def pages(server: ApiServer, scope: Scope, selector: str = "") -> AsyncGenerator[Page, None]:
     """All pages of a list; smaller ones where a page would exceed what we read at once."""
     limit, token = PAGE, ""
     while True:
@@ -41,13 +39,13 @@ async def pages(
         query += (("labelSelector", selector),) if selector else ()
         query += (("continue", token),) if token else ()
         try:
-            body = await server.read(listing(resource, namespace, query))
+            body = await server.read(listing(scope, query))
         except TooLarge:
             if limit == 1:
                 raise
             limit = max(1, limit // 8)
             continue
-        page = _page(body, resource)
+        page = _page(body, scope.resource)
         yield page
         token = page.metadata.continue_
         if not token:

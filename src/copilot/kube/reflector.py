@@ -20,8 +20,9 @@ from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Busy, CopilotError, NotFound, Unavailable
 from copilot.domain.evidence import Gap
 from copilot.kube.failures import Expired, failure_in_stream, retry_after_s
+from copilot.kube.named import keys_version
 from copilot.kube.objects import pages, version_of
-from copilot.kube.resources import Call, Resource, watching
+from copilot.kube.resources import Call, Scope, watching
 from copilot.kube.server import ApiServer
 from copilot.ports import Clock, Delta
 
@@ -55,19 +56,20 @@ class _Bookmarked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reflector:
-    """Follows one kind on one API server."""
+    """Follows one kind, or one object, on one API server."""
 
     def __init__(
         self,
         server: ApiServer,
-        resource: Resource,
+        scope: Scope,
         *,
         cluster: str,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._server = server
-        self._resource = resource
+        self._scope = scope
+        self._resource = scope.resource
         self._cluster = cluster
         self._clock = clock
         self._jitter = jitter
@@ -98,9 +100,9 @@ class Reflector:
                 self._resource_version = ""
                 if self._tells_unserved(failed):
                     if self._note_unserved():
-                        yield Delta(kind=self._resource.kind)
+                        yield self._delta()
                 elif gap := self._note(failed):
-                    yield Delta(kind=self._resource.kind, gap=gap)
+                    yield self._delta(gap=gap)
             await self._clock.sleep(self._pause_s(failed))
 
     async def _round(self) -> AsyncGenerator[Delta, None]:
@@ -116,11 +118,11 @@ class Reflector:
         seen: set[str] = set()
         held: list[ObjectVersion] = []
         resource_version = ""
-        async with aclosing(pages(self._server, self._resource)) as listed:
+        async with aclosing(pages(self._server, self._scope)) as listed:
             async for page in listed:
                 # The next page may fail: what counts as handed over must be so.
                 if fresh := self._fresh(held):
-                    yield Delta(kind=self._resource.kind, versions=tuple(fresh))
+                    yield self._delta(fresh)
                 held = [v for v in map(self._version, page.items or ()) if v is not None]
                 seen.update(_identity(v) for v in held)
                 resource_version = page.metadata.resource_version
@@ -128,11 +130,11 @@ class Reflector:
         self._restored()
         self._resource_version = resource_version
         rest = (*self._fresh(held), *gone)
-        yield Delta(kind=self._resource.kind, versions=rest, is_synced=True)
+        yield self._delta(rest, is_synced=True)
 
     async def _watch(self) -> AsyncGenerator[Delta, None]:
         call = watching(
-            self._resource,
+            self._scope,
             (
                 ("watch", "true"),
                 ("resourceVersion", self._resource_version),
@@ -145,7 +147,7 @@ class Reflector:
                 for start in range(0, len(lines), BATCH):
                     versions, failed = self._absorb(lines[start : start + BATCH], call)
                     if versions:
-                        yield Delta(kind=self._resource.kind, versions=tuple(versions))
+                        yield self._delta(versions)
                     if failed is not None:
                         raise failed
                     self._n_failures = 0
@@ -212,7 +214,8 @@ class Reflector:
     def _version(self, item: bytes | msgspec.Raw, is_deleted: bool = False) -> ObjectVersion | None:
         """None for an object that cannot be read: it must not stop all others."""
         try:
-            return version_of(
+            read = keys_version if self._scope.is_metadata_only else version_of
+            return read(
                 item,
                 self._resource,
                 cluster=self._cluster,
@@ -222,6 +225,22 @@ class Reflector:
         except msgspec.DecodeError as error:
             _log.warning("kube.object_unreadable", kind=self._resource.kind, error=str(error))
             return None
+
+    def _delta(
+        self,
+        versions: Sequence[ObjectVersion] = (),
+        *,
+        is_synced: bool = False,
+        gap: Gap | None = None,
+    ) -> Delta:
+        scope = self._scope
+        return Delta(
+            kind=scope.resource.kind,
+            only=f"{scope.namespace}/{scope.name}" if scope.name else "",
+            versions=tuple(versions),
+            is_synced=is_synced,
+            gap=gap,
+        )
 
     def _tells_unserved(self, failed: CopilotError) -> bool:
         """Whether the server has no such kind, so that there is nothing we fail to see.
@@ -253,7 +272,7 @@ class Reflector:
         is_outage = isinstance(failed, Unavailable | Busy)
         if is_outage and now_us - self._failing_since_us < OUTAGE_AFTER_US:
             return None
-        gap = Gap(what=self._resource.plural, reason=failed.message)
+        gap = Gap(what=self._scope.subject, reason=failed.message)
         if self._gap is not None and (is_outage or gap == self._gap):
             return None
         self._gap = gap

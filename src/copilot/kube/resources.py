@@ -6,12 +6,12 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
-from copilot.ports import Kind
+from copilot.ports import Kind, Named
 
 Query = tuple[tuple[str, str], ...]
 
@@ -27,10 +27,15 @@ _SEGMENT = re.compile(r"(?!\.\.?$)[^/%\s\x00-\x1f]{1,253}")
 class Resource:
     """A kind's place in the API."""
 
-    kind: Kind
+    kind: Kind | Named
     api_version: str
     plural: str
     is_namespaced: bool = True
+
+    @property
+    def group(self) -> str:
+        """As RBAC says it, empty for the core."""
+        return self.api_version.rpartition("/")[0]
 
     @property
     def root(self) -> str:
@@ -103,6 +108,9 @@ _RESOURCES = {
     )
 }
 
+SECRETS = Resource(kind=Named.SECRET, api_version="v1", plural="secrets")
+"""Of single ones the metadata is followed. It is not among the others: no call reads a Secret."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -119,6 +127,7 @@ class Call:
     method: str = "GET"
     query: Query = ()
     body: dict[str, object] | None = None
+    accept: str = "application/json, */*"
 
     @property
     def content_type(self) -> str:
@@ -134,27 +143,58 @@ def resource_of(kind: str) -> Resource:
         raise Invalid(f"kind {kind[:63]!r} is not one that the co-pilot reads") from None
 
 
-def listing(resource: Resource, namespace: str = "", query: Query = ()) -> Call:
-    """All objects of a kind, of one namespace where it is given."""
-    return Call(
-        verb="list",
-        resource=resource.plural,
-        subject=resource.plural,
-        namespace=namespace,
-        path=_collection(resource, namespace),
-        query=query,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is listed or watched: a kind, of one namespace where it is given, or one object."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    is_metadata_only: bool = False
+    """The server sends nothing but metadata, or refuses."""
+
+    @property
+    def subject(self) -> str:
+        """For people."""
+        one = f"{self.resource.kind} {self.namespace}/{self.name}"
+        return one if self.name else self.resource.plural
 
 
-def watching(resource: Resource, query: Query) -> Call:
-    """The stream of changes of a kind."""
-    return Call(
-        verb="watch",
-        resource=resource.plural,
-        subject=resource.plural,
-        path=_collection(resource, ""),
-        query=query,
+def one_secret(ref: ObjectRef) -> Scope:
+    """The metadata of this Secret, and nothing of any other."""
+    if ref.kind != Named.SECRET or not ref.namespace or not ref.name:
+        raise Invalid(f"{ref} names no Secret")
+    return Scope(resource=SECRETS, namespace=ref.namespace, name=ref.name, is_metadata_only=True)
+
+
+def listing(scope: Scope, query: Query = ()) -> Call:
+    """All objects there."""
+    return _collecting(scope, "list", query, _METADATA_LIST)
+
+
+def watching(scope: Scope, query: Query) -> Call:
+    """The stream of changes there."""
+    return _collecting(scope, "watch", query, _METADATA)
+
+
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Nothing else is accepted beside: a server that cannot, must not send the whole.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
+
+
+def _collecting(scope: Scope, verb: str, query: Query, metadata: str) -> Call:
+    # RBAC grants a list of single names only to who asks for that name by this very selector.
+    chosen: Query = (("fieldSelector", f"metadata.name={scope.name}"),) if scope.name else ()
+    call = Call(
+        verb=verb,
+        resource=scope.resource.plural,
+        subject=scope.subject,
+        namespace=scope.namespace,
+        path=_collection(scope.resource, scope.namespace),
+        query=(*chosen, *query),
     )
+    return replace(call, accept=metadata) if scope.is_metadata_only else call
 
 
 def reading(ref: ObjectRef) -> Call:

@@ -54,7 +54,7 @@ class Session:
             Refused: the credentials could not be renewed.
             aiohttp.ClientError, OSError, TimeoutError: no answer.
         """
-        headers = {"Accept": "application/json, */*", "User-Agent": "incident-copilot"}
+        headers = {"Accept": call.accept, "User-Agent": "incident-copilot"}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         await self._authorise(headers, call)

@@ -86,11 +86,14 @@ def compose(
         if agent in chosen:
             app.router.routes.extend(agent_routes(agent, parts.agents, doorkeeper))
     if WATCHER in chosen and parts.cluster is not None:
+        from copilot.kube.manifests import secret_named  # only who has a cluster pays for its room
+
         watcher = Watcher(
             cluster=parts.cluster,
             flow=parts.flow,
             clock=parts.clock,
             cluster_name=parts.cluster_name,
+            secrets=[secret_named(one) for one in settings.watch_secrets],
         )
         loops.append(watcher.run)
     if Agent.REMEDIATOR in chosen:

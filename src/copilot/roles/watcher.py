@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -22,6 +22,7 @@ from copilot.domain.attributes import MEMORY_REFUSALS
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Busy, Conflict, CopilotError, NotFound, Refused, Unavailable
 from copilot.domain.event import Batch, Point, Stream
+from copilot.domain.evidence import Gap
 from copilot.domain.objects import ObjectRef, Pod
 from copilot.ingest.normalise import parse_time
 from copilot.ingest.sources import pod_logs
@@ -49,6 +50,9 @@ OLDEST_RUN_US = 3_600_000_000
 """At our start, runs that ended longer ago are history."""
 MAX_PAUSE_S = 5.0
 
+_USAGE, _LOGS = "use of memory and CPU", "logs of containers"
+"""As gaps call them."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -71,6 +75,14 @@ class Flow(Protocol):
         """Time of the newest stored line of a container, 0 for none."""
         ...
 
+    async def note_gap(self, what: str, gap: Gap | None) -> object:
+        """Note (or clear, with None) that something beside the kinds cannot be seen."""
+        ...
+
+    async def forget_gaps(self) -> object:
+        """Clear what `note_gap` noted, and gaps of single objects."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
@@ -87,7 +99,17 @@ class _Seen:
 class Watcher:
     """Watches one cluster. `run` goes on until it is cancelled."""
 
-    def __init__(self, *, cluster: Cluster, flow: Flow, clock: Clock, cluster_name: str) -> None:
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        flow: Flow,
+        clock: Clock,
+        cluster_name: str,
+        secrets: Sequence[ObjectRef] = (),
+    ) -> None:
+        # `secrets` are those of which it is told that they changed; only their metadata is read.
+        self._secrets = tuple(dict.fromkeys(secrets))
         self._cluster = cluster
         self._flow = flow
         self._clock = clock
@@ -101,11 +123,18 @@ class Watcher:
         """By namespace and pod: when it was last at its memory limit."""
         self._turn = 0
         self._troubles: set[str] = set()
+        self._unseen: dict[str, set[str]] = {}
+        """What beside the kinds may not be seen, and in which places."""
 
     async def run(self) -> None:
+        await self._insist("forget gaps", self._flow.forget_gaps)
         async with asyncio.TaskGroup() as group:
             for kind in Kind:
-                group.create_task(self._follow(kind), name=f"watch-{kind}")
+                watch = partial(self._cluster.watch, kind)
+                group.create_task(self._follow(f"{kind}", watch), name=f"watch-{kind}")
+            for ref in self._secrets:
+                watch = partial(self._cluster.watch_named, ref)
+                group.create_task(self._follow(f"{ref}", watch), name=f"watch-{ref.key}")
             group.create_task(self._tick(), name="tick")
             group.create_task(self._poll_usage(), name="usage")
             group.create_task(self._follow_live_logs(), name="live-logs")
@@ -114,17 +143,17 @@ class Watcher:
 
     # ------------------------------------------------------------------ objects and time
 
-    async def _follow(self, kind: Kind) -> None:
+    async def _follow(self, what: str, watch: Callable[[], AsyncIterator[Delta]]) -> None:
         """Every delta is handed over until it is taken: the watch will not repeat it."""
         while True:
-            deltas = self._cluster.watch(kind)
+            deltas = watch()
             try:
                 async for delta in deltas:
-                    if kind is Kind.POD:
+                    if delta.kind is Kind.POD:
                         self._look_at_pods(delta)
-                    await self._insist(f"observe {kind}", partial(self._flow.observe, delta))
+                    await self._insist(f"observe {what}", partial(self._flow.observe, delta))
             except CopilotError as error:
-                self._trouble(f"watch {kind}", error)
+                self._trouble(f"watch {what}", error)
             finally:
                 if isinstance(deltas, AsyncGenerator):
                     await deltas.aclose()
@@ -167,8 +196,10 @@ class Watcher:
                 latest = self._last_us.setdefault(node, {})
                 latest.update({(p.name, p.stream): p.ts_us for p in points})
             self._well(f"usage {node}")
+            await self._see(_USAGE, node)
         except CopilotError as error:
             self._trouble(f"usage {node}", error)
+            await self._miss(_USAGE, node, error)
             if isinstance(error, Refused | NotFound):
                 self._usage_due_us[node] = self._clock.now_us() + USAGE_AGAIN_US
 
@@ -236,12 +267,14 @@ class Watcher:
                 try:
                     await self._capture(run)
                     self._well(what)
+                    await self._see(_LOGS, run.pod.namespace)
                     break
                 except NotFound as error:
                     _log.debug("watcher.log_gone", pod=run.pod.key, error=error.message)
                     break
                 except Refused as error:
                     self._trouble(what, error)
+                    await self._miss(_LOGS, run.pod.namespace, error)
                     break
                 except CopilotError as error:
                     self._trouble(what, error)
@@ -371,6 +404,23 @@ class Watcher:
             except CopilotError as error:
                 _log.error("watcher.given_up", what=what, error=error.message)
                 return
+
+    async def _miss(self, what: str, where: str, error: CopilotError) -> None:
+        """Where a right is missing it is a gap that people are told of, once for all places."""
+        if not isinstance(error, Refused):
+            return
+        places = self._unseen.setdefault(what, set())
+        if not places:
+            gap = Gap(what=what, reason=error.message)
+            await self._insist(f"note {what}", partial(self._flow.note_gap, what, gap))
+        places.add(where)
+
+    async def _see(self, what: str, where: str) -> None:
+        places = self._unseen.get(what, set())
+        if where in places:
+            places.discard(where)
+            if not places:
+                await self._insist(f"note {what}", partial(self._flow.note_gap, what, None))
 
     def _trouble(self, what: str, error: CopilotError) -> None:
         """Said once for each stretch of trouble."""

@@ -142,6 +142,13 @@ class SqlObjects:
             (cluster, kind, gap.what, gap.reason),
         )
 
+    async def forget_gaps(self, cluster: str, beginning: str) -> None:
+        """See the port."""
+        await self._db.execute(
+            "DELETE FROM watch_gaps WHERE cluster = ? AND kind >= ? AND kind < ?",
+            (cluster, beginning, f"{beginning}~"),  # names of kinds and objects come before "~"
+        )
+
     async def gaps(self, cluster: str) -> tuple[Gap, ...]:
         """By kind."""
         rows = await self._db.fetch_all(

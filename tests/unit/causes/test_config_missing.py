@@ -16,6 +16,7 @@ from copilot.domain.objects import (
     EnvVar,
     EnvVarSource,
     KeyToPath,
+    ObjectRef,
     Pod,
     ProjectedSecret,
     ProjectedSource,
@@ -250,3 +251,20 @@ def test_what_a_rollout_brought_in_is_named_before_the_rollout() -> None:
     assert ranked[0].cause is Cause.CONFIG_MISSING
     assert "this was changed by kubectl-edit" in " ".join(s.text for s in ranked[0].supporting)
     assert all(h.verdict is not Verdict.SUPPORTED for h in ranked if h.cause is Cause.BAD_ROLLOUT)
+
+
+def test_the_change_that_took_a_key_from_a_secret_is_cited() -> None:
+    pod = a_waiting_pod(reads("db", "pw", kind="Secret"), "couldn't find key pw in Secret demo/db")
+    removed = a_change(
+        "data.pw",
+        "***",
+        None,
+        at=ago(70),
+        title="Secret db changed: key pw removed",
+        object=ObjectRef(kind="Secret", namespace="demo", name="db", uid="u-db"),
+    )
+    found = secret_missing(a_case(pods=[pod], rule=Rule.NOT_READY, changes=[removed]))
+
+    assert found is not None
+    (told,) = [s for s in found.supporting if "key pw removed" in s.text]
+    assert told.evidence

@@ -16,7 +16,7 @@ from copilot.domain.errors import (
 )
 from copilot.domain.objects import ObjectRef
 from copilot.kube.failures import Expired, failure, failure_in_stream, retry_after_s
-from copilot.kube.resources import Call, listing, patching, reading, resource_of
+from copilot.kube.resources import Call, Scope, listing, patching, reading, resource_of
 from tests.builders_kube import FIXTURES
 
 DEPLOYMENT = ObjectRef(kind="Deployment", namespace="demo", name="oom-demo")
@@ -102,7 +102,7 @@ def test_a_missing_right_names_verb_and_resource_and_never_says_that_it_does_not
     error = failure(PATCH, 403, {}, refused_with(said))
 
     assert error.message == (
-        "not allowed to patch deployments in namespace demo;"
+        "system:serviceaccount:a:b is not allowed to patch deployments in namespace demo;"
         ' grant the verb "patch" on "deployments" to this account'
     )
     assert error.detail == {"verb": "patch", "resource": "deployments"}
@@ -117,7 +117,7 @@ def test_a_refusal_by_admission_speaks_for_itself() -> None:
 
 
 def test_a_right_that_is_missing_for_the_whole_cluster_names_no_namespace() -> None:
-    call = listing(resource_of("Node"))
+    call = listing(Scope(resource=resource_of("Node")))
 
     assert failure(call, 403, {}, b"").message.startswith("not allowed to list nodes; grant")
 

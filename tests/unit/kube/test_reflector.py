@@ -3,11 +3,13 @@
 import asyncio
 import json
 import random
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from copilot.ports import Kind
+from copilot.domain.objects import ObjectRef
+from copilot.ports import Kind, Named
 from tests.builders_kube import (
     Answer,
     ScriptedApi,
@@ -184,7 +186,7 @@ async def test_a_forbidden_kind_is_a_gap_that_names_the_right_and_ends_when_it_i
         await seen.until(lambda: seen.is_synced)
 
     assert seen.gaps == [
-        'not allowed to list pods; grant the verb "list" on "pods" to this account'
+        'sa is not allowed to list pods; grant the verb "list" on "pods" to this account'
     ]
     assert len(seen.versions) == 1
 
@@ -368,3 +370,23 @@ async def _something_happens(api: ScriptedApi, chance: random.Random) -> None:
             api.delete(name)
         case _:
             api.put(name)
+
+
+async def test_one_secret_is_followed_by_its_metadata_alone(tmp_path: Path) -> None:
+    api = ScriptedApi("/api/v1/namespaces/shop/secrets")
+    api.put("db")
+    db = ObjectRef(kind="Secret", namespace="shop", name="db")
+
+    async with connected(api, tmp_path) as cluster, aclosing(cluster.watch_named(db)) as deltas:
+        first = await anext(deltas)
+        api.put("db")
+        second = await anext(deltas)
+
+    assert [(d.kind, d.only, d.is_synced) for d in (first, second)] == [
+        (Named.SECRET, "shop/db", True),
+        (Named.SECRET, "shop/db", False),
+    ]
+    assert b"spec" not in first.versions[0].json + second.versions[0].json
+    for request in api.requests:
+        assert request.query["fieldSelector"] == "metadata.name=db"
+        assert request.headers["Accept"].startswith("application/json;as=PartialObjectMetadata")
