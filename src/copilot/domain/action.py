@@ -73,6 +73,14 @@ class ProbeKind(StrEnum):
     STARTUP = "startupProbe"
 
 
+class ProbeCheck(StrEnum):
+    """How a probe asks. Never by a program: what runs in a pod is not ours to choose."""
+
+    HTTP = "httpGet"
+    TCP = "tcpSocket"
+    GRPC = "grpc"
+
+
 class SetProbe(_Action, frozen=True, kw_only=True, tag="set_probe"):
     """Change fields of a container's probe; None leaves a field as it is."""
 
@@ -81,6 +89,8 @@ class SetProbe(_Action, frozen=True, kw_only=True, tag="set_probe"):
     also: tuple[ProbeKind, ...] = ()
     """Other probes of the container that get the same: mended one by one, the next would still
     fail, and take the first one's mending back with it."""
+    check: ProbeCheck | None = None
+    """Ask in this way instead of the present one; it takes a port."""
     port: int | str | None = None
     """Of the probe's own HTTP, TCP or gRPC check."""
     path: str | None = None

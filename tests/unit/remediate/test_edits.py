@@ -11,6 +11,7 @@ from copilot.domain.action import (
     AffinityKind,
     Bound,
     PreferAffinity,
+    ProbeCheck,
     ProbeKind,
     Restart,
     RollBack,
@@ -83,6 +84,14 @@ TEMPLATE_ACTIONS = [
     SetImage(target=WEB, container="init", image="shop/init:2"),
     SetProbe(target=WEB, container="app", probe=ProbeKind.LIVENESS, path="/ok", timeout_s=5),
     SetProbe(target=WEB, container="app", probe=ProbeKind.READINESS, port=8080),
+    SetProbe(
+        target=WEB,
+        container="app",
+        probe=ProbeKind.READINESS,
+        check=ProbeCheck.HTTP,
+        port=8080,
+        path="/ok",
+    ),
     SetProbe(
         target=WEB,
         container="app",
@@ -398,6 +407,12 @@ def test_a_port_keeps_what_the_cluster_gave_it() -> None:
             a_workload(),
             "asks nothing of that kind",
             id="a-path-of-a-socket",
+        ),
+        pytest.param(
+            SetProbe(target=WEB, container="app", probe=ProbeKind.READINESS, check=ProbeCheck.HTTP),
+            a_workload(),
+            "which port",
+            id="another-check-without-a-port",
         ),
         pytest.param(
             SetVolumeSource(target=WEB, volume="nope", source=SourceKind.SECRET, name="s"),

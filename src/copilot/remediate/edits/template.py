@@ -12,6 +12,7 @@ from copilot.domain.action import (
     ChaosMemory,
     Entries,
     PreferAffinity,
+    ProbeCheck,
     ProbeKind,
     Restart,
     RollBack,
@@ -202,12 +203,17 @@ def _probe(action: SetProbe, kind: ProbeKind, container: Fields) -> Fields:
         for key, value in (("port", action.port), ("path", action.path), ("scheme", action.scheme))
         if value is not None
     }
-    if not check:
+    if not check and action.check is None:
         return edit
-    handler = next((h for h in ("httpGet", "tcpSocket", "grpc") if h in probe), "")
-    if not handler or (handler != "httpGet" and check.keys() - {"port"}):
+    now = next((h for h in (*ProbeCheck, "exec") if h in probe), "")
+    handler = action.check or now
+    if handler not in set(ProbeCheck) or (handler != ProbeCheck.HTTP and check.keys() - {"port"}):
         raise Invalid(f"the {kind} of {action.container} asks nothing of that kind")
-    return {**edit, handler: check}
+    if handler == now:
+        return {**edit, handler: check}
+    if action.port is None:
+        raise Invalid(f"which port the {kind} of {action.container} should ask is not said")
+    return {**edit, handler: check, now: None}
 
 
 def _plain_variable(action: SetEnv, container: Fields) -> Fields:
