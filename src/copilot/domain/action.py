@@ -15,6 +15,11 @@ from copilot.domain.objects import ObjectRef
 
 Entries = tuple[tuple[str, str | None], ...]
 """Key and value; None takes the key away."""
+Texts = tuple[tuple[str, str], ...]
+"""Key and value."""
+
+LARGEST_CONFIG_MAP = 16 * 2**10
+"""Characters of a ConfigMap, all in all, that we make again; a diff of more is read by nobody."""
 
 
 class _Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -204,6 +209,22 @@ class SetConfigValue(_Action, frozen=True, kw_only=True, tag="set_config_value")
     value: str
 
 
+class RestoreConfigMap(_Action, frozen=True, kw_only=True, tag="restore_config_map"):
+    """Make a ConfigMap that was deleted again, as it was last seen."""
+
+    data: Texts
+    binary_data: Texts = ()
+    """In base64."""
+    labels: Texts = ()
+    annotations: Texts = ()
+    is_immutable: bool = False
+
+    @property
+    def texts(self) -> Texts:
+        """All that it would hold."""
+        return (*self.data, *self.binary_data, *self.labels, *self.annotations)
+
+
 class SetQuota(_Action, frozen=True, kw_only=True, tag="set_quota"):
     """Change hard limits of a ResourceQuota."""
 
@@ -287,6 +308,7 @@ Action = (
     | SetServicePort
     | SetSelector
     | SetConfigValue
+    | RestoreConfigMap
     | SetQuota
     | SetLimitRange
     | ReplaceClaim

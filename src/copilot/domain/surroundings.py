@@ -27,10 +27,19 @@ class ConfigMap(KubeStruct, frozen=True):
     metadata: Metadata
     data: dict[str, str] | None = None
     binary_data: dict[str, str] | None = None
+    immutable: bool | None = None
 
     @property
     def keys(self) -> frozenset[str]:
         return frozenset((*(self.data or ()), *(self.binary_data or ())))
+
+
+class DeletedConfigMap(KubeStruct, frozen=True):
+    """As it was last seen, whole."""
+
+    seen_us: int
+    """When it was seen to be gone."""
+    config_map: ConfigMap
 
 
 class JobSpec(KubeStruct, frozen=True):
@@ -386,6 +395,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     ingresses: tuple[Ingress, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
     """With all their keys; values only of those that the case's pods read."""
+    deleted_config_maps: tuple[DeletedConfigMap, ...] = ()
+    """Those that the case's pods read and that are gone."""
     claims: tuple[PersistentVolumeClaim, ...] = ()
     volumes: tuple[PersistentVolume, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()

@@ -17,6 +17,7 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     RollBack,
     Scale,
     SetConfigValue,
@@ -143,6 +144,7 @@ def _of_other(
     action: SetServicePort
     | SetSelector
     | SetConfigValue
+    | RestoreConfigMap
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
@@ -159,6 +161,8 @@ def _of_other(
             return f"selector of Service {name}: {_entries(action.entries)}"
         case SetConfigValue():
             return f"value {action.key} of ConfigMap {name} set"
+        case RestoreConfigMap():
+            return f"ConfigMap {name} made again"
         case SetQuota():
             return f"quota {name}: {_entries(action.entries)}"
         case SetLimitRange():

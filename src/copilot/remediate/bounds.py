@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from copilot.domain.action import (
+    LARGEST_CONFIG_MAP,
     Action,
     AddToleration,
     Entries,
+    RestoreConfigMap,
     Scale,
     SetConfigValue,
     SetLimitRange,
@@ -20,6 +22,7 @@ from copilot.domain.action import (
 )
 from copilot.domain.errors import Invalid
 from copilot.domain.quantity import humanise_bytes, parse_bytes, parse_millicores
+from copilot.domain.secrets import MASK
 from copilot.remediate.disruption import wanted_pods
 from copilot.remediate.edits.template import containers_in
 from copilot.remediate.place import Place
@@ -37,7 +40,7 @@ _OWN_TAINTS = ("node.kubernetes.io/", "node-role.kubernetes.io/")
 """Kubernetes' own: a node in trouble, or one that is kept for the control plane."""
 
 
-def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) -> Iterator[str]:
+def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) -> Iterator[str]:  # noqa: C901  one line an action
     """Every reason why it goes too far, for people."""
     match action:
         case SetMemory():
@@ -57,6 +60,8 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
         case SetConfigValue():
             if len(action.value.encode()) > MAX_VALUE:
                 yield f"a value of more than {MAX_VALUE // 1024} KiB is for people"
+        case RestoreConfigMap():
+            yield from _config_map(action)
         case SetQuota():
             now = fields_at(live, "spec", "hard")
             yield from _grown(action.entries, now, policy, "the quota")
@@ -105,6 +110,13 @@ def _resources(action: SetResources, live: Fields, place: Place, policy: Policy)
         for resource, value in asked:
             if resource == "memory" and value is not None:
                 yield from _room(value, place, policy)
+
+
+def _config_map(action: RestoreConfigMap) -> Iterator[str]:
+    if sum(len(key) + len(value) for key, value in action.texts) > LARGEST_CONFIG_MAP:
+        yield f"a ConfigMap of more than {LARGEST_CONFIG_MAP // 1024} KiB is for people"
+    if any(MASK in value for _, value in action.texts):
+        yield f"a part of {action.target} looked like a secret and was not kept"
 
 
 def _grown(asked: Entries, now: Fields, policy: Policy, what: str) -> Iterator[str]:

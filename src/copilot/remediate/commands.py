@@ -12,6 +12,7 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     RollBack,
     SetCordon,
 )
@@ -34,7 +35,7 @@ def _lines(action: Action, patch: Fields) -> Iterator[str]:
     kind, name = target.kind.lower(), shlex.quote(target.name)
     which = shlex.quote(f"{kind}/{target.name}")
     match action:
-        case ReplaceClaim() | RerunJob() | DeletePod():
+        case ReplaceClaim() | RestoreConfigMap() | RerunJob() | DeletePod():
             return
         case RollBack():
             yield f"{_kubectl(target)} rollout undo {which} --to-revision={action.to_revision}"

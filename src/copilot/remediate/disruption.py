@@ -9,6 +9,7 @@ from copilot.domain.action import (
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
     Scale,
     SetConfigValue,
     SetCordon,
@@ -58,6 +59,8 @@ def disruption_of(action: Action, live: Fields, *, restarted: Fields | None = No
             return Disruption(text="no running pod is touched; new pods are let in")
         case ReplaceClaim():
             return Disruption(text="the claim, which holds no data, is deleted and made anew")
+        case RestoreConfigMap():
+            return Disruption(text="no running pod is touched; those that wait for it can start")
         case SetCordon():
             how = "kept away" if action.is_cordoned else "let in"
             return Disruption(text=f"no running pod is touched; new ones are {how}")

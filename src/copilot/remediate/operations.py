@@ -9,6 +9,7 @@ from copilot.domain.action import (
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
     SetConfigValue,
     SetLimitRange,
     SetQuota,
@@ -22,6 +23,9 @@ from copilot.remediate.marks import PREFIX, PROPOSAL, TOUCHED, mark_of
 from copilot.remediate.merging import inverse, patched
 from copilot.remediate.readers import reads_at_start
 from copilot.remediate.tree import Fields, encode, fields_at, items_at, nested, text_at
+
+AnewAction = ReplaceClaim | RestoreConfigMap | RerunJob | DeletePod
+"""What is done by operations alone."""
 
 _NAME_CHARS = 50
 _WOKEN = (*ROLLED_OUT, "ReplicaSet", "Job")
@@ -48,10 +52,11 @@ class Anew:
 
     operations: tuple[Operation, ...]
     no_rollback_reason: str
+    """Empty where undoing the operations is all there is to the way back."""
 
 
-def anew(action: ReplaceClaim | RerunJob | DeletePod, live: Fields, key: str) -> Anew:
-    """How the object is deleted, and made anew where we do that ourselves.
+def anew(action: AnewAction, live: Fields, key: str) -> Anew:
+    """How the object is deleted where it is there, and made anew where we do that ourselves.
 
     Raises:
         Invalid: the object is not as the action needs it.
@@ -59,6 +64,12 @@ def anew(action: ReplaceClaim | RerunJob | DeletePod, live: Fields, key: str) ->
     target = _exactly(action.target, live)
     delete = Delete(target=target)
     match action:
+        case RestoreConfigMap():
+            if target.uid:
+                raise Invalid(f"{action.target} is there")
+            marked = _marked(config_map_manifest(action), mark_of(action), key)
+            create = Create(target=action.target, manifest=encode(marked))
+            return Anew(operations=(create,), no_rollback_reason="")
         case DeletePod():
             _refuse_pod(live, target)
             return Anew(operations=(delete,), no_rollback_reason="a deleted pod does not come back")
@@ -146,6 +157,19 @@ def _run_now(cron_job: Fields, key: str) -> Create:
         "spec": fields_at(template, "spec"),
     }
     return Create(target=target, manifest=encode(_marked(job, PROPOSAL, key)))
+
+
+def config_map_manifest(action: RestoreConfigMap) -> Fields:
+    """The ConfigMap as the action describes it."""
+    metadata: Fields = {"name": action.target.name, "namespace": action.target.namespace}
+    for field, given in (("labels", action.labels), ("annotations", action.annotations)):
+        if kept := {k: v for k, v in given if not k.startswith(PREFIX)}:
+            metadata[field] = {**kept}
+    manifest: Fields = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    for field, given in (("data", action.data), ("binaryData", action.binary_data)):
+        if given:
+            manifest[field] = {**dict(given)}
+    return {**manifest, "immutable": True} if action.is_immutable else manifest
 
 
 def claim_manifest(action: ReplaceClaim, live: Fields) -> Fields:

@@ -16,6 +16,7 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     RollBack,
     Scale,
     SetConfigValue,
@@ -115,10 +116,11 @@ def _of_action(action: Action, live: Fields) -> Reason:  # noqa: C901  one line 
             return _of_other(action, live)
 
 
-def _of_other(
+def _of_other(  # noqa: C901  one line an action
     action: SetServicePort
     | SetSelector
     | SetConfigValue
+    | RestoreConfigMap
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
@@ -135,6 +137,8 @@ def _of_other(
             return Risk.MEDIUM, "traffic goes to other pods"
         case SetConfigValue():
             return Risk.MEDIUM, f"{action.key} changes for everyone who reads it"
+        case RestoreConfigMap():
+            return Risk.MEDIUM, "somebody or something had deleted it"
         case SetQuota():
             return _of_bounds(action.entries, "the namespace may use more")
         case SetLimitRange():

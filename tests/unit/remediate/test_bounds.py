@@ -10,6 +10,7 @@ from copilot.domain.action import (
     ProbeKind,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     Scale,
     SetConfigValue,
     SetCordon,
@@ -24,7 +25,7 @@ from copilot.domain.action import (
     SetVolumeSource,
     SourceKind,
 )
-from copilot.domain.objects import LabelSelector, Metadata
+from copilot.domain.objects import LabelSelector, Metadata, ObjectRef
 from copilot.domain.proposal import Risk
 from copilot.domain.surroundings import (
     AutoscalerSpec,
@@ -54,6 +55,7 @@ from tests.builders_workloads import (
 
 WEB = ref("Deployment")
 QUOTA = ref("ResourceQuota", "quota")
+GONE = ObjectRef(kind="ConfigMap", namespace="shop", name="gone")
 POD = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
 
 
@@ -134,6 +136,24 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             a_config_map(),
             "64 KiB",
             id="a-value-that-is-a-file",
+        ),
+        pytest.param(
+            RestoreConfigMap(target=GONE, data=(("k", "x" * 17_000),)),
+            {"kind": "ConfigMap", "metadata": {"name": "gone"}},
+            "16 KiB",
+            id="a-config-map-that-nobody-reads",
+        ),
+        pytest.param(
+            RestoreConfigMap(target=GONE, data=(("k", "url: x:***@db"),)),
+            {"kind": "ConfigMap", "metadata": {"name": "gone"}},
+            "looked like a secret",
+            id="a-config-map-we-know-a-part-of",
+        ),
+        pytest.param(
+            RestoreConfigMap(target=GONE, data=(("k", "v"),)),
+            {"kind": "ConfigMap", "metadata": {"name": "gone"}},
+            "",
+            id="a-config-map-as-it-was",
         ),
     ],
 )

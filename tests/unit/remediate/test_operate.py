@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from copilot.domain.action import Action, DeletePod, ReplaceClaim, RerunJob, SetConfigValue, SetEnv
+from copilot.domain.action import (
+    Action,
+    DeletePod,
+    ReplaceClaim,
+    RerunJob,
+    RestoreConfigMap,
+    SetConfigValue,
+    SetEnv,
+)
 from copilot.domain.errors import Conflict, Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Claim, Proposal, ProposalStatus
@@ -24,6 +32,10 @@ from tests.fakes_cluster import FakeCluster, Trouble
 
 JOB = ref("Job", "load")
 POD = ref("Pod")
+RESTORE = RestoreConfigMap(
+    target=ObjectRef(kind="ConfigMap", namespace="shop", name="routes"),
+    data=(("routes.conf", "/"),),
+)
 OWNER = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
 
 
@@ -159,6 +171,49 @@ async def test_the_difference_of_what_is_made_anew_is_shown() -> None:
 
     assert proposal.dry_run is not None
     assert "-  storageClassName: gone\n+  storageClassName: fast" in proposal.dry_run.diff
+
+
+async def test_what_was_deleted_is_shown_whole_and_made_again() -> None:
+    cluster = a_cluster(a_workload())
+    proposal = await proposed(cluster, RESTORE, ref("Deployment"))
+
+    await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert proposal.dry_run is not None
+    assert "+  routes.conf: /" in proposal.dry_run.diff
+    assert "\n-" not in proposal.dry_run.diff.removeprefix("--- now\n+++ after\n")
+    assert cluster.the(RESTORE.target)["data"] == {"routes.conf": "/"}
+
+
+async def test_what_is_there_is_not_made_again() -> None:
+    cluster = a_cluster(a_workload(), an_object("ConfigMap", "routes"))
+
+    proposal = await a_proposal(cluster, RESTORE, workload=ref("Deployment"))
+
+    assert "is there" in proposal.refusal
+
+
+async def test_what_somebody_else_has_made_meanwhile_is_left_alone() -> None:
+    cluster = a_cluster(a_workload())
+    proposal = await proposed(cluster, RESTORE, ref("Deployment"))
+    cluster.put("ConfigMap", an_object("ConfigMap", "routes"))
+
+    with pytest.raises(Conflict, match="review it again"):
+        await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.created == []
+
+
+async def test_what_git_keeps_is_not_made_beside_it() -> None:
+    tracked = RestoreConfigMap(
+        target=RESTORE.target,
+        data=RESTORE.data,
+        annotations=(("argocd.argoproj.io/tracking-id", "shop:/ConfigMap:shop/routes"),),
+    )
+
+    proposal = await a_proposal(a_cluster(a_workload()), tracked, workload=ref("Deployment"))
+
+    assert "change it in Git" in proposal.refusal
 
 
 async def test_a_pod_is_deleted_as_the_one_that_was_seen() -> None:

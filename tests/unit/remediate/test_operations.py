@@ -9,13 +9,15 @@ from copilot.domain.action import (
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
     SetConfigValue,
     SetEnv,
     SetQuota,
 )
 from copilot.domain.errors import Invalid
+from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Create, Delete, Patch, ReplaceUnready
-from copilot.remediate.plan import NOTHING, Near, Plan, base_of, plan
+from copilot.remediate.plan import NOTHING, Near, Plan, base_of, missing, plan
 from tests.builders_workloads import (
     Json,
     a_claim_object,
@@ -78,6 +80,34 @@ def test_a_claim_that_was_bound_meanwhile_has_another_base() -> None:
     bases = [base_of(action, encoded(a_claim_object(phase))) for phase in ("Pending", "Bound")]
 
     assert bases[0] != bases[1]
+
+
+def test_a_config_map_is_made_as_it_was_but_for_our_marks() -> None:
+    action = RestoreConfigMap(
+        target=ObjectRef(kind="ConfigMap", namespace="shop", name="routes"),
+        data=(("a", "1"),),
+        binary_data=(("b", "AAE="),),
+        labels=(("app", "edge"),),
+        annotations=(("incident-copilot.io/proposal", "older"), ("team", "edge")),
+        is_immutable=True,
+    )
+
+    found = plan(action, missing(action) or b"", proposal_key="0123456789abcdef")
+
+    assert made(found) == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "routes",
+            "namespace": "shop",
+            "labels": {"app": "edge"},
+            "annotations": {"team": "edge", "incident-copilot.io/proposal": "0123456789abcdef"},
+        },
+        "data": {"a": "1"},
+        "binaryData": {"b": "AAE="},
+        "immutable": True,
+    }
+    assert (found.patch, found.rollback, found.base.uid) == (NOTHING, NOTHING, "")
 
 
 def test_a_job_is_made_anew_without_what_its_controller_added() -> None:
