@@ -18,6 +18,9 @@ Entries = tuple[tuple[str, str | None], ...]
 Texts = tuple[tuple[str, str], ...]
 """Key and value."""
 
+LEAST_DEADLINE_S, MOST_DEADLINE_S = 600, 4 * 3600
+"""A longer deadline than it has may be given to a Job up to the first whatever it has, and never
+beyond the second: it is there to end what hangs."""
 LARGEST_CONFIG_MAP = 16 * 2**10
 """Characters of a ConfigMap, all in all, that we make again; a diff of more is read by nobody."""
 
@@ -268,7 +271,14 @@ class SetSuspended(_Action, frozen=True, kw_only=True, tag="set_suspended"):
 
 
 class RerunJob(_Action, frozen=True, kw_only=True, tag="rerun_job"):
-    """Make a failed Job anew from its own template."""
+    """Make a failed Job anew from its own template, or one that never started: as neither can be
+    changed, what has to be different is said here."""
+
+    deadline_s: int | None = None
+    """Another `activeDeadlineSeconds`; None leaves it as it is."""
+    container: str = ""
+    image: str = ""
+    """The container's image in its only valid spelling; empty leaves it as it is."""
 
 
 class DeletePod(_Action, frozen=True, kw_only=True, tag="delete_pod"):

@@ -7,9 +7,12 @@ from fractions import Fraction
 
 from copilot.domain.action import (
     LARGEST_CONFIG_MAP,
+    LEAST_DEADLINE_S,
+    MOST_DEADLINE_S,
     Action,
     AddToleration,
     Entries,
+    RerunJob,
     RestoreConfigMap,
     Scale,
     SetConfigValue,
@@ -27,7 +30,7 @@ from copilot.remediate.disruption import wanted_pods
 from copilot.remediate.edits.template import containers_in
 from copilot.remediate.place import Place
 from copilot.remediate.policy import Policy
-from copilot.remediate.tree import Fields, fields_at, items_at, template_path, text_at
+from copilot.remediate.tree import Fields, fields_at, items_at, number_at, template_path, text_at
 
 MAX_VALUE = 64 * 2**10
 _PROBE_BOUNDS = {
@@ -60,6 +63,8 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
         case SetConfigValue():
             if len(action.value.encode()) > MAX_VALUE:
                 yield f"a value of more than {MAX_VALUE // 1024} KiB is for people"
+        case RerunJob():
+            yield from _rerun(action, live, policy)
         case RestoreConfigMap():
             yield from _config_map(action)
         case SetQuota():
@@ -110,6 +115,18 @@ def _resources(action: SetResources, live: Fields, place: Place, policy: Policy)
         for resource, value in asked:
             if resource == "memory" and value is not None:
                 yield from _room(value, place, policy)
+
+
+def _rerun(action: RerunJob, live: Fields, policy: Policy) -> Iterator[str]:
+    now = number_at(live, "spec", "activeDeadlineSeconds")
+    if action.deadline_s is not None and now is not None:
+        most = min(MOST_DEADLINE_S, max(LEAST_DEADLINE_S, round(now * policy.max_limit_factor)))
+        if not now <= action.deadline_s <= most:
+            yield f"a deadline of {action.deadline_s} s is not between {now} and {most} s"
+    if action.image:
+        image = text_at(_container(live, action.container, "Job"), "image") or ""
+        if action.image == image or action.image.lower() != image.lower():
+            yield f"{action.image} is another image, not another spelling of {image}"
 
 
 def _config_map(action: RestoreConfigMap) -> Iterator[str]:

@@ -49,7 +49,7 @@ def disruption_of(action: Action, live: Fields, *, restarted: Fields | None = No
         case DeletePod():
             return Disruption(text="1 pod deleted; its controller makes another", n_pods=1, away=1)
         case RerunJob():
-            text = "the failed Job and its pods, with their logs, are deleted, and it runs anew"
+            text = "the Job and its pods, with their logs, are deleted, and it runs anew"
             return Disruption(text=text, n_pods=number_at(live, "spec", "parallelism") or 1)
         case SetConfigValue():
             return _of_value(restarted)

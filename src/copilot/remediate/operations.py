@@ -22,7 +22,15 @@ from copilot.remediate.disruption import ROLLED_OUT
 from copilot.remediate.marks import PREFIX, PROPOSAL, TOUCHED, mark_of
 from copilot.remediate.merging import inverse, patched
 from copilot.remediate.readers import reads_at_start
-from copilot.remediate.tree import Fields, encode, fields_at, items_at, nested, text_at
+from copilot.remediate.tree import (
+    Fields,
+    encode,
+    fields_at,
+    items_at,
+    nested,
+    number_at,
+    text_at,
+)
 
 AnewAction = ReplaceClaim | RestoreConfigMap | RerunJob | DeletePod
 """What is done by operations alone."""
@@ -77,7 +85,7 @@ def anew(action: AnewAction, live: Fields, key: str) -> Anew:
             made = claim_manifest(action, live)
             reason = "the claim that was replaced never held anything"
         case RerunJob():
-            made = job_manifest(live)
+            made = job_manifest(action, live)
             reason = "what a run has done is done"
     marked = _marked(made, mark_of(action), key)
     named = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
@@ -192,17 +200,21 @@ def claim_manifest(action: ReplaceClaim, live: Fields) -> Fields:
     return _manifest(live, spec, without=_BINDING_NOTES)
 
 
-def job_manifest(live: Fields) -> Fields:
-    """The Job as it was written, without what its controller added.
+def job_manifest(action: RerunJob, live: Fields) -> Fields:
+    """The Job as it was written, without what its controller added, and with what the action
+    changes.
 
     Raises:
-        Invalid: it has not failed.
+        Invalid: it has not failed and may have run, or has no such container.
     """
     name = text_at(live, "metadata", "name")
-    conditions = items_at(fields_at(live, "status"), "conditions")
-    if not any(c.get("type") == "Failed" and c.get("status") == "True" for c in conditions):
+    if not _has_failed(live) and not (action.image and _never_ran(live)):
         raise Invalid(f"Job {name} has not failed; only a failed one is run again")
     spec = dict(fields_at(live, "spec"))
+    if action.deadline_s is not None:
+        spec["activeDeadlineSeconds"] = action.deadline_s
+    if action.image:
+        spec["template"] = _with_image(action, fields_at(spec, "template"))
     if spec.get("manualSelector") is not True:
         spec.pop("selector", None)
         template = fields_at(spec, "template")
@@ -211,6 +223,33 @@ def job_manifest(live: Fields) -> Fields:
         metadata.pop("creationTimestamp", None)
         spec["template"] = {**template, "metadata": metadata}
     return _manifest(live, spec, without=("batch.kubernetes.io/", *_JOB_LABELS, PREFIX))
+
+
+def _has_failed(job: Fields) -> bool:
+    """It is sure to: its pods may still be ending.
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods"""
+    return any(
+        c.get("type") in ("Failed", "FailureTarget") and c.get("status") == "True"
+        for c in items_at(fields_at(job, "status"), "conditions")
+    )
+
+
+def _never_ran(job: Fields) -> bool:
+    status = fields_at(job, "status")
+    return not any(number_at(status, count) for count in ("ready", "succeeded", "failed"))
+
+
+def _with_image(action: RerunJob, template: Fields) -> Fields:
+    spec = dict(fields_at(template, "spec"))
+    for field in ("containers", "initContainers"):
+        there = items_at(spec, field)
+        if any(one.get("name") == action.container for one in there):
+            spec[field] = [
+                {**one, "image": action.image} if one.get("name") == action.container else one
+                for one in there
+            ]
+            return {**template, "spec": spec}
+    raise Invalid(f"{action.target} has no container {action.container!r}")
 
 
 def _manifest(live: Fields, spec: Fields, *, without: tuple[str, ...]) -> Fields:

@@ -262,7 +262,7 @@ def _depends_on(action: Action, tree: Fields) -> Tree:
         case ReplaceClaim():
             return _or_none(lambda: claim_manifest(action, tree))
         case RerunJob():
-            return _or_none(lambda: job_manifest(tree))
+            return _or_none(lambda: job_manifest(action, tree))
         case DeletePod():
             return None  # its uid is all that counts
         case _:

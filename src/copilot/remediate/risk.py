@@ -154,6 +154,8 @@ def _of_other(  # noqa: C901  one line an action
             return Risk.MEDIUM, "somebody had kept new pods from this node"
         case SetSuspended():
             return Risk.MEDIUM, "runs stop" if action.is_suspended else "runs go on"
+        case RerunJob(image=image) if image:
+            return Risk.MEDIUM, "a Job that never ran is made anew with an image of another name"
         case RerunJob():
             return Risk.HIGH, "what the failed run did already is done a second time"
         case DeletePod():

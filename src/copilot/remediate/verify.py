@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from copilot.domain.action import SetCordon, SetMemory, SetSuspended
+from copilot.domain.action import RerunJob, SetCordon, SetMemory, SetSuspended
 from copilot.domain.alert import Check, Seen
 from copilot.domain.errors import BadInput, Busy, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
@@ -179,7 +179,11 @@ class _Watch:
 
     @property
     def proof_s(self) -> float:
-        """What would prove it: twice the longest earlier life or more, `least_s` at least."""
+        """What would prove it: twice the longest earlier life or more, `least_s` at least. A Job
+        with a longer deadline has to end before that."""
+        action = self.claim.proposal.action
+        if isinstance(action, RerunJob) and action.deadline_s is not None:
+            return float(action.deadline_s)
         return max(self.least_s, lives_to_outlive(self.claim.proposal) * self.ttf_us / 1_000_000)
 
     @property

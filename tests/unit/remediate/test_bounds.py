@@ -55,8 +55,18 @@ from tests.builders_workloads import (
 
 WEB = ref("Deployment")
 QUOTA = ref("ResourceQuota", "quota")
+JOB = ref("Job", "load")
 GONE = ObjectRef(kind="ConfigMap", namespace="shop", name="gone")
 POD = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+
+
+def a_job_of(deadline_s: int, image: str = "shop/load:1") -> Json:
+    job = a_failed_job()
+    template = {"spec": {"containers": [{"name": "app", "image": image}]}}
+    return {
+        **job,
+        "spec": {**job["spec"], "activeDeadlineSeconds": deadline_s, "template": template},
+    }
 
 
 def reasons(action: Action, live: Json, place: Place | None = None) -> str:
@@ -148,6 +158,28 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             {"kind": "ConfigMap", "metadata": {"name": "gone"}},
             "looked like a secret",
             id="a-config-map-we-know-a-part-of",
+        ),
+        pytest.param(
+            RerunJob(target=JOB, deadline_s=600), a_job_of(8), "", id="seconds-to-ten-minutes"
+        ),
+        pytest.param(
+            RerunJob(target=JOB, deadline_s=601), a_job_of(8), "601 s", id="seconds-to-more"
+        ),
+        pytest.param(RerunJob(target=JOB, deadline_s=4), a_job_of(8), "4 s", id="less-time"),
+        pytest.param(
+            RerunJob(target=JOB, deadline_s=20_000), a_job_of(9_000), "20000 s", id="too-many-hours"
+        ),
+        pytest.param(
+            RerunJob(target=JOB, container="app", image="shop/load:1"),
+            a_job_of(8, "shop/Load:1"),
+            "",
+            id="another-spelling",
+        ),
+        pytest.param(
+            RerunJob(target=JOB, container="app", image="shop/load:2"),
+            a_job_of(8, "shop/Load:1"),
+            "another image",
+            id="another-image",
         ),
         pytest.param(
             RestoreConfigMap(target=GONE, data=(("k", "v"),)),

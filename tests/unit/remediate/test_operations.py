@@ -121,6 +121,41 @@ def test_a_job_is_made_anew_without_what_its_controller_added() -> None:
     assert found.no_rollback_reason == "what a run has done is done"
 
 
+def a_waiting_job(**status: int) -> Json:
+    return {**a_failed_job(), "status": {"active": 1, **status}}
+
+
+def test_a_job_is_made_anew_with_more_time() -> None:
+    found = planned(RerunJob(target=ref("Job", "load"), deadline_s=600), a_failed_job())
+
+    assert made(found)["spec"]["activeDeadlineSeconds"] == 600
+
+
+def test_a_job_whose_pods_are_still_ending_has_failed() -> None:
+    ending = {"conditions": [{"type": "FailureTarget", "status": "True"}]}
+
+    found = planned(RerunJob(target=ref("Job", "load")), {**a_failed_job(), "status": ending})
+
+    assert made(found)["metadata"]["name"] == "load"
+
+
+def test_a_job_that_never_ran_is_made_anew_with_its_image_spelled_right() -> None:
+    action = RerunJob(target=ref("Job", "load"), container="app", image="shop/load:2")
+
+    found = planned(action, a_waiting_job())
+
+    (container,) = made(found)["spec"]["template"]["spec"]["containers"]
+    assert container == {"name": "app", "image": "shop/load:2"}
+
+
+@pytest.mark.parametrize("count", ["ready", "succeeded", "failed"])
+def test_a_job_that_may_have_run_is_not_made_anew_for_its_image(count: str) -> None:
+    action = RerunJob(target=ref("Job", "load"), container="app", image="shop/load:2")
+
+    with pytest.raises(Invalid, match="has not failed"):
+        planned(action, a_waiting_job(**{count: 1}))
+
+
 def test_a_job_of_a_cron_job_stays_its_own() -> None:
     owner = [{"kind": "CronJob", "name": "c", "uid": "u9", "controller": True}]
 
