@@ -121,6 +121,18 @@ def a_failed_job(name: str = "load", **metadata: Any) -> Json:
     return {**job, "apiVersion": "batch/v1"}
 
 
+def with_claims(*, ready: int = 0, asks: str = "9Gi", **spec: Any) -> Json:
+    """A StatefulSet whose claim template `data` asks for so much."""
+    live = a_workload("StatefulSet")
+    wish = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": asks}}}
+    template = {"metadata": {"name": "data"}, "spec": wish}
+    return {
+        **live,
+        "spec": {**live["spec"], "volumeClaimTemplates": [template], **spec},
+        "status": {"readyReplicas": ready},
+    }
+
+
 def a_claim_object(phase: str = "Pending", name: str = "data") -> Json:
     annotations = {
         "volume.kubernetes.io/storage-provisioner": "nobody",

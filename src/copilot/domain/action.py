@@ -258,6 +258,21 @@ class ReplaceClaim(_Action, frozen=True, kw_only=True, tag="replace_claim"):
     storage: str | None = None
 
 
+class SetClaimTemplate(_Action, frozen=True, kw_only=True, tag="set_claim_template"):
+    """Make a StatefulSet anew whose claim template asks for something else; only while no pod of
+    it is ready. Its waiting claims go, those that are bound by then stay.
+
+    None and empty leave a field as it is.
+    """
+
+    template: str
+    claims: tuple[ObjectRef, ...]
+    """Made from the template, and waiting."""
+    storage_class: str | None = None
+    access_modes: tuple[str, ...] = ()
+    storage: str | None = None
+
+
 class SetCordon(_Action, frozen=True, kw_only=True, tag="set_cordon"):
     """Keep new pods from a node, or let them on it again."""
 
@@ -322,6 +337,7 @@ Action = (
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
+    | SetClaimTemplate
     | SetCordon
     | SetSuspended
     | RerunJob

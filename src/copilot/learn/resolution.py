@@ -20,6 +20,7 @@ from copilot.domain.action import (
     RestoreConfigMap,
     RollBack,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetDnsPolicy,
@@ -140,11 +141,12 @@ def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line 
             return _of_other(action)
 
 
-def _of_other(
+def _of_other(  # noqa: C901  one line an action
     action: SetServicePort
     | SetSelector
     | SetConfigValue
     | RestoreConfigMap
+    | SetClaimTemplate
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
@@ -161,6 +163,8 @@ def _of_other(
             return f"selector of Service {name}: {_entries(action.entries)}"
         case SetConfigValue():
             return f"value {action.key} of ConfigMap {name} set"
+        case SetClaimTemplate():
+            return f"StatefulSet {name} made anew with another claim template {action.template}"
         case RestoreConfigMap():
             return f"ConfigMap {name} made again"
         case SetQuota():

@@ -15,6 +15,7 @@ from copilot.domain.action import (
     RerunJob,
     RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetLimitRange,
     SetMemory,
@@ -65,6 +66,8 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
                 yield f"a value of more than {MAX_VALUE // 1024} KiB is for people"
         case RerunJob():
             yield from _rerun(action, live, policy)
+        case SetClaimTemplate():
+            yield from _claim_template(action, live)
         case RestoreConfigMap():
             yield from _config_map(action)
         case SetQuota():
@@ -127,6 +130,15 @@ def _rerun(action: RerunJob, live: Fields, policy: Policy) -> Iterator[str]:
         image = text_at(_container(live, action.container, "Job"), "image") or ""
         if action.image == image or action.image.lower() != image.lower():
             yield f"{action.image} is another image, not another spelling of {image}"
+
+
+def _claim_template(action: SetClaimTemplate, live: Fields) -> Iterator[str]:
+    for template in items_at(fields_at(live, "spec"), "volumeClaimTemplates"):
+        if text_at(template, "metadata", "name") != action.template or action.storage is None:
+            continue
+        now = text_at(template, "spec", "resources", "requests", "storage") or "0"
+        if not 0 < parse_bytes(action.storage) <= parse_bytes(now):
+            yield f"{action.storage} is more than the {now} it asks for, which is for people"
 
 
 def _config_map(action: RestoreConfigMap) -> Iterator[str]:

@@ -11,6 +11,7 @@ from copilot.domain.action import (
     RerunJob,
     RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetLimitRange,
@@ -59,6 +60,9 @@ def disruption_of(action: Action, live: Fields, *, restarted: Fields | None = No
             return Disruption(text="no running pod is touched; new pods are let in")
         case ReplaceClaim():
             return Disruption(text="the claim, which holds no data, is deleted and made anew")
+        case SetClaimTemplate():
+            text = "the StatefulSet, none of whose pods serves, is deleted and made anew"
+            return Disruption(text=text, n_pods=wanted_pods(live))
         case RestoreConfigMap():
             return Disruption(text="no running pod is touched; those that wait for it can start")
         case SetCordon():

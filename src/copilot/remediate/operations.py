@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from copilot.domain.action import (
     Action,
@@ -10,6 +11,7 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     RestoreConfigMap,
+    SetClaimTemplate,
     SetConfigValue,
     SetLimitRange,
     SetQuota,
@@ -17,7 +19,7 @@ from copilot.domain.action import (
 )
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.domain.proposal import Create, Delete, DeleteUnbound, Operation, Patch, ReplaceUnready
 from copilot.remediate.disruption import ROLLED_OUT
 from copilot.remediate.marks import PREFIX, PROPOSAL, TOUCHED, mark_of
 from copilot.remediate.merging import inverse, patched
@@ -32,7 +34,8 @@ from copilot.remediate.tree import (
     text_at,
 )
 
-AnewAction = ReplaceClaim | RestoreConfigMap | RerunJob | DeletePod
+Remake = ReplaceClaim | SetClaimTemplate | RestoreConfigMap | RerunJob
+AnewAction = Remake | DeletePod
 """What is done by operations alone."""
 
 _NAME_CHARS = 50
@@ -71,26 +74,49 @@ def anew(action: AnewAction, live: Fields, key: str) -> Anew:
     """
     target = _exactly(action.target, live)
     delete = Delete(target=target)
-    match action:
-        case RestoreConfigMap():
-            if target.uid:
-                raise Invalid(f"{action.target} is there")
-            marked = _marked(config_map_manifest(action), mark_of(action), key)
-            create = Create(target=action.target, manifest=encode(marked))
-            return Anew(operations=(create,), no_rollback_reason="")
-        case DeletePod():
-            _refuse_pod(live, target)
-            return Anew(operations=(delete,), no_rollback_reason="a deleted pod does not come back")
-        case ReplaceClaim():
-            made = claim_manifest(action, live)
-            reason = "the claim that was replaced never held anything"
-        case RerunJob():
-            made = job_manifest(action, live)
-            reason = "what a run has done is done"
-    marked = _marked(made, mark_of(action), key)
+    if isinstance(action, DeletePod):
+        _refuse_pod(live, target)
+        return Anew(operations=(delete,), no_rollback_reason="a deleted pod does not come back")
+    marked = _marked(manifest_of(action, live), mark_of(action), key)
     named = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
     create = Create(target=named, manifest=encode(marked))
-    return Anew(operations=(delete, create), no_rollback_reason=reason)
+    match action:
+        case RestoreConfigMap():
+            return Anew(operations=(create,), no_rollback_reason="")
+        case ReplaceClaim():
+            reason = "the claim that was replaced never held anything"
+            return Anew(operations=(delete, create), no_rollback_reason=reason)
+        case SetClaimTemplate():
+            unbound = tuple(DeleteUnbound(target=claim) for claim in action.claims)
+            reason = "a claim that is bound by then cannot ask for what it asked before"
+            return Anew(operations=(delete, *unbound, create), no_rollback_reason=reason)
+        case RerunJob():
+            return Anew(
+                operations=(delete, create), no_rollback_reason="what a run has done is done"
+            )
+        case _:
+            assert_never(action)
+
+
+def manifest_of(action: Remake, live: Fields) -> Fields:
+    """What is made.
+
+    Raises:
+        Invalid: the object is not as the action needs it.
+    """
+    match action:
+        case RestoreConfigMap():
+            if text_at(live, "metadata", "uid"):
+                raise Invalid(f"{action.target} is there")
+            return config_map_manifest(action)
+        case ReplaceClaim():
+            return claim_manifest(action, live)
+        case SetClaimTemplate():
+            return stateful_set_manifest(action, live)
+        case RerunJob():
+            return job_manifest(action, live)
+        case _:
+            assert_never(action)
 
 
 def beside(
@@ -189,15 +215,43 @@ def claim_manifest(action: ReplaceClaim, live: Fields) -> Fields:
     phase = text_at(live, "status", "phase") or "unknown"
     if phase != "Pending":
         raise Invalid(f"{action.target} is {phase}, not waiting: what it holds would be lost")
-    spec = dict(fields_at(live, "spec"))
-    if action.storage_class is not None:
-        spec["storageClassName"] = action.storage_class
-    if action.access_modes:
-        spec["accessModes"] = list(action.access_modes)
-    if action.storage is not None:
-        requests = {**fields_at(spec, "resources", "requests"), "storage": action.storage}
-        spec["resources"] = {**fields_at(spec, "resources"), "requests": requests}
+    spec = _with_terms(action, fields_at(live, "spec"))
     return _manifest(live, spec, without=_BINDING_NOTES)
+
+
+def stateful_set_manifest(action: SetClaimTemplate, live: Fields) -> Fields:
+    """The StatefulSet as it would have been written with other terms for its claims.
+
+    Raises:
+        Invalid: a pod of it serves, its claims would go with it, or it has no such template.
+    """
+    status, spec = fields_at(live, "status"), dict(fields_at(live, "spec"))
+    if number_at(status, "readyReplicas"):
+        raise Invalid(f"pods of {action.target} are ready; it is not made anew under them")
+    if text_at(spec, "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete":
+        raise Invalid(f"{action.target} would take all its claims with it, bound ones, too")
+    templates = items_at(spec, "volumeClaimTemplates")
+    if not any(text_at(t, "metadata", "name") == action.template for t in templates):
+        raise Invalid(f"{action.target} has no claim template {action.template!r}")
+    spec["volumeClaimTemplates"] = [
+        {**t, "spec": _with_terms(action, fields_at(t, "spec"))}
+        if text_at(t, "metadata", "name") == action.template
+        else t
+        for t in templates
+    ]
+    return _manifest(live, spec, without=(PREFIX,))
+
+
+def _with_terms(action: ReplaceClaim | SetClaimTemplate, spec: Fields) -> Fields:
+    terms = dict(spec)
+    if action.storage_class is not None:
+        terms["storageClassName"] = action.storage_class
+    if action.access_modes:
+        terms["accessModes"] = list(action.access_modes)
+    if action.storage is not None:
+        requests = {**fields_at(terms, "resources", "requests"), "storage": action.storage}
+        terms["resources"] = {**fields_at(terms, "resources"), "requests": requests}
+    return terms
 
 
 def job_manifest(action: RerunJob, live: Fields) -> Fields:

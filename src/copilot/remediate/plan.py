@@ -20,6 +20,7 @@ from copilot.domain.action import (
     Restart,
     RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetLimitRange,
@@ -47,9 +48,8 @@ from copilot.remediate.operations import (
     AnewAction,
     anew,
     beside,
-    claim_manifest,
     config_map_manifest,
-    job_manifest,
+    manifest_of,
 )
 from copilot.remediate.tree import (
     Fields,
@@ -249,8 +249,6 @@ def _depends_on(action: Action, tree: Fields) -> Tree:
             return [spec.get("ports"), spec.get("selector")]
         case SetConfigValue():
             return [fields_at(tree, "data").get(action.key), tree.get("immutable")]
-        case RestoreConfigMap():
-            return None  # there is none
         case SetQuota():
             return spec.get("hard")
         case SetLimitRange():
@@ -259,12 +257,10 @@ def _depends_on(action: Action, tree: Fields) -> Tree:
             return spec.get("unschedulable")
         case SetSuspended():
             return spec.get("suspend")
-        case ReplaceClaim():
-            return _or_none(lambda: claim_manifest(action, tree))
-        case RerunJob():
-            return _or_none(lambda: job_manifest(action, tree))
-        case DeletePod():
-            return None  # its uid is all that counts
+        case ReplaceClaim() | SetClaimTemplate() | RerunJob():
+            return _or_none(lambda: manifest_of(action, tree))
+        case DeletePod() | RestoreConfigMap():
+            return None  # that it is there, or is not, is all that counts
         case _:
             return fields_at(tree, *template_path(action.target.kind))
 

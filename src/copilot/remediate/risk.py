@@ -19,6 +19,7 @@ from copilot.domain.action import (
     RestoreConfigMap,
     RollBack,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetDnsPolicy,
@@ -121,6 +122,7 @@ def _of_other(  # noqa: C901  one line an action
     | SetSelector
     | SetConfigValue
     | RestoreConfigMap
+    | SetClaimTemplate
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
@@ -137,6 +139,8 @@ def _of_other(  # noqa: C901  one line an action
             return Risk.MEDIUM, "traffic goes to other pods"
         case SetConfigValue():
             return Risk.MEDIUM, f"{action.key} changes for everyone who reads it"
+        case SetClaimTemplate():
+            return Risk.HIGH, "a StatefulSet is deleted and made anew, for what it cannot change"
         case RestoreConfigMap():
             return Risk.MEDIUM, "somebody or something had deleted it"
         case SetQuota():

@@ -16,6 +16,7 @@ from copilot.domain.action import (
     RerunJob,
     RollBack,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetEnvSource,
@@ -295,23 +296,46 @@ def test_a_claim_is_made_anew_with_what_can_be_served(
     assert {k: getattr(action, k) for k in expected} == expected
 
 
-def test_a_claim_of_a_stateful_sets_template_is_not_made_anew() -> None:
+def of_a_claim_template(*others: PersistentVolumeClaim, ready: int = 0) -> Case:
+    """A StatefulSet whose first pod's claim asks for more than there is."""
     pod = a_pod_with_a_claim("data-billing-0")
     around = Surroundings(
-        claims=(a_claim("data-billing-0", storage="9Gi"),),
+        claims=(a_claim("data-billing-0", storage="9Gi"), *others),
         volumes=(a_volume(),),
         storage_classes=(a_class(),),
     )
     spec = msgspec.structs.replace(pod.spec, volumes=None, node_name="")
-    case = msgspec.structs.replace(
+    workload = a_workload("billing", kind="StatefulSet", spec=spec)
+    status = msgspec.structs.replace(workload.status, ready_replicas=ready)
+    return msgspec.structs.replace(
         a_volume_case(around, pod=pod),
-        workload=a_workload("billing", kind="StatefulSet", spec=spec),
+        workload=msgspec.structs.replace(workload, status=status),
     )
 
+
+def test_a_stateful_set_is_made_anew_where_its_claim_template_asks_for_too_much() -> None:
+    others = (a_claim("data-billing-1"), a_claim("logs-billing-0", phase="Bound"))
+
+    (action,) = actions(of_a_claim_template(*others))
+
+    assert isinstance(action, SetClaimTemplate)
+    assert (action.target.kind, action.target.name) == ("StatefulSet", "billing")
+    assert (action.template, action.storage) == ("data", "1Gi")
+    assert [c.name for c in action.claims] == ["data-billing-0", "data-billing-1"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(of_a_claim_template(a_claim("data-billing-1", phase="Bound")), id="bound"),
+        pytest.param(of_a_claim_template(ready=1), id="ready"),
+    ],
+)
+def test_a_stateful_set_that_holds_data_is_not_made_anew(case: Case) -> None:
     advice = advised(case)
 
     assert advice.drafts == ()
-    assert "from its claim template, which cannot be changed" in advice.notes[0]
+    assert "hold data" in advice.notes[0]
 
 
 def test_the_only_class_with_a_volume_that_fits_is_taken() -> None:

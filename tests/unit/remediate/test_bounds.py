@@ -12,6 +12,7 @@ from copilot.domain.action import (
     Restart,
     RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetEnv,
@@ -51,6 +52,7 @@ from tests.builders_workloads import (
     an_object,
     encoded,
     ref,
+    with_claims,
 )
 
 WEB = ref("Deployment")
@@ -67,6 +69,10 @@ def a_job_of(deadline_s: int, image: str = "shop/load:1") -> Json:
         **job,
         "spec": {**job["spec"], "activeDeadlineSeconds": deadline_s, "template": template},
     }
+
+
+def claims_of(storage: str) -> SetClaimTemplate:
+    return SetClaimTemplate(target=ref("StatefulSet"), template="data", claims=(), storage=storage)
 
 
 def reasons(action: Action, live: Json, place: Place | None = None) -> str:
@@ -159,6 +165,8 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             "looked like a secret",
             id="a-config-map-we-know-a-part-of",
         ),
+        pytest.param(claims_of("1Gi"), with_claims(asks="9Gi"), "", id="less-of-a-claim"),
+        pytest.param(claims_of("9Gi"), with_claims(asks="1Gi"), "9Gi is more", id="more-of-one"),
         pytest.param(
             RerunJob(target=JOB, deadline_s=600), a_job_of(8), "", id="seconds-to-ten-minutes"
         ),
@@ -231,6 +239,9 @@ def test_each_action_is_bound(action: Action, live: Json, says: str) -> None:
             Risk.HIGH,
             "taken away",
             id="a-bound-removed",
+        ),
+        pytest.param(
+            claims_of("1Gi"), with_claims(), Risk.HIGH, "made anew", id="a-stateful-set-anew"
         ),
         pytest.param(
             RerunJob(target=ref("Job", "load")),

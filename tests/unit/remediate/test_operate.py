@@ -1,6 +1,7 @@
 """Deleted and made anew: exactly the object that was seen, once, whatever is cut in between."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     RestoreConfigMap,
+    SetClaimTemplate,
     SetConfigValue,
     SetEnv,
 )
@@ -26,6 +28,7 @@ from tests.builders_workloads import (
     a_workload,
     an_object,
     ref,
+    with_claims,
 )
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Trouble
@@ -171,6 +174,46 @@ async def test_the_difference_of_what_is_made_anew_is_shown() -> None:
 
     assert proposal.dry_run is not None
     assert "-  storageClassName: gone\n+  storageClassName: fast" in proposal.dry_run.diff
+
+
+LESS = SetClaimTemplate(
+    target=ref("StatefulSet"),
+    template="data",
+    claims=(replace(ref("PersistentVolumeClaim", "data"), uid="uid-persistentvolumeclaim-data"),),
+    storage="1Gi",
+)
+
+
+async def test_a_stateful_set_and_its_waiting_claim_make_room_for_another() -> None:
+    cluster = a_cluster(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+
+    await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [LESS.target.key, LESS.claims[0].key]
+    assert cluster.created == [LESS.target.key]
+
+
+async def test_a_claim_that_is_bound_by_then_stays_and_the_stateful_set_gets_it() -> None:
+    cluster = a_cluster(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+    cluster.the(LESS.claims[0])["status"]["phase"] = "Bound"
+
+    await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [LESS.target.key]
+    assert cluster.created == [LESS.target.key]
+
+
+async def test_a_crash_before_the_stateful_set_is_made_anew_is_gone_on_from() -> None:
+    cluster = a_cluster(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+    del cluster.objects[LESS.target.key]  # deleted by us, and then the process died
+
+    await apply(again(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [LESS.claims[0].key]
+    assert cluster.created == [LESS.target.key]
 
 
 async def test_what_was_deleted_is_shown_whole_and_made_again() -> None:

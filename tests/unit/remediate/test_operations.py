@@ -10,13 +10,14 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     RestoreConfigMap,
+    SetClaimTemplate,
     SetConfigValue,
     SetEnv,
     SetQuota,
 )
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, Patch, ReplaceUnready
+from copilot.domain.proposal import Create, Delete, DeleteUnbound, Patch, ReplaceUnready
 from copilot.remediate.plan import NOTHING, Near, Plan, base_of, missing, plan
 from tests.builders_workloads import (
     Json,
@@ -28,6 +29,7 @@ from tests.builders_workloads import (
     an_object,
     encoded,
     ref,
+    with_claims,
 )
 
 CLAIM = ref("PersistentVolumeClaim", "data")
@@ -80,6 +82,51 @@ def test_a_claim_that_was_bound_meanwhile_has_another_base() -> None:
     bases = [base_of(action, encoded(a_claim_object(phase))) for phase in ("Pending", "Bound")]
 
     assert bases[0] != bases[1]
+
+
+def less(template: str = "data") -> SetClaimTemplate:
+    return SetClaimTemplate(
+        target=ref("StatefulSet"), template=template, claims=(CLAIM,), storage="1Gi"
+    )
+
+
+def test_a_stateful_set_is_made_anew_after_its_waiting_claims_are_gone() -> None:
+    found = planned(less(), with_claims())
+
+    assert [type(o) for o in found.operations] == [Delete, DeleteUnbound, Create]
+    assert [o.target.kind for o in found.operations][:2] == ["StatefulSet", CLAIM.kind]
+    (template,) = made(found)["spec"]["volumeClaimTemplates"]
+    assert template["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    assert "status" not in made(found)
+
+
+@pytest.mark.parametrize(
+    ("action", "live", "says"),
+    [
+        pytest.param(less(), with_claims(ready=1), "are ready", id="a-pod-serves"),
+        pytest.param(less("logs"), with_claims(), "no claim template 'logs'", id="no-template"),
+        pytest.param(
+            less(),
+            with_claims(persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"}),
+            "bound ones, too",
+            id="its-claims-go-with-it",
+        ),
+    ],
+)
+def test_a_stateful_set_that_may_hold_data_is_left_alone(
+    action: SetClaimTemplate, live: Json, says: str
+) -> None:
+    with pytest.raises(Invalid, match=says):
+        planned(action, live)
+
+
+def test_a_stateful_set_that_serves_by_then_has_another_base() -> None:
+    before, after = (base_of(less(), encoded(with_claims(ready=n))) for n in (0, 1))
+
+    assert before != after
 
 
 def test_a_config_map_is_made_as_it_was_but_for_our_marks() -> None:
