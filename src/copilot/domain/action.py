@@ -157,6 +157,12 @@ class SetServiceAccount(_Action, frozen=True, kw_only=True, tag="set_service_acc
     name: str
 
 
+class SetFsGroup(_Action, frozen=True, kw_only=True, tag="set_fs_group"):
+    """Let the pods' volumes belong to a group that their programs are in."""
+
+    group: int
+
+
 class SetNodeSelector(_Action, frozen=True, kw_only=True, tag="set_node_selector"):
     """Change entries of the node selector."""
 
@@ -319,6 +325,7 @@ TemplateAction = (
     | SetVolumeSource
     | SetPullSecrets
     | SetServiceAccount
+    | SetFsGroup
     | SetNodeSelector
     | PreferAffinity
     | AddToleration

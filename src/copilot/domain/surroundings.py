@@ -127,6 +127,17 @@ class VolumeSpec(KubeStruct, frozen=True):
     storage_class_name: str = ""
     claim_ref: ClaimRef | None = None
     persistent_volume_reclaim_policy: str = ""
+    local: LocalVolume | None = None
+    csi: CsiVolume | None = None
+
+
+class LocalVolume(KubeStruct, frozen=True):
+    path: str = ""
+
+
+class CsiVolume(KubeStruct, frozen=True):
+    driver: str = ""
+    fs_type: str = ""
 
 
 class ClaimRef(KubeStruct, frozen=True):

@@ -26,6 +26,7 @@ from copilot.domain.action import (
     SetDnsPolicy,
     SetEnv,
     SetEnvSource,
+    SetFsGroup,
     SetImage,
     SetLimitRange,
     SetMemory,
@@ -129,6 +130,8 @@ def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line 
             return f"image pull secrets of {name}: {', '.join(action.names) or 'none'}"
         case SetServiceAccount():
             return f"service account of {name} set to {action.name}"
+        case SetFsGroup():
+            return f"volumes of {name} given to group {action.group}"
         case SetNodeSelector():
             return f"node selector of {name}: {_entries(action.entries)}"
         case PreferAffinity():

@@ -17,6 +17,7 @@ from copilot.domain.action import (
     Scale,
     SetClaimTemplate,
     SetConfigValue,
+    SetFsGroup,
     SetLimitRange,
     SetMemory,
     SetProbe,
@@ -55,6 +56,8 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
             yield from _scale(action, wanted_pods(live), policy)
         case SetProbe():
             yield from _probe(action)
+        case SetFsGroup():
+            yield from _fs_group(action, live)
         case AddToleration():
             yield from _toleration(action)
         case SetSelector():
@@ -198,6 +201,14 @@ def _toleration(action: AddToleration) -> Iterator[str]:
         yield "a toleration without a key tolerates every taint"
     if action.key.startswith(_OWN_TAINTS):
         yield f"{action.key} is Kubernetes' own taint: pods are better off elsewhere"
+
+
+def _fs_group(action: SetFsGroup, live: Fields) -> Iterator[str]:
+    spec = fields_at(live, *template_path(action.target.kind), "spec")
+    if action.group < 1:
+        yield "volumes that belong to root's group are what it is about"
+    if number_at(spec, "securityContext", "fsGroup") is not None:
+        yield f"people have said whom the volumes of {action.target} belong to"
 
 
 def _bound_now(action: SetLimitRange, live: Fields) -> Fields:

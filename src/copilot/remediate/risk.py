@@ -25,6 +25,7 @@ from copilot.domain.action import (
     SetDnsPolicy,
     SetEnv,
     SetEnvSource,
+    SetFsGroup,
     SetImage,
     SetLimitRange,
     SetMemory,
@@ -99,6 +100,8 @@ def _of_action(action: Action, live: Fields) -> Reason:  # noqa: C901  one line 
             return Risk.LOW, "only how images are fetched changes"
         case SetServiceAccount():
             return Risk.HIGH, f"the pods get the rights of service account {action.name}"
+        case SetFsGroup():
+            return Risk.HIGH, f"what is on its volumes gets group {action.group}, and keeps it"
         case SetNodeSelector():
             return Risk.MEDIUM, "the pods may run on other nodes"
         case PreferAffinity():

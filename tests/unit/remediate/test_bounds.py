@@ -16,6 +16,7 @@ from copilot.domain.action import (
     SetConfigValue,
     SetCordon,
     SetEnv,
+    SetFsGroup,
     SetLimitRange,
     SetProbe,
     SetPullSecrets,
@@ -73,6 +74,12 @@ def a_job_of(deadline_s: int, image: str = "shop/load:1") -> Json:
 
 def claims_of(storage: str) -> SetClaimTemplate:
     return SetClaimTemplate(target=ref("StatefulSet"), template="data", claims=(), storage=storage)
+
+
+def of_group(group: int) -> Json:
+    live = a_workload()
+    live["spec"]["template"]["spec"]["securityContext"] = {"fsGroup": group}
+    return live
 
 
 def reasons(action: Action, live: Json, place: Place | None = None) -> str:
@@ -165,6 +172,11 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             "looked like a secret",
             id="a-config-map-we-know-a-part-of",
         ),
+        pytest.param(SetFsGroup(target=WEB, group=2000), a_workload(), "", id="a-group"),
+        pytest.param(SetFsGroup(target=WEB, group=0), a_workload(), "root", id="the-group-of-root"),
+        pytest.param(
+            SetFsGroup(target=WEB, group=2000), of_group(5), "have said", id="it-has-one-already"
+        ),
         pytest.param(claims_of("1Gi"), with_claims(asks="9Gi"), "", id="less-of-a-claim"),
         pytest.param(claims_of("9Gi"), with_claims(asks="1Gi"), "9Gi is more", id="more-of-one"),
         pytest.param(
@@ -239,6 +251,9 @@ def test_each_action_is_bound(action: Action, live: Json, says: str) -> None:
             Risk.HIGH,
             "taken away",
             id="a-bound-removed",
+        ),
+        pytest.param(
+            SetFsGroup(target=WEB, group=9), a_workload(), Risk.HIGH, "and keeps it", id="fs-group"
         ),
         pytest.param(
             claims_of("1Gi"), with_claims(), Risk.HIGH, "made anew", id="a-stateful-set-anew"

@@ -19,6 +19,7 @@ from copilot.domain.action import (
     SetDnsPolicy,
     SetEnv,
     SetEnvSource,
+    SetFsGroup,
     SetImage,
     SetMemory,
     SetNodeSelector,
@@ -102,6 +103,7 @@ def _pod_edit(
     action: SetVolumeSource
     | SetPullSecrets
     | SetServiceAccount
+    | SetFsGroup
     | SetNodeSelector
     | PreferAffinity
     | AddToleration
@@ -116,6 +118,8 @@ def _pod_edit(
         case SetServiceAccount():
             # The API keeps an older field of the same meaning beside it.
             return {"serviceAccountName": action.name, "serviceAccount": action.name}
+        case SetFsGroup():
+            return {"securityContext": {"fsGroup": action.group}}
         case SetNodeSelector():
             return {"nodeSelector": entries(action.entries)}
         case PreferAffinity():
