@@ -66,6 +66,7 @@ def a_workload(kind: str = "Deployment", name: str = "web", **spec: Any) -> Json
         "volumes": [
             {"name": "conf", "configMap": {"name": "cfg", "defaultMode": 420}},
             {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "spool", "emptyDir": {"sizeLimit": "8Mi"}},
         ],
         "imagePullSecrets": [{"name": "one"}, {"name": "two"}],
         "serviceAccountName": "web",

@@ -145,6 +145,13 @@ class SetVolumeSource(_Action, frozen=True, kw_only=True, tag="set_volume_source
     name: str
 
 
+class SetVolumeSize(_Action, frozen=True, kw_only=True, tag="set_volume_size"):
+    """Set how much a volume that lives with the pod (`emptyDir`) may hold; a quantity."""
+
+    volume: str
+    limit: str
+
+
 class SetPullSecrets(_Action, frozen=True, kw_only=True, tag="set_pull_secrets"):
     """Set the image pull secrets by name."""
 
@@ -323,6 +330,7 @@ TemplateAction = (
     | SetEnv
     | SetEnvSource
     | SetVolumeSource
+    | SetVolumeSize
     | SetPullSecrets
     | SetServiceAccount
     | SetFsGroup

@@ -39,6 +39,7 @@ from copilot.domain.action import (
     SetServiceAccount,
     SetServicePort,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     encode_action,
 )
@@ -126,6 +127,8 @@ def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line 
             return f"{what} of {action.container} from {action.source} {action.name}"
         case SetVolumeSource():
             return f"volume {action.volume} of {name} from {action.source} {action.name}"
+        case SetVolumeSize():
+            return f"volume {action.volume} of {name} may hold {action.limit}"
         case SetPullSecrets():
             return f"image pull secrets of {name}: {', '.join(action.names) or 'none'}"
         case SetServiceAccount():

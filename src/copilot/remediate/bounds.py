@@ -24,6 +24,7 @@ from copilot.domain.action import (
     SetQuota,
     SetResources,
     SetSelector,
+    SetVolumeSize,
 )
 from copilot.domain.errors import Invalid
 from copilot.domain.quantity import humanise_bytes, parse_bytes, parse_millicores
@@ -56,6 +57,9 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
             yield from _scale(action, wanted_pods(live), policy)
         case SetProbe():
             yield from _probe(action)
+        case SetVolumeSize():
+            now = _sizes(action, live)
+            yield from _grown(((action.volume, action.limit),), now, policy, "the size of")
         case SetFsGroup():
             yield from _fs_group(action, live)
         case AddToleration():
@@ -201,6 +205,13 @@ def _toleration(action: AddToleration) -> Iterator[str]:
         yield "a toleration without a key tolerates every taint"
     if action.key.startswith(_OWN_TAINTS):
         yield f"{action.key} is Kubernetes' own taint: pods are better off elsewhere"
+
+
+def _sizes(action: SetVolumeSize, live: Fields) -> Fields:
+    """Of the pods' volumes that have one, by name."""
+    spec = fields_at(live, *template_path(action.target.kind), "spec")
+    volumes = items_at(spec, "volumes")
+    return {str(v.get("name")): text_at(v, "emptyDir", "sizeLimit") for v in volumes}
 
 
 def _fs_group(action: SetFsGroup, live: Fields) -> Iterator[str]:

@@ -38,6 +38,7 @@ from copilot.domain.action import (
     SetServiceAccount,
     SetServicePort,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
 )
@@ -96,6 +97,8 @@ def _of_action(action: Action, live: Fields) -> Reason:  # noqa: C901  one line 
             is_data = action.source is SourceKind.CLAIM
             what = "other data are mounted" if is_data else "other files are mounted"
             return (Risk.HIGH if is_data else Risk.MEDIUM), what
+        case SetVolumeSize():
+            return Risk.MEDIUM, f"volume {action.volume} may take more of its node's disk"
         case SetPullSecrets():
             return Risk.LOW, "only how images are fetched changes"
         case SetServiceAccount():

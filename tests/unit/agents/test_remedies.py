@@ -26,6 +26,7 @@ from copilot.domain.action import (
     SetResources,
     SetServiceAccount,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
     encode_action,
@@ -38,6 +39,7 @@ from copilot.domain.objects import (
     ConfigMapVolume,
     Container,
     Deployment,
+    EmptyDir,
     EnvFromSource,
     Node,
     ObjectRef,
@@ -71,7 +73,7 @@ from tests.builders_objects import a_container, a_node, a_pod, a_replica_set, a_
 from tests.unit.causes.test_bad_setting import a_case_of as a_settings_case
 from tests.unit.causes.test_bad_setting import a_crashing_pod
 from tests.unit.causes.test_config_missing import a_waiting_pod, reads
-from tests.unit.causes.test_evicted import DISK, NODE_MEMORY, an_evicted_pod
+from tests.unit.causes.test_evicted import DISK, EMPTY_DIR, NODE_MEMORY, an_evicted_pod
 from tests.unit.causes.test_jobs import BACKOFF, DEADLINE, a_failed_pod, of_cron_job, of_job
 from tests.unit.causes.test_refused_pods import FORBIDDEN, NO_ACCOUNT, TOO_MUCH
 from tests.unit.causes.test_unschedulable import ANTI as SAYS_ANTI
@@ -562,6 +564,42 @@ def test_an_evicted_container_is_given_what_it_took(
 
     assert isinstance(action, SetResources)
     assert {k: getattr(action, k) for k in expected} == expected
+
+
+def of_a_full_volume(medium: str = "", *, size: str | None = "10Mi") -> Case:
+    pod = an_evicted_pod(EMPTY_DIR)
+    volume = Volume(name="c", empty_dir=EmptyDir(medium=medium, size_limit=size))
+    pod = msgspec.structs.replace(
+        pod, spec=msgspec.structs.replace(pod.spec, volumes=[volume, Volume(name="d")])
+    )
+    return of_workload(a_case(pods=[pod], rule=Rule.EVICTED), pod)
+
+
+def test_a_volume_that_is_full_is_made_larger_once() -> None:
+    case = of_a_full_volume()
+
+    (action,) = actions(case)
+    failed = FailedAttempt(action=encode_action(action), why="it did not hold")
+    advice = advised(msgspec.structs.replace(case, attempts=(failed,)))
+
+    assert isinstance(action, SetVolumeSize)
+    assert (action.volume, action.limit) == ("c", "40Mi")
+    assert advice.drafts == ()
+    assert "40Mi of disk for volume c did not hold" in advice.notes[0]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(of_a_full_volume("Memory"), id="in-memory"),
+        pytest.param(of_a_full_volume(size=None), id="changed-since"),
+    ],
+)
+def test_a_volume_without_a_size_on_disk_is_left_to_people(case: Case) -> None:
+    advice = advised(case)
+
+    assert advice.drafts == ()
+    assert "for people" in advice.notes[0]
 
 
 def test_a_size_of_disk_that_did_not_hold_is_not_offered_again() -> None:

@@ -24,6 +24,7 @@ from copilot.domain.action import (
     SetResources,
     SetSelector,
     SetServiceAccount,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
 )
@@ -171,6 +172,15 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             {"kind": "ConfigMap", "metadata": {"name": "gone"}},
             "looked like a secret",
             id="a-config-map-we-know-a-part-of",
+        ),
+        pytest.param(
+            SetVolumeSize(target=WEB, volume="spool", limit="32Mi"), a_workload(), "", id="a-volume"
+        ),
+        pytest.param(
+            SetVolumeSize(target=WEB, volume="spool", limit="33Mi"),
+            a_workload(),
+            "size of spool 33Mi is more than 4 times the present 8Mi",
+            id="a-volume-much-larger",
         ),
         pytest.param(SetFsGroup(target=WEB, group=2000), a_workload(), "", id="a-group"),
         pytest.param(SetFsGroup(target=WEB, group=0), a_workload(), "root", id="the-group-of-root"),

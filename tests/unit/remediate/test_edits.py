@@ -34,6 +34,7 @@ from copilot.domain.action import (
     SetServiceAccount,
     SetServicePort,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
 )
@@ -102,6 +103,7 @@ TEMPLATE_ACTIONS = [
         timeout_s=7,
     ),
     SetFsGroup(target=WEB, group=2000),
+    SetVolumeSize(target=WEB, volume="spool", limit="32Mi"),
     SetEnv(target=WEB, container="app", name="PLAIN", value="2"),
     SetEnv(target=WEB, container="app", name="REF", value="2"),
     SetEnv(target=WEB, container="side", name="NEW", value="2"),
@@ -415,6 +417,12 @@ def test_a_port_keeps_what_the_cluster_gave_it() -> None:
             a_workload(),
             "which port",
             id="another-check-without-a-port",
+        ),
+        pytest.param(
+            SetVolumeSize(target=WEB, volume="conf", limit="32Mi"),
+            a_workload(),
+            "no volume 'conf' of a limited size",
+            id="a-volume-without-a-size",
         ),
         pytest.param(
             SetVolumeSource(target=WEB, volume="nope", source=SourceKind.SECRET, name="s"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from copilot.domain.action import Action, RerunJob, RollBack, Scale
+from copilot.domain.action import Action, RerunJob, RollBack, Scale, SetVolumeSize
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import Unavailable
 from copilot.domain.objects import Metadata
@@ -24,7 +24,7 @@ from tests.builders_remediate import (
     oom_rule,
     to_memory,
 )
-from tests.builders_workloads import a_failed_job, ref
+from tests.builders_workloads import a_failed_job, a_workload, ref
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Lives, Trouble, needs
 
@@ -169,6 +169,14 @@ async def test_a_leak_must_be_outlived_by_more_than_the_memory_that_was_added(
     cluster = a_cluster(FixedClock())
 
     assert lives_to_outlive(await a_proposal(cluster, action)) == lives
+
+
+async def test_a_volume_that_fills_must_be_outlived_by_more_than_what_was_added() -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("Deployment", a_workload())
+    action = SetVolumeSize(target=ref("Deployment"), volume="spool", limit="32Mi")
+
+    assert lives_to_outlive(await a_proposal(cluster, action)) == 5.0
 
 
 async def test_a_leak_that_lives_twice_as_long_with_twice_the_memory_does_not_hold() -> None:

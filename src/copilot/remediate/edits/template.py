@@ -27,6 +27,7 @@ from copilot.domain.action import (
     SetPullSecrets,
     SetResources,
     SetServiceAccount,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
     TemplateAction,
@@ -101,6 +102,7 @@ def _container_edit(
 
 def _pod_edit(
     action: SetVolumeSource
+    | SetVolumeSize
     | SetPullSecrets
     | SetServiceAccount
     | SetFsGroup
@@ -113,6 +115,8 @@ def _pod_edit(
     match action:
         case SetVolumeSource():
             return {"volumes": [_volume(action, spec)]}
+        case SetVolumeSize():
+            return {"volumes": [_sized(action, spec)]}
         case SetPullSecrets():
             return {"imagePullSecrets": _pull_secrets(action, spec)}
         case SetServiceAccount():
@@ -275,6 +279,13 @@ def _volume(action: SetVolumeSource, spec: Fields) -> Fields:
     if not others.keys() <= {known for known, _ in _SOURCE_FIELDS.values()}:
         raise Invalid(f"volume {action.volume!r} of {action.target} is of another kind")
     return {"name": action.volume, field: {name: action.name, **_carried(before, field)}, **others}
+
+
+def _sized(action: SetVolumeSize, spec: Fields) -> Fields:
+    before = _named(items_at(spec, "volumes"), action.volume)
+    if text_at(before, "emptyDir", "sizeLimit") is None:
+        raise Invalid(f"{action.target} has no volume {action.volume!r} of a limited size")
+    return {"name": action.volume, "emptyDir": {"sizeLimit": action.limit}}
 
 
 def _carried(before: Fields, field: str) -> Fields:
