@@ -171,6 +171,22 @@ def test_a_death_since_the_patch_is_told(pod: Pod, says: str) -> None:
             0,
             id="one-that-was-stopped-has-not-failed",
         ),
+        pytest.param(
+            a_pod(
+                deleted=ago(4),
+                phase="Failed",
+                reason="Evicted",
+                statuses=[
+                    a_status(
+                        state=terminated(
+                            started=ago(31), finished=ago(5), reason="Error", exit_code=137
+                        )
+                    )
+                ],
+            ),
+            26,
+            id="one-that-was-evicted-has-failed-though-it-was-deleted-since",
+        ),
     ],
 )
 def test_the_longest_life_counts_failures_only(pod: Pod, seconds: int) -> None:
