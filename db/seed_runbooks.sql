@@ -387,7 +387,7 @@ Set once: `NS=demo APP=web C=app POD=<the pod that does not start>`.
 2. Compare with what is there: `kubectl -n $NS get configmaps,secrets`
 3. Did a rollout bring it in? `kubectl -n $NS rollout history deployment/$APP`. Then go back first: `kubectl -n $NS rollout undo deployment/$APP`
 4. The name is wrong: correct the reference in the workload: `kubectl -n $NS edit deployment/$APP`
-5. The object is missing: make it from the manifests'' own repository, not by hand: `kubectl -n $NS apply -f <file>`. A Secret comes from where secrets are kept.
+5. The object is missing: make it from the manifests'' own repository, not by hand: `kubectl -n $NS apply -f <file>`. A ConfigMap that was deleted may be made again as it was last seen. A Secret comes from where secrets are kept.
 6. A value is wrong: set it back: `kubectl -n $NS edit configmap <name>`. Variables are read when a container starts, so start the pods anew: `kubectl -n $NS rollout restart deployment/$APP`
 7. Do not mark the source `optional` to get the pod to start: then it runs without its settings.
 
@@ -434,7 +434,7 @@ Set once: `NS=demo APP=web C=app POD=<the pod that does not start>`.
 2. Compare with what is there: `kubectl -n $NS get configmaps,secrets`
 3. Did a rollout bring it in? `kubectl -n $NS rollout history deployment/$APP`. Then go back first: `kubectl -n $NS rollout undo deployment/$APP`
 4. The name is wrong: correct the reference in the workload: `kubectl -n $NS edit deployment/$APP`
-5. The object is missing: make it from the manifests'' own repository, not by hand: `kubectl -n $NS apply -f <file>`. A Secret comes from where secrets are kept.
+5. The object is missing: make it from the manifests'' own repository, not by hand: `kubectl -n $NS apply -f <file>`. A ConfigMap that was deleted may be made again as it was last seen. A Secret comes from where secrets are kept.
 6. A value is wrong: set it back: `kubectl -n $NS edit configmap <name>`. Variables are read when a container starts, so start the pods anew: `kubectl -n $NS rollout restart deployment/$APP`
 7. Do not mark the source `optional` to get the pod to start: then it runs without its settings.
 
@@ -1266,7 +1266,7 @@ Set once: `NS=demo JOB=nightly-28123 CRON=nightly`.
 2. Solve what it says first: a Job that is run again fails the same way.
 3. Was part of the work done? Find out whether it is safe to run twice before you run it again.
 4. Correct the cause where the Job comes from. The pod template of a Job cannot be changed; that of a CronJob can, for its next Jobs: `kubectl -n $NS edit cronjob $CRON`
-5. Too little time, or too few tries at something shaky: raise `activeDeadlineSeconds` or `backoffLimit` there, too. A Job that has failed stays so.
+5. Too little time, or too few tries at something shaky: raise `activeDeadlineSeconds` or `backoffLimit` there, too. A Job that has failed stays so, and its template cannot be changed: it is made anew.
 6. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/$CRON`. A lone Job is deleted and made anew: `kubectl -n $NS delete job $JOB`, then `kubectl -n $NS apply -f <its manifest>`
 
 ## Fix
@@ -1311,7 +1311,7 @@ Set once: `NS=demo JOB=nightly-28123 CRON=nightly`.
 2. Solve what it says first: a Job that is run again fails the same way.
 3. Was part of the work done? Find out whether it is safe to run twice before you run it again.
 4. Correct the cause where the Job comes from. The pod template of a Job cannot be changed; that of a CronJob can, for its next Jobs: `kubectl -n $NS edit cronjob $CRON`
-5. Too little time, or too few tries at something shaky: raise `activeDeadlineSeconds` or `backoffLimit` there, too. A Job that has failed stays so.
+5. Too little time, or too few tries at something shaky: raise `activeDeadlineSeconds` or `backoffLimit` there, too. A Job that has failed stays so, and its template cannot be changed: it is made anew.
 6. Run it again: `kubectl -n $NS create job $JOB-again --from=cronjob/$CRON`. A lone Job is deleted and made anew: `kubectl -n $NS delete job $JOB`, then `kubectl -n $NS apply -f <its manifest>`
 
 ## Fix
@@ -2409,10 +2409,10 @@ Set once: `NS=demo APP=db PVC=data C=app POD=<the failing pod>`.
 ## Steps
 1. `Lost`: stop. Look for a snapshot or the disk itself before you delete anything. Never delete a bound claim to solve this: with the policy `Delete` its data goes too.
 2. No such claim: a wrong name in the workload, or it was never made. Unbound: hold it against the volumes: class, size, access modes, labels, `claimRef`.
-3. An unbound claim holds no data and may be made anew with what can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`
+3. An unbound claim holds no data and may be made anew with what can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`. One that a StatefulSet makes comes back as it was: while no pod of it has ever been ready, delete the StatefulSet and the claim, and apply it with a corrected `volumeClaimTemplates`
 4. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`. A silent provisioner: find its pods (often in `kube-system`) and read their log.
 5. Held by another node: is the old pod gone, is that node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
-6. Not writable: set `fsGroup` to a group of the container''s user, or mount an `emptyDir` where a read-only root must be written to: `kubectl -n $NS edit deployment/$APP`
+6. Not writable: set `fsGroup` to a group of the container''s user where the volume honours it (most CSI drivers with one writer, local volumes at their first mount; not `hostPath`, not NFS), or mount an `emptyDir` where a read-only root must be written to: `kubectl -n $NS edit deployment/$APP`
 
 ## Fix
 The claim''s name, class, size or mode corrected; a volume made; the owner set.
@@ -2461,10 +2461,10 @@ Set once: `NS=demo APP=db PVC=data C=app POD=<the failing pod>`.
 ## Steps
 1. `Lost`: stop. Look for a snapshot or the disk itself before you delete anything. Never delete a bound claim to solve this: with the policy `Delete` its data goes too.
 2. No such claim: a wrong name in the workload, or it was never made. Unbound: hold it against the volumes: class, size, access modes, labels, `claimRef`.
-3. An unbound claim holds no data and may be made anew with what can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`
+3. An unbound claim holds no data and may be made anew with what can be served: `kubectl -n $NS get pvc $PVC -o yaml > pvc.yaml`, correct it, `kubectl -n $NS delete pvc $PVC`, `kubectl -n $NS apply -f pvc.yaml`. One that a StatefulSet makes comes back as it was: while no pod of it has ever been ready, delete the StatefulSet and the claim, and apply it with a corrected `volumeClaimTemplates`
 4. No default class: mark one: `kubectl patch storageclass <name> -p ''{"metadata":{"annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}}''`. A silent provisioner: find its pods (often in `kube-system`) and read their log.
 5. Held by another node: is the old pod gone, is that node alive? `kubectl get volumeattachment`. Delete the attachment only once that node is surely off.
-6. Not writable: set `fsGroup` to a group of the container''s user, or mount an `emptyDir` where a read-only root must be written to: `kubectl -n $NS edit deployment/$APP`
+6. Not writable: set `fsGroup` to a group of the container''s user where the volume honours it (most CSI drivers with one writer, local volumes at their first mount; not `hostPath`, not NFS), or mount an `emptyDir` where a read-only root must be written to: `kubectl -n $NS edit deployment/$APP`
 
 ## Fix
 The claim''s name, class, size or mode corrected; a volume made; the owner set.

@@ -66,6 +66,7 @@ def a_workload(kind: str = "Deployment", name: str = "web", **spec: Any) -> Json
         "volumes": [
             {"name": "conf", "configMap": {"name": "cfg", "defaultMode": 420}},
             {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "spool", "emptyDir": {"sizeLimit": "8Mi"}},
         ],
         "imagePullSecrets": [{"name": "one"}, {"name": "two"}],
         "serviceAccountName": "web",
@@ -119,6 +120,18 @@ def a_failed_job(name: str = "load", **metadata: Any) -> Json:
     }
     job = an_object("Job", name, labels={"app": name, **own}, spec=spec, status=status, **metadata)
     return {**job, "apiVersion": "batch/v1"}
+
+
+def with_claims(*, ready: int = 0, asks: str = "9Gi", **spec: Any) -> Json:
+    """A StatefulSet whose claim template `data` asks for so much."""
+    live = a_workload("StatefulSet")
+    wish = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": asks}}}
+    template = {"metadata": {"name": "data"}, "spec": wish}
+    return {
+        **live,
+        "spec": {**live["spec"], "volumeClaimTemplates": [template], **spec},
+        "status": {"readyReplicas": ready},
+    }
 
 
 def a_claim_object(phase: str = "Pending", name: str = "data") -> Json:

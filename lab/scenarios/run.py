@@ -28,6 +28,8 @@ POLL_S = 0.5
 ROOM_S = 1.5
 PROPOSAL_S = 12
 """From a right verdict to a proposal."""
+SECOND_S = 90
+"""From a fix that did not hold to another verdict."""
 STEADY_S = 4
 """So long must what was healed stay ready."""
 ENDED = frozenset({"verified", "reverted", "failed", "expired", "superseded", "rejected"})
@@ -163,6 +165,18 @@ class Run:
             outcome.heal_s = time.time() - began
             outcome.healed = await self._stay_ready(scenario)
             outcome.verification = "" if outcome.healed else "verified, not ready"
+        elif outcome.verification in ENDED:
+            outcome.verdict_after = await self._second_verdict(seen.id, outcome.verdict)
+
+    async def _second_verdict(self, id: int, before: str) -> str:
+        """What it says after its fix did not hold, empty where that stays the same."""
+        until = time.time() + SECOND_S
+        while time.time() < until:
+            await asyncio.sleep(ROOM_S)
+            seen = await self._copilot.read(id)
+            if seen.first is not None and told(seen.first) != before:
+                return told(seen.first)
+        return ""
 
     async def _stay_ready(self, scenario: Scenario) -> bool:
         """Ready within a moment, and still a while later."""

@@ -30,6 +30,8 @@ class Outcome:
     """The first hypothesis as it was first seen, where it was not right then."""
     verdict: str = ""
     """The first hypothesis at the end: cause, detail, object."""
+    verdict_after: str = ""
+    """What it says once its fix did not hold, where that is another: told, and not counted."""
     object_right: bool = False
     cause_right: bool = False
     never_said: list[str] = field(default_factory=list)

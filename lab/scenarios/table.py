@@ -69,6 +69,7 @@ How it is judged:
 - **Detected**: there is an incident in the namespace, or at its node. **Verdict**: the first
   hypothesis names the right object *and* the right cause; where several are true, any of them.
   It must do so within 75 s in general, and 2 to 4 min where the fault itself takes its time.
+  What it says after a fix of ours did not hold is told behind it, and not counted.
 - **Fix**: the first proposal that the cluster accepted in a dry run. It is approved through the API.
   **Healed**: the co-pilot says verified, and the runner sees everything ready, and still a while
   later. `(none)`: nothing that the co-pilot may do heals it, and the runbook says what people can.
@@ -89,12 +90,13 @@ def _fault(one: Outcome) -> tuple[str, ...]:
     mark = "yes" if one.right else ("object only" if one.object_right else "no")
     mark = "cause only" if one.cause_right and not one.object_right else mark
     wrong = f" (wrongly: {', '.join(one.never_said)})" if one.never_said else ""
+    after = f"; when that did not hold: {one.verdict_after}" if one.verdict_after else ""
     return (
         one.name,
         one.sign or "none",
         _seconds(one.detect_s, "no"),
         _seconds(one.verdict_s, mark),
-        (one.verdict or "-") + wrong,
+        (one.verdict or "-") + wrong + after,
         one.proposal or ("-" if one.fix == "heals" else f"({one.fix})"),
         _healed(one),
     )

@@ -16,6 +16,7 @@ from copilot.domain.proposal import (
     Create,
     Decision,
     Delete,
+    DeleteUnbound,
     Operation,
     Patch,
     Proposal,
@@ -397,6 +398,8 @@ def told_of(operation: Operation) -> str:
     match operation:
         case Delete():
             return f"{operation.target} deleted"
+        case DeleteUnbound():
+            return f"{operation.target} deleted, unless it was bound by then"
         case Create():
             return f"{operation.target} created"
         case Patch():

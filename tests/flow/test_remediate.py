@@ -15,6 +15,7 @@ from copilot.domain.action import (
     Action,
     ChaosMemory,
     RerunJob,
+    RestoreConfigMap,
     SetConfigValue,
     SetQuota,
     SetSelector,
@@ -307,6 +308,33 @@ async def test_a_value_that_helps_nothing_is_taken_back_with_its_rollout(tmp_pat
         assert "was OOMKilled" in verification.reason
         assert scene.cluster.the(target)["data"]["k"] == "1"
         assert scene.cluster.the(WEB)["spec"]["template"] == before
+
+
+ROUTES = ObjectRef(kind="ConfigMap", namespace="demo", name="routes")
+RESTORE = RestoreConfigMap(target=ROUTES, data=(("table", "/"),))
+
+
+async def test_a_config_map_that_was_deleted_is_made_again_and_proven_by_its_reader(
+    tmp_path: Path,
+) -> None:
+    async with a_scene(tmp_path, RESTORE, WEB, a_web()) as scene:
+        verification = await scene.fixed()
+
+        assert verification.held, verification.reason
+        assert scene.cluster.the(ROUTES)["data"] == {"table": "/"}
+        assert await scene.status() is Status.RESOLVED
+
+
+async def test_a_config_map_that_does_not_help_is_deleted_again(tmp_path: Path) -> None:
+    def dies(cluster: FakeCluster) -> None:
+        cluster.lives = lambda template: 2.0
+
+    async with a_scene(tmp_path, RESTORE, WEB, a_web(), prepared=dies) as scene:
+        verification = await scene.fixed()
+
+        assert verification.reverted, verification.reason
+        assert ROUTES.key not in scene.cluster.objects
+        assert (await scene.proposal()).status is ProposalStatus.REVERTED
 
 
 async def test_a_high_risk_takes_two_people_where_that_is_wanted(tmp_path: Path) -> None:

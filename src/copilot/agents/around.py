@@ -20,6 +20,7 @@ from copilot.domain.objects import Deployment, KubeStruct, ObjectRef, Pod, Servi
 from copilot.domain.surroundings import (
     ConfigMap,
     CronJob,
+    DeletedConfigMap,
     HorizontalPodAutoscaler,
     Ingress,
     Job,
@@ -42,6 +43,7 @@ from copilot.ports import Kind, Session
 MOST = 200
 """Of each kind."""
 MOST_NAMES = 2000
+MOST_DELETED = 10
 LONGEST_VALUE = 8 * 1024
 """Of one key of a ConfigMap, in characters."""
 _CONTROLLERS = (Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
@@ -69,6 +71,7 @@ async def surroundings(view: Session, case: Case, unread: list[Gap]) -> Surround
         seen = listed & frozenset(_CLUSTER_WIDE)
         return msgspec.structs.replace(found, listed=seen - look.cut)
     mine = {p.metadata.uid for p in case.pods}
+    config_maps = await look.at(Kind.CONFIG_MAP, place, ConfigMap)
     bindings = await look.at(Kind.ROLE_BINDING, place, RoleBinding)
     around = await _of_cluster(look, case, bindings)
     return msgspec.structs.replace(
@@ -79,7 +82,8 @@ async def surroundings(view: Session, case: Case, unread: list[Gap]) -> Surround
         ),
         services=await look.at(Kind.SERVICE, place, Service),
         ingresses=await look.at(Kind.INGRESS, place, Ingress),
-        config_maps=_bounded(case, await look.at(Kind.CONFIG_MAP, place, ConfigMap)),
+        config_maps=_bounded(case, config_maps),
+        deleted_config_maps=await _deleted(look, case, config_maps),
         claims=await look.at(Kind.CLAIM, place, PersistentVolumeClaim),
         quotas=await look.at(Kind.QUOTA, place, ResourceQuota),
         limit_ranges=await look.at(Kind.LIMIT_RANGE, place, LimitRange),
@@ -168,11 +172,7 @@ def _is_near(volume: PersistentVolume, place: str, named: Iterable[str]) -> bool
 
 def _bounded(case: Case, maps: Sequence[ConfigMap]) -> tuple[ConfigMap, ...]:
     """All keys; values only of those that the case's pods read, and those cut."""
-    own = case.job.spec.template.spec if case.job else None
-    specs = [p.spec for p in case.pods]
-    specs += [case.workload.spec.template.spec] if case.workload else []
-    specs += [own] if own else []
-    read_here = {name for spec in specs for name in config_names(spec)}
+    read_here = _read_here(case)
     return tuple(
         msgspec.structs.replace(
             one,
@@ -184,6 +184,31 @@ def _bounded(case: Case, maps: Sequence[ConfigMap]) -> tuple[ConfigMap, ...]:
         )
         for one in maps
     )
+
+
+def _read_here(case: Case) -> frozenset[str]:
+    """Names of the ConfigMaps that the case's pods ask for."""
+    own = case.job.spec.template.spec if case.job else None
+    specs = [p.spec for p in case.pods]
+    specs += [case.workload.spec.template.spec] if case.workload else []
+    specs += [own] if own else []
+    return frozenset(name for spec in specs for name in config_names(spec))
+
+
+async def _deleted(
+    look: _Look, case: Case, there: Sequence[ConfigMap]
+) -> tuple[DeletedConfigMap, ...]:
+    """Of the ConfigMaps that the pods ask for in vain those that were there once."""
+    missing = sorted(_read_here(case) - {one.metadata.name for one in there})[:MOST_DELETED]
+    place, found = case.incident.namespace, []
+    for name in missing:
+        stored = await look.view.objects.named(look.cluster, Kind.CONFIG_MAP, place, name)
+        if stored is not None and stored.is_deleted:
+            found += [
+                DeletedConfigMap(seen_us=stored.seen_us, config_map=one)
+                for one in read([stored], ConfigMap, look.unread)
+            ]
+    return tuple(found)
 
 
 async def _remote_services(look: _Look, place: str) -> tuple[ObjectRef, ...]:

@@ -95,6 +95,12 @@ def eviction_of(case: Case) -> Eviction | None:
     return Eviction(pod=pod, message=message, event=own[0] if own else None)
 
 
+def volume_named_by(message: str) -> str:
+    """The volume that held more than it may, empty for none."""
+    found = _EMPTY_DIR.search(message)
+    return found[1] if found else ""
+
+
 def _sources(found: Eviction) -> tuple[str, ...]:
     """A successor says nothing about the eviction; the event does."""
     event = (event_key(found.event),) if found.event else ()

@@ -35,7 +35,7 @@ def job_fails(case: Case) -> Hypothesis | None:
         return None
     if _is_done(job):
         return _succeeded(case, job) if job.status.failed else None
-    condition = _failed(job)
+    condition = failed(job)
     if condition is None and not job.status.failed:
         return None
     way = _WAYS.get(condition.reason or "", "") if condition else ""
@@ -73,13 +73,18 @@ def ref_of(job: Job) -> ObjectRef:
 def _is_done(job: Job) -> bool:
     """Of a Job with several completions the first success is not the last."""
     is_complete = job.status.completion_time or job.status.succeeded >= (job.spec.completions or 1)
-    return bool(is_complete) and _failed(job) is None
+    return bool(is_complete) and failed(job) is None
 
 
-def _failed(job: Job) -> Condition | None:
-    return next(
-        (c for c in job.status.conditions or () if c.type == "Failed" and c.status == "True"), None
-    )
+def failed(job: Job) -> Condition | None:
+    """Why it has failed, or is sure to once its pods have ended; None while it goes on.
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods"""
+    found = [
+        c
+        for c in job.status.conditions or ()
+        if c.type in ("Failed", "FailureTarget") and c.status == "True"
+    ]
+    return max(found, key=lambda c: c.type == "Failed", default=None)
 
 
 def _title(job: Job, way: str, condition: Condition | None) -> str:
@@ -107,7 +112,7 @@ def _told(case: Case, job: Job, condition: Condition | None) -> tuple[Statement,
 def _spec(case: Case, job: Job, way: str) -> tuple[Statement, ...]:
     if way == "deadline" and job.status.start_time:
         began = epoch_us(job.status.start_time)
-        ended = epoch_us((_failed(job) or Condition(type="", status="")).last_transition_time)
+        ended = epoch_us((failed(job) or Condition(type="", status="")).last_transition_time)
         return said(
             case,
             f"Its spec gives it {job.spec.active_deadline_seconds} s; it was stopped after "

@@ -13,7 +13,7 @@ from copilot.causes.wording import one_line
 from copilot.domain.case import Case
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause, Hypothesis, Verdict
-from copilot.domain.objects import Container, Pod, VolumeMount
+from copilot.domain.objects import Container, Pod, SecurityContext, VolumeMount
 
 LOGGED_AND_SHOWN = 0.93
 LOGGED = 0.7
@@ -23,17 +23,44 @@ _PATH = re.compile(r"(?<![\w:/.])(/[\w.@-]+(?:/[\w.@-]+)*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class Unwritable:
+    """A path that a container may not write, by its own word."""
+
     line: LogLine
     pod: Pod
     container: Container
     path: str
 
+    @property
+    def mount(self) -> VolumeMount | None:
+        """The innermost that the path lies in."""
+        over = [
+            m
+            for m in self.container.volume_mounts or ()
+            if self.path == m.mount_path or self.path.startswith(m.mount_path.rstrip("/") + "/")
+        ]
+        return max(over, key=lambda m: len(m.mount_path), default=None)
+
+    @property
+    def user(self) -> int:
+        """That it runs as where the spec says, 0 for root and for what the image says."""
+        return next((c.run_as_user for c in self._contexts if c.run_as_user is not None), 0)
+
+    @property
+    def group(self) -> int:
+        """The first of its user's, where the spec says; 0 as above."""
+        return next((c.run_as_group for c in self._contexts if c.run_as_group is not None), 0)
+
+    @property
+    def _contexts(self) -> list[SecurityContext]:
+        both = (self.container.security_context, self.pod.spec.security_context)
+        return [context for context in both if context is not None]
+
 
 def volume_permission(case: Case) -> Hypothesis | None:
     """Supported where a failing container logged that it may not write a path; surer where its
     spec shows why."""
-    found = _logged(case)
+    found = unwritable(case)
     if found is None:
         return None
     detail, shown = _shown(found)
@@ -53,7 +80,8 @@ def volume_permission(case: Case) -> Hypothesis | None:
     )
 
 
-def _logged(case: Case) -> _Found | None:
+def unwritable(case: Case) -> Unwritable | None:
+    """The last that a failing container complained about."""
     for pod in failing_pods(case):
         for line in reversed(case.lines):
             if line.pod != pod.metadata.name or line_key(line) not in case.cited_as:
@@ -61,7 +89,7 @@ def _logged(case: Case) -> _Found | None:
             container = container_of(pod.spec, line.container) or _only(pod)
             path = _path(line.body)
             if container and path and not _is_its_command(container, path):
-                return _Found(line=line, pod=pod, container=container, path=path)
+                return Unwritable(line=line, pod=pod, container=container, path=path)
     return None
 
 
@@ -84,9 +112,9 @@ def _is_its_command(container: Container, path: str) -> bool:
     return any(runs.search(word) for word in (*(container.command or ()), *(container.args or ())))
 
 
-def _shown(found: _Found) -> tuple[str, str]:
+def _shown(found: Unwritable) -> tuple[str, str]:
     """Which way it is, and what in the spec shows it."""
-    mount = _mount_of(found.container, found.path)
+    mount = found.mount
     context = found.container.security_context
     is_read_only = _READ_ONLY.search(found.line.body) is not None
     if mount and mount.read_only:
@@ -97,7 +125,7 @@ def _shown(found: _Found) -> tuple[str, str]:
             f"The container's root file system is read-only, and no volume is mounted at "
             f"{one_line(found.path, 80)}."
         )
-    user = _user(found)
+    user = found.user
     if mount and user:
         group = found.pod.spec.security_context
         owns = group is not None and group.fs_group is not None
@@ -107,21 +135,3 @@ def _shown(found: _Found) -> tuple[str, str]:
             f"{mount.mount_path}."
         )
     return ("read_only" if is_read_only else "not_owner"), ""
-
-
-def _mount_of(container: Container, path: str) -> VolumeMount | None:
-    """The innermost mount that a path lies in."""
-    over = [
-        m
-        for m in container.volume_mounts or ()
-        if path == m.mount_path or path.startswith(m.mount_path.rstrip("/") + "/")
-    ]
-    return max(over, key=lambda m: len(m.mount_path), default=None)
-
-
-def _user(found: _Found) -> int:
-    """The user it runs as where the spec says, 0 for root and for what the image says."""
-    for context in (found.container.security_context, found.pod.spec.security_context):
-        if context is not None and context.run_as_user is not None:
-            return context.run_as_user
-    return 0

@@ -15,6 +15,14 @@ from copilot.domain.objects import ObjectRef
 
 Entries = tuple[tuple[str, str | None], ...]
 """Key and value; None takes the key away."""
+Texts = tuple[tuple[str, str], ...]
+"""Key and value."""
+
+LEAST_DEADLINE_S, MOST_DEADLINE_S = 600, 4 * 3600
+"""A longer deadline than it has may be given to a Job up to the first whatever it has, and never
+beyond the second: it is there to end what hangs."""
+LARGEST_CONFIG_MAP = 16 * 2**10
+"""Characters of a ConfigMap, all in all, that we make again; a diff of more is read by nobody."""
 
 
 class _Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -73,6 +81,14 @@ class ProbeKind(StrEnum):
     STARTUP = "startupProbe"
 
 
+class ProbeCheck(StrEnum):
+    """How a probe asks. Never by a program: what runs in a pod is not ours to choose."""
+
+    HTTP = "httpGet"
+    TCP = "tcpSocket"
+    GRPC = "grpc"
+
+
 class SetProbe(_Action, frozen=True, kw_only=True, tag="set_probe"):
     """Change fields of a container's probe; None leaves a field as it is."""
 
@@ -81,6 +97,8 @@ class SetProbe(_Action, frozen=True, kw_only=True, tag="set_probe"):
     also: tuple[ProbeKind, ...] = ()
     """Other probes of the container that get the same: mended one by one, the next would still
     fail, and take the first one's mending back with it."""
+    check: ProbeCheck | None = None
+    """Ask in this way instead of the present one; it takes a port."""
     port: int | str | None = None
     """Of the probe's own HTTP, TCP or gRPC check."""
     path: str | None = None
@@ -127,6 +145,13 @@ class SetVolumeSource(_Action, frozen=True, kw_only=True, tag="set_volume_source
     name: str
 
 
+class SetVolumeSize(_Action, frozen=True, kw_only=True, tag="set_volume_size"):
+    """Set how much a volume that lives with the pod (`emptyDir`) may hold; a quantity."""
+
+    volume: str
+    limit: str
+
+
 class SetPullSecrets(_Action, frozen=True, kw_only=True, tag="set_pull_secrets"):
     """Set the image pull secrets by name."""
 
@@ -137,6 +162,12 @@ class SetServiceAccount(_Action, frozen=True, kw_only=True, tag="set_service_acc
     """Set the service account by name."""
 
     name: str
+
+
+class SetFsGroup(_Action, frozen=True, kw_only=True, tag="set_fs_group"):
+    """Let the pods' volumes belong to a group that their programs are in."""
+
+    group: int
 
 
 class SetNodeSelector(_Action, frozen=True, kw_only=True, tag="set_node_selector"):
@@ -194,6 +225,22 @@ class SetConfigValue(_Action, frozen=True, kw_only=True, tag="set_config_value")
     value: str
 
 
+class RestoreConfigMap(_Action, frozen=True, kw_only=True, tag="restore_config_map"):
+    """Make a ConfigMap that was deleted again, as it was last seen."""
+
+    data: Texts
+    binary_data: Texts = ()
+    """In base64."""
+    labels: Texts = ()
+    annotations: Texts = ()
+    is_immutable: bool = False
+
+    @property
+    def texts(self) -> Texts:
+        """All that it would hold."""
+        return (*self.data, *self.binary_data, *self.labels, *self.annotations)
+
+
 class SetQuota(_Action, frozen=True, kw_only=True, tag="set_quota"):
     """Change hard limits of a ResourceQuota."""
 
@@ -224,6 +271,21 @@ class ReplaceClaim(_Action, frozen=True, kw_only=True, tag="replace_claim"):
     storage: str | None = None
 
 
+class SetClaimTemplate(_Action, frozen=True, kw_only=True, tag="set_claim_template"):
+    """Make a StatefulSet anew whose claim template asks for something else; only while no pod of
+    it is ready. Its waiting claims go, those that are bound by then stay.
+
+    None and empty leave a field as it is.
+    """
+
+    template: str
+    claims: tuple[ObjectRef, ...]
+    """Made from the template, and waiting."""
+    storage_class: str | None = None
+    access_modes: tuple[str, ...] = ()
+    storage: str | None = None
+
+
 class SetCordon(_Action, frozen=True, kw_only=True, tag="set_cordon"):
     """Keep new pods from a node, or let them on it again."""
 
@@ -237,7 +299,14 @@ class SetSuspended(_Action, frozen=True, kw_only=True, tag="set_suspended"):
 
 
 class RerunJob(_Action, frozen=True, kw_only=True, tag="rerun_job"):
-    """Make a failed Job anew from its own template."""
+    """Make a failed Job anew from its own template, or one that never started: as neither can be
+    changed, what has to be different is said here."""
+
+    deadline_s: int | None = None
+    """Another `activeDeadlineSeconds`; None leaves it as it is."""
+    container: str = ""
+    image: str = ""
+    """The container's image in its only valid spelling; empty leaves it as it is."""
 
 
 class DeletePod(_Action, frozen=True, kw_only=True, tag="delete_pod"):
@@ -261,8 +330,10 @@ TemplateAction = (
     | SetEnv
     | SetEnvSource
     | SetVolumeSource
+    | SetVolumeSize
     | SetPullSecrets
     | SetServiceAccount
+    | SetFsGroup
     | SetNodeSelector
     | PreferAffinity
     | AddToleration
@@ -277,9 +348,11 @@ Action = (
     | SetServicePort
     | SetSelector
     | SetConfigValue
+    | RestoreConfigMap
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
+    | SetClaimTemplate
     | SetCordon
     | SetSuspended
     | RerunJob

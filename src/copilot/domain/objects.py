@@ -558,12 +558,13 @@ def ended_runs(pod: Pod, status: ContainerStatus) -> Iterator[StateTerminated]:
     """The ended runs that a container's status remembers, the older one first.
 
     A container that was stopped because its pod was deleted has not failed, whatever its exit code:
-    137 is what a program gets that does not listen to SIGTERM.
+    137 is what a program gets that does not listen to SIGTERM. An evicted one has, also where its
+    controller has deleted the pod since.
     https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
     """
     if status.last_state and status.last_state.terminated:
         yield status.last_state.terminated
     ended = status.state.terminated if status.state else None
-    is_stopped = pod.metadata.deletion_timestamp is not None
+    is_stopped = pod.metadata.deletion_timestamp is not None and pod.status.reason != "Evicted"
     if ended and (not is_stopped or ended.reason == "OOMKilled"):
         yield ended

@@ -90,6 +90,11 @@ class Delete(_Operation, frozen=True, kw_only=True, tag="delete"):
     """Delete exactly this object: its uid travels as a precondition."""
 
 
+class DeleteUnbound(_Operation, frozen=True, kw_only=True, tag="delete_unbound"):
+    """Delete exactly this claim, unless it is bound by then: what it holds stays, and whoever asks
+    for it by its name gets it."""
+
+
 class Create(_Operation, frozen=True, kw_only=True, tag="create"):
     """Make an object; `manifest` is canonical JSON."""
 
@@ -111,7 +116,7 @@ class ReplaceUnready(_Operation, frozen=True, kw_only=True, tag="replace_unready
     """
 
 
-Operation = Delete | Create | Patch | ReplaceUnready
+Operation = Delete | DeleteUnbound | Create | Patch | ReplaceUnready
 """What is done beside or instead of the patch, one after the other; each may be done again."""
 
 

@@ -27,10 +27,19 @@ class ConfigMap(KubeStruct, frozen=True):
     metadata: Metadata
     data: dict[str, str] | None = None
     binary_data: dict[str, str] | None = None
+    immutable: bool | None = None
 
     @property
     def keys(self) -> frozenset[str]:
         return frozenset((*(self.data or ()), *(self.binary_data or ())))
+
+
+class DeletedConfigMap(KubeStruct, frozen=True):
+    """As it was last seen, whole."""
+
+    seen_us: int
+    """When it was seen to be gone."""
+    config_map: ConfigMap
 
 
 class JobSpec(KubeStruct, frozen=True):
@@ -118,6 +127,17 @@ class VolumeSpec(KubeStruct, frozen=True):
     storage_class_name: str = ""
     claim_ref: ClaimRef | None = None
     persistent_volume_reclaim_policy: str = ""
+    local: LocalVolume | None = None
+    csi: CsiVolume | None = None
+
+
+class LocalVolume(KubeStruct, frozen=True):
+    path: str = ""
+
+
+class CsiVolume(KubeStruct, frozen=True):
+    driver: str = ""
+    fs_type: str = ""
 
 
 class ClaimRef(KubeStruct, frozen=True):
@@ -386,6 +406,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     ingresses: tuple[Ingress, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
     """With all their keys; values only of those that the case's pods read."""
+    deleted_config_maps: tuple[DeletedConfigMap, ...] = ()
+    """Those that the case's pods read and that are gone."""
     claims: tuple[PersistentVolumeClaim, ...] = ()
     volumes: tuple[PersistentVolume, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()

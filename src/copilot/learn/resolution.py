@@ -17,13 +17,16 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     RollBack,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetDnsPolicy,
     SetEnv,
     SetEnvSource,
+    SetFsGroup,
     SetImage,
     SetLimitRange,
     SetMemory,
@@ -36,6 +39,7 @@ from copilot.domain.action import (
     SetServiceAccount,
     SetServicePort,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     encode_action,
 )
@@ -123,10 +127,14 @@ def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line 
             return f"{what} of {action.container} from {action.source} {action.name}"
         case SetVolumeSource():
             return f"volume {action.volume} of {name} from {action.source} {action.name}"
+        case SetVolumeSize():
+            return f"volume {action.volume} of {name} may hold {action.limit}"
         case SetPullSecrets():
             return f"image pull secrets of {name}: {', '.join(action.names) or 'none'}"
         case SetServiceAccount():
             return f"service account of {name} set to {action.name}"
+        case SetFsGroup():
+            return f"volumes of {name} given to group {action.group}"
         case SetNodeSelector():
             return f"node selector of {name}: {_entries(action.entries)}"
         case PreferAffinity():
@@ -139,10 +147,12 @@ def _described(action: Action, before: _Before) -> str:  # noqa: C901  one line 
             return _of_other(action)
 
 
-def _of_other(
+def _of_other(  # noqa: C901  one line an action
     action: SetServicePort
     | SetSelector
     | SetConfigValue
+    | RestoreConfigMap
+    | SetClaimTemplate
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
@@ -159,6 +169,10 @@ def _of_other(
             return f"selector of Service {name}: {_entries(action.entries)}"
         case SetConfigValue():
             return f"value {action.key} of ConfigMap {name} set"
+        case SetClaimTemplate():
+            return f"StatefulSet {name} made anew with another claim template {action.template}"
+        case RestoreConfigMap():
+            return f"ConfigMap {name} made again"
         case SetQuota():
             return f"quota {name}: {_entries(action.entries)}"
         case SetLimitRange():

@@ -85,6 +85,8 @@ async def _made_anew(claim: Claim, cluster: Cluster, clock: Clock, against: str)
         _refuse_changed(proposal, live)
         for create in creates:  # what would not be accepted now must not be deleted before
             await rehearse(create, cluster)
+    elif live is None and not proposal.base.uid:
+        _refuse_late(proposal, against, clock.now_us())  # it was gone when that was approved
     elif claim.fence <= 1:
         raise Conflict(f"{target} is gone or was made anew since; review it again")
     for operation in proposal.operations:

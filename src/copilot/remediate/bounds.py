@@ -6,25 +6,34 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from copilot.domain.action import (
+    LARGEST_CONFIG_MAP,
+    LEAST_DEADLINE_S,
+    MOST_DEADLINE_S,
     Action,
     AddToleration,
     Entries,
+    RerunJob,
+    RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
+    SetFsGroup,
     SetLimitRange,
     SetMemory,
     SetProbe,
     SetQuota,
     SetResources,
     SetSelector,
+    SetVolumeSize,
 )
 from copilot.domain.errors import Invalid
 from copilot.domain.quantity import humanise_bytes, parse_bytes, parse_millicores
+from copilot.domain.secrets import MASK
 from copilot.remediate.disruption import wanted_pods
 from copilot.remediate.edits.template import containers_in
 from copilot.remediate.place import Place
 from copilot.remediate.policy import Policy
-from copilot.remediate.tree import Fields, fields_at, items_at, template_path, text_at
+from copilot.remediate.tree import Fields, fields_at, items_at, number_at, template_path, text_at
 
 MAX_VALUE = 64 * 2**10
 _PROBE_BOUNDS = {
@@ -37,7 +46,7 @@ _OWN_TAINTS = ("node.kubernetes.io/", "node-role.kubernetes.io/")
 """Kubernetes' own: a node in trouble, or one that is kept for the control plane."""
 
 
-def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) -> Iterator[str]:
+def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) -> Iterator[str]:  # noqa: C901  one line an action
     """Every reason why it goes too far, for people."""
     match action:
         case SetMemory():
@@ -48,6 +57,11 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
             yield from _scale(action, wanted_pods(live), policy)
         case SetProbe():
             yield from _probe(action)
+        case SetVolumeSize():
+            now = _sizes(action, live)
+            yield from _grown(((action.volume, action.limit),), now, policy, "the size of")
+        case SetFsGroup():
+            yield from _fs_group(action, live)
         case AddToleration():
             yield from _toleration(action)
         case SetSelector():
@@ -57,6 +71,12 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
         case SetConfigValue():
             if len(action.value.encode()) > MAX_VALUE:
                 yield f"a value of more than {MAX_VALUE // 1024} KiB is for people"
+        case RerunJob():
+            yield from _rerun(action, live, policy)
+        case SetClaimTemplate():
+            yield from _claim_template(action, live)
+        case RestoreConfigMap():
+            yield from _config_map(action)
         case SetQuota():
             now = fields_at(live, "spec", "hard")
             yield from _grown(action.entries, now, policy, "the quota")
@@ -105,6 +125,34 @@ def _resources(action: SetResources, live: Fields, place: Place, policy: Policy)
         for resource, value in asked:
             if resource == "memory" and value is not None:
                 yield from _room(value, place, policy)
+
+
+def _rerun(action: RerunJob, live: Fields, policy: Policy) -> Iterator[str]:
+    now = number_at(live, "spec", "activeDeadlineSeconds")
+    if action.deadline_s is not None and now is not None:
+        most = min(MOST_DEADLINE_S, max(LEAST_DEADLINE_S, round(now * policy.max_limit_factor)))
+        if not now <= action.deadline_s <= most:
+            yield f"a deadline of {action.deadline_s} s is not between {now} and {most} s"
+    if action.image:
+        image = text_at(_container(live, action.container, "Job"), "image") or ""
+        if action.image == image or action.image.lower() != image.lower():
+            yield f"{action.image} is another image, not another spelling of {image}"
+
+
+def _claim_template(action: SetClaimTemplate, live: Fields) -> Iterator[str]:
+    for template in items_at(fields_at(live, "spec"), "volumeClaimTemplates"):
+        if text_at(template, "metadata", "name") != action.template or action.storage is None:
+            continue
+        now = text_at(template, "spec", "resources", "requests", "storage") or "0"
+        if not 0 < parse_bytes(action.storage) <= parse_bytes(now):
+            yield f"{action.storage} is more than the {now} it asks for, which is for people"
+
+
+def _config_map(action: RestoreConfigMap) -> Iterator[str]:
+    if sum(len(key) + len(value) for key, value in action.texts) > LARGEST_CONFIG_MAP:
+        yield f"a ConfigMap of more than {LARGEST_CONFIG_MAP // 1024} KiB is for people"
+    if any(MASK in value for _, value in action.texts):
+        yield f"a part of {action.target} looked like a secret and was not kept"
 
 
 def _grown(asked: Entries, now: Fields, policy: Policy, what: str) -> Iterator[str]:
@@ -157,6 +205,21 @@ def _toleration(action: AddToleration) -> Iterator[str]:
         yield "a toleration without a key tolerates every taint"
     if action.key.startswith(_OWN_TAINTS):
         yield f"{action.key} is Kubernetes' own taint: pods are better off elsewhere"
+
+
+def _sizes(action: SetVolumeSize, live: Fields) -> Fields:
+    """Of the pods' volumes that have one, by name."""
+    spec = fields_at(live, *template_path(action.target.kind), "spec")
+    volumes = items_at(spec, "volumes")
+    return {str(v.get("name")): text_at(v, "emptyDir", "sizeLimit") for v in volumes}
+
+
+def _fs_group(action: SetFsGroup, live: Fields) -> Iterator[str]:
+    spec = fields_at(live, *template_path(action.target.kind), "spec")
+    if action.group < 1:
+        yield "volumes that belong to root's group are what it is about"
+    if number_at(spec, "securityContext", "fsGroup") is not None:
+        yield f"people have said whom the volumes of {action.target} belong to"
 
 
 def _bound_now(action: SetLimitRange, live: Fields) -> Fields:

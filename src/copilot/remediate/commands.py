@@ -12,11 +12,13 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     RollBack,
+    SetClaimTemplate,
     SetCordon,
 )
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.domain.proposal import Create, Delete, DeleteUnbound, Operation, Patch, ReplaceUnready
 from copilot.remediate.tree import Fields, encode
 
 
@@ -34,7 +36,9 @@ def _lines(action: Action, patch: Fields) -> Iterator[str]:
     kind, name = target.kind.lower(), shlex.quote(target.name)
     which = shlex.quote(f"{kind}/{target.name}")
     match action:
-        case ReplaceClaim() | RerunJob() | DeletePod():
+        case (
+            ReplaceClaim() | SetClaimTemplate() | RestoreConfigMap() | RerunJob() | DeletePod()
+        ):  # fmt: skip
             return
         case RollBack():
             yield f"{_kubectl(target)} rollout undo {which} --to-revision={action.to_revision}"
@@ -53,7 +57,7 @@ def _line(operation: Operation) -> str:
             return _patch_line(target, operation.patch)
         case ReplaceUnready():
             return ""  # which pods that will be shows only then
-        case Delete():
+        case Delete() | DeleteUnbound():
             return f"{_kubectl(target)} delete {target.kind.lower()} {shlex.quote(target.name)}"
         case Create():
             made = shlex.quote(operation.manifest)

@@ -9,7 +9,9 @@ from copilot.domain.action import (
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetLimitRange,
@@ -48,7 +50,7 @@ def disruption_of(action: Action, live: Fields, *, restarted: Fields | None = No
         case DeletePod():
             return Disruption(text="1 pod deleted; its controller makes another", n_pods=1, away=1)
         case RerunJob():
-            text = "the failed Job and its pods, with their logs, are deleted, and it runs anew"
+            text = "the Job and its pods, with their logs, are deleted, and it runs anew"
             return Disruption(text=text, n_pods=number_at(live, "spec", "parallelism") or 1)
         case SetConfigValue():
             return _of_value(restarted)
@@ -58,6 +60,11 @@ def disruption_of(action: Action, live: Fields, *, restarted: Fields | None = No
             return Disruption(text="no running pod is touched; new pods are let in")
         case ReplaceClaim():
             return Disruption(text="the claim, which holds no data, is deleted and made anew")
+        case SetClaimTemplate():
+            text = "the StatefulSet, none of whose pods serves, is deleted and made anew"
+            return Disruption(text=text, n_pods=wanted_pods(live))
+        case RestoreConfigMap():
+            return Disruption(text="no running pod is touched; those that wait for it can start")
         case SetCordon():
             how = "kept away" if action.is_cordoned else "let in"
             return Disruption(text=f"no running pod is touched; new ones are {how}")

@@ -69,7 +69,10 @@ def as_yaml(body: bytes | str) -> str:
 
 
 def _yaml(body: bytes | str, masked: Callable[[str, str], str]) -> str:
-    shown = masked_fields({**_readable(decode(body))}, masked)
+    tree = decode(body)
+    if not tree:
+        return ""
+    shown = masked_fields({**_readable(tree)}, masked)
     text: str = yaml.safe_dump(shown, sort_keys=True, allow_unicode=True, width=1000)
     return text
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import assert_never
 
 from copilot.domain.errors import Conflict, NotFound, Unavailable
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.domain.proposal import Create, Delete, DeleteUnbound, Operation, Patch, ReplaceUnready
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import MANAGER, PROPOSAL
 from copilot.remediate.merging import holds
@@ -35,6 +36,9 @@ async def operate(operation: Operation, cluster: Cluster, clock: Clock) -> None:
     match operation:
         case Delete():
             await _delete(operation.target, cluster, clock)
+        case DeleteUnbound():
+            if not await _delete(operation.target, cluster, clock, unless=_is_bound):
+                await wait_gone(operation.target, cluster, clock)
         case Create():
             await _create(operation, cluster, clock)
         case Patch():
@@ -54,7 +58,7 @@ async def undo(operation: Operation, cluster: Cluster, clock: Clock) -> None:
             await _replace_unready(operation.target, cluster, clock)
         case Create():
             await _remove(operation, cluster, clock)
-        case Delete():
+        case Delete() | DeleteUnbound():
             return
         case _:
             assert_never(operation)
@@ -69,7 +73,7 @@ async def rehearse(operation: Operation, cluster: Cluster) -> None:
         BadInput, Refused, Conflict, NotFound: it would not be accepted.
     """
     match operation:
-        case Delete():
+        case Delete() | DeleteUnbound():
             await cluster.delete(operation.target, dry_run=True)
         case Create():
             manifest = _renamed(decode(operation.manifest))
@@ -105,13 +109,22 @@ async def live_of(target: ObjectRef, cluster: Cluster) -> Fields | None:
     return live if is_it else None
 
 
-async def _delete(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+async def _delete(
+    target: ObjectRef,
+    cluster: Cluster,
+    clock: Clock,
+    *,
+    unless: Callable[[Fields], bool] = lambda _: False,
+) -> bool:
+    """Whether it was left as it is."""
     for attempt in range(TRIES):
         if attempt:
             await clock.sleep(PAUSE_S * attempt)
         live = await live_of(target, cluster)
         if live is None or text_at(live, "metadata", "deletionTimestamp") is not None:
-            return
+            return False
+        if unless(live):
+            return True
         version = text_at(live, "metadata", "resourceVersion") or ""
         try:
             await cluster.delete(target, resource_version=version, dry_run=False)
@@ -119,8 +132,13 @@ async def _delete(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
             continue  # a status moved its version, or the answer was lost: reading again tells
         except NotFound:
             pass
-        return
+        return False
     raise Unavailable(f"{target} could not be deleted in {TRIES} tries")
+
+
+def _is_bound(claim: Fields) -> bool:
+    has_volume = text_at(claim, "spec", "volumeName") is not None
+    return has_volume or text_at(claim, "status", "phase") != "Pending"
 
 
 async def _create(operation: Create, cluster: Cluster, clock: Clock) -> None:

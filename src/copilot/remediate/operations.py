@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from copilot.domain.action import (
     Action,
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
+    SetClaimTemplate,
     SetConfigValue,
     SetLimitRange,
     SetQuota,
@@ -16,12 +19,24 @@ from copilot.domain.action import (
 )
 from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, Operation, Patch, ReplaceUnready
+from copilot.domain.proposal import Create, Delete, DeleteUnbound, Operation, Patch, ReplaceUnready
 from copilot.remediate.disruption import ROLLED_OUT
 from copilot.remediate.marks import PREFIX, PROPOSAL, TOUCHED, mark_of
 from copilot.remediate.merging import inverse, patched
 from copilot.remediate.readers import reads_at_start
-from copilot.remediate.tree import Fields, encode, fields_at, items_at, nested, text_at
+from copilot.remediate.tree import (
+    Fields,
+    encode,
+    fields_at,
+    items_at,
+    nested,
+    number_at,
+    text_at,
+)
+
+Remake = ReplaceClaim | SetClaimTemplate | RestoreConfigMap | RerunJob
+AnewAction = Remake | DeletePod
+"""What is done by operations alone."""
 
 _NAME_CHARS = 50
 _WOKEN = (*ROLLED_OUT, "ReplicaSet", "Job")
@@ -48,30 +63,60 @@ class Anew:
 
     operations: tuple[Operation, ...]
     no_rollback_reason: str
+    """Empty where undoing the operations is all there is to the way back."""
 
 
-def anew(action: ReplaceClaim | RerunJob | DeletePod, live: Fields, key: str) -> Anew:
-    """How the object is deleted, and made anew where we do that ourselves.
+def anew(action: AnewAction, live: Fields, key: str) -> Anew:
+    """How the object is deleted where it is there, and made anew where we do that ourselves.
 
     Raises:
         Invalid: the object is not as the action needs it.
     """
     target = _exactly(action.target, live)
     delete = Delete(target=target)
-    match action:
-        case DeletePod():
-            _refuse_pod(live, target)
-            return Anew(operations=(delete,), no_rollback_reason="a deleted pod does not come back")
-        case ReplaceClaim():
-            made = claim_manifest(action, live)
-            reason = "the claim that was replaced never held anything"
-        case RerunJob():
-            made = job_manifest(live)
-            reason = "what a run has done is done"
-    marked = _marked(made, mark_of(action), key)
+    if isinstance(action, DeletePod):
+        _refuse_pod(live, target)
+        return Anew(operations=(delete,), no_rollback_reason="a deleted pod does not come back")
+    marked = _marked(manifest_of(action, live), mark_of(action), key)
     named = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
     create = Create(target=named, manifest=encode(marked))
-    return Anew(operations=(delete, create), no_rollback_reason=reason)
+    match action:
+        case RestoreConfigMap():
+            return Anew(operations=(create,), no_rollback_reason="")
+        case ReplaceClaim():
+            reason = "the claim that was replaced never held anything"
+            return Anew(operations=(delete, create), no_rollback_reason=reason)
+        case SetClaimTemplate():
+            unbound = tuple(DeleteUnbound(target=claim) for claim in action.claims)
+            reason = "a claim that is bound by then cannot ask for what it asked before"
+            return Anew(operations=(delete, *unbound, create), no_rollback_reason=reason)
+        case RerunJob():
+            return Anew(
+                operations=(delete, create), no_rollback_reason="what a run has done is done"
+            )
+        case _:
+            assert_never(action)
+
+
+def manifest_of(action: Remake, live: Fields) -> Fields:
+    """What is made.
+
+    Raises:
+        Invalid: the object is not as the action needs it.
+    """
+    match action:
+        case RestoreConfigMap():
+            if text_at(live, "metadata", "uid"):
+                raise Invalid(f"{action.target} is there")
+            return config_map_manifest(action)
+        case ReplaceClaim():
+            return claim_manifest(action, live)
+        case SetClaimTemplate():
+            return stateful_set_manifest(action, live)
+        case RerunJob():
+            return job_manifest(action, live)
+        case _:
+            assert_never(action)
 
 
 def beside(
@@ -148,6 +193,19 @@ def _run_now(cron_job: Fields, key: str) -> Create:
     return Create(target=target, manifest=encode(_marked(job, PROPOSAL, key)))
 
 
+def config_map_manifest(action: RestoreConfigMap) -> Fields:
+    """The ConfigMap as the action describes it."""
+    metadata: Fields = {"name": action.target.name, "namespace": action.target.namespace}
+    for field, given in (("labels", action.labels), ("annotations", action.annotations)):
+        if kept := {k: v for k, v in given if not k.startswith(PREFIX)}:
+            metadata[field] = {**kept}
+    manifest: Fields = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    for field, given in (("data", action.data), ("binaryData", action.binary_data)):
+        if given:
+            manifest[field] = {**dict(given)}
+    return {**manifest, "immutable": True} if action.is_immutable else manifest
+
+
 def claim_manifest(action: ReplaceClaim, live: Fields) -> Fields:
     """The claim as it would have been written with other terms.
 
@@ -157,28 +215,60 @@ def claim_manifest(action: ReplaceClaim, live: Fields) -> Fields:
     phase = text_at(live, "status", "phase") or "unknown"
     if phase != "Pending":
         raise Invalid(f"{action.target} is {phase}, not waiting: what it holds would be lost")
-    spec = dict(fields_at(live, "spec"))
-    if action.storage_class is not None:
-        spec["storageClassName"] = action.storage_class
-    if action.access_modes:
-        spec["accessModes"] = list(action.access_modes)
-    if action.storage is not None:
-        requests = {**fields_at(spec, "resources", "requests"), "storage": action.storage}
-        spec["resources"] = {**fields_at(spec, "resources"), "requests": requests}
+    spec = _with_terms(action, fields_at(live, "spec"))
     return _manifest(live, spec, without=_BINDING_NOTES)
 
 
-def job_manifest(live: Fields) -> Fields:
-    """The Job as it was written, without what its controller added.
+def stateful_set_manifest(action: SetClaimTemplate, live: Fields) -> Fields:
+    """The StatefulSet as it would have been written with other terms for its claims.
 
     Raises:
-        Invalid: it has not failed.
+        Invalid: a pod of it serves, its claims would go with it, or it has no such template.
+    """
+    status, spec = fields_at(live, "status"), dict(fields_at(live, "spec"))
+    if number_at(status, "readyReplicas"):
+        raise Invalid(f"pods of {action.target} are ready; it is not made anew under them")
+    if text_at(spec, "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete":
+        raise Invalid(f"{action.target} would take all its claims with it, bound ones, too")
+    templates = items_at(spec, "volumeClaimTemplates")
+    if not any(text_at(t, "metadata", "name") == action.template for t in templates):
+        raise Invalid(f"{action.target} has no claim template {action.template!r}")
+    spec["volumeClaimTemplates"] = [
+        {**t, "spec": _with_terms(action, fields_at(t, "spec"))}
+        if text_at(t, "metadata", "name") == action.template
+        else t
+        for t in templates
+    ]
+    return _manifest(live, spec, without=(PREFIX,))
+
+
+def _with_terms(action: ReplaceClaim | SetClaimTemplate, spec: Fields) -> Fields:
+    terms = dict(spec)
+    if action.storage_class is not None:
+        terms["storageClassName"] = action.storage_class
+    if action.access_modes:
+        terms["accessModes"] = list(action.access_modes)
+    if action.storage is not None:
+        requests = {**fields_at(terms, "resources", "requests"), "storage": action.storage}
+        terms["resources"] = {**fields_at(terms, "resources"), "requests": requests}
+    return terms
+
+
+def job_manifest(action: RerunJob, live: Fields) -> Fields:
+    """The Job as it was written, without what its controller added, and with what the action
+    changes.
+
+    Raises:
+        Invalid: it has not failed and may have run, or has no such container.
     """
     name = text_at(live, "metadata", "name")
-    conditions = items_at(fields_at(live, "status"), "conditions")
-    if not any(c.get("type") == "Failed" and c.get("status") == "True" for c in conditions):
+    if not _has_failed(live) and not (action.image and _never_ran(live)):
         raise Invalid(f"Job {name} has not failed; only a failed one is run again")
     spec = dict(fields_at(live, "spec"))
+    if action.deadline_s is not None:
+        spec["activeDeadlineSeconds"] = action.deadline_s
+    if action.image:
+        spec["template"] = _with_image(action, fields_at(spec, "template"))
     if spec.get("manualSelector") is not True:
         spec.pop("selector", None)
         template = fields_at(spec, "template")
@@ -187,6 +277,33 @@ def job_manifest(live: Fields) -> Fields:
         metadata.pop("creationTimestamp", None)
         spec["template"] = {**template, "metadata": metadata}
     return _manifest(live, spec, without=("batch.kubernetes.io/", *_JOB_LABELS, PREFIX))
+
+
+def _has_failed(job: Fields) -> bool:
+    """It is sure to: its pods may still be ending.
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods"""
+    return any(
+        c.get("type") in ("Failed", "FailureTarget") and c.get("status") == "True"
+        for c in items_at(fields_at(job, "status"), "conditions")
+    )
+
+
+def _never_ran(job: Fields) -> bool:
+    status = fields_at(job, "status")
+    return not any(number_at(status, count) for count in ("ready", "succeeded", "failed"))
+
+
+def _with_image(action: RerunJob, template: Fields) -> Fields:
+    spec = dict(fields_at(template, "spec"))
+    for field in ("containers", "initContainers"):
+        there = items_at(spec, field)
+        if any(one.get("name") == action.container for one in there):
+            spec[field] = [
+                {**one, "image": action.image} if one.get("name") == action.container else one
+                for one in there
+            ]
+            return {**template, "spec": spec}
+    raise Invalid(f"{action.target} has no container {action.container!r}")
 
 
 def _manifest(live: Fields, spec: Fields, *, without: tuple[str, ...]) -> Fields:

@@ -18,7 +18,9 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetLimitRange,
@@ -41,7 +43,14 @@ from copilot.remediate.edits import OtherAction, other_edit, template_edit
 from copilot.remediate.marks import REVERTED, TOUCHED, mark_of
 from copilot.remediate.merging import holds as fields_hold
 from copilot.remediate.merging import inverse, is_same, merged
-from copilot.remediate.operations import Anew, anew, beside, claim_manifest, job_manifest
+from copilot.remediate.operations import (
+    Anew,
+    AnewAction,
+    anew,
+    beside,
+    config_map_manifest,
+    manifest_of,
+)
 from copilot.remediate.tree import (
     Fields,
     Tree,
@@ -56,7 +65,7 @@ from copilot.remediate.tree import (
 )
 
 NOTHING = "{}"
-"""The patch of a plan that consists of operations."""
+"""The patch of a plan that consists of operations, and the way back where they are undone."""
 BACK_OFF_S = 300
 """How long a container that crashed may sleep before it is tried again."""
 _NO_ROLLOUT = {
@@ -118,6 +127,13 @@ def base_of(action: Action, live: bytes) -> Base:
     )
 
 
+def missing(action: Action) -> bytes | None:
+    """What stands for an object that is not there, None for an action that needs one."""
+    if not isinstance(action, RestoreConfigMap):
+        return None
+    return encode(config_map_manifest(action)).encode()
+
+
 def plan(action: Action, live: bytes, *, proposal_key: str, near: Near | None = None) -> Plan:
     """What is to be done to the object as it is now.
 
@@ -129,7 +145,7 @@ def plan(action: Action, live: bytes, *, proposal_key: str, near: Near | None = 
     tree = decode(live)
     watched = decode(near.watched) if near.watched else None
     base = base_of(action, live)
-    if isinstance(action, ReplaceClaim | RerunJob | DeletePod):
+    if isinstance(action, AnewAction):
         return _anew(action, tree, base, anew(action, tree, proposal_key))
     forward = _edit(action, tree, near.replica_set)
     if fields_hold(tree, forward):
@@ -167,13 +183,11 @@ def holds(live: Fields, patch: str) -> bool:
     return fields_hold(live, wanted)
 
 
-def _anew(
-    action: ReplaceClaim | RerunJob | DeletePod, tree: Fields, base: Base, planned: Anew
-) -> Plan:
+def _anew(action: AnewAction, tree: Fields, base: Base, planned: Anew) -> Plan:
     disruption = disruption_of(action, tree)
     return Plan(
         patch=NOTHING,
-        rollback=None,
+        rollback=None if planned.no_rollback_reason else NOTHING,
         no_rollback_reason=planned.no_rollback_reason,
         base=base,
         command=command_of(action, {}, planned.operations),
@@ -243,12 +257,10 @@ def _depends_on(action: Action, tree: Fields) -> Tree:
             return spec.get("unschedulable")
         case SetSuspended():
             return spec.get("suspend")
-        case ReplaceClaim():
-            return _or_none(lambda: claim_manifest(action, tree))
-        case RerunJob():
-            return _or_none(lambda: job_manifest(tree))
-        case DeletePod():
-            return None  # its uid is all that counts
+        case ReplaceClaim() | SetClaimTemplate() | RerunJob():
+            return _or_none(lambda: manifest_of(action, tree))
+        case DeletePod() | RestoreConfigMap():
+            return None  # that it is there, or is not, is all that counts
         case _:
             return fields_at(tree, *template_path(action.target.kind))
 

@@ -27,7 +27,7 @@ from copilot.remediate.dry_run import brief, diff_of, dry_run
 from copilot.remediate.guard import guard, in_git_instead
 from copilot.remediate.marks import field_manager_of, proposal_key
 from copilot.remediate.operate import rehearse
-from copilot.remediate.plan import NOTHING, Plan, base_of, plan
+from copilot.remediate.plan import NOTHING, Plan, base_of, missing, plan
 from copilot.remediate.policy import Policy, approvals_needed, guardrail_for
 from copilot.remediate.risk import risk_of
 from copilot.remediate.sight import SEEN
@@ -155,7 +155,7 @@ async def _outcome(
     now_us: int,
 ) -> _Outcome:
     try:
-        body = await cluster.get(action.target)
+        body = await _read(action, cluster)
     except (BadInput, NotFound, Refused) as error:
         return _not_planned(Base(uid="", generation=0, fields_hash=""), error.message)
     base, live = base_of(action, body), decode(body)
@@ -197,6 +197,16 @@ async def _outcome(
     )
 
 
+async def _read(action: Action, cluster: Cluster) -> bytes:
+    """The object; for one that is to be made again, what is to be made."""
+    try:
+        return await cluster.get(action.target)
+    except NotFound:
+        if (body := missing(action)) is None:
+            raise
+        return body
+
+
 async def _rehearsed(action: Action, planned: Plan, body: bytes, cluster: Cluster) -> DryRun:
     """The cluster's answer to the patch and to each operation."""
     answer = DryRun(accepted=True, message="accepted by the cluster", diff="")
@@ -211,8 +221,9 @@ async def _rehearsed(action: Action, planned: Plan, body: bytes, cluster: Cluste
         except (BadInput, Refused, Conflict, NotFound) as error:
             return DryRun(accepted=False, message=brief(error.message), diff="")
         if planned.patch == NOTHING and isinstance(operation, Create):
+            before = body if planned.base.uid else NOTHING.encode()
             made = operation.manifest.encode()
-            answer = msgspec.structs.replace(answer, diff=diff_of(body, made))
+            answer = msgspec.structs.replace(answer, diff=diff_of(before, made))
     return answer
 
 

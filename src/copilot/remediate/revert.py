@@ -10,7 +10,7 @@ from copilot.domain.proposal import Claim, Proposal, Verification
 from copilot.ports import Clock, Cluster, Kind
 from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
 from copilot.remediate.operate import PAUSE_S, TRIES, undo
-from copilot.remediate.plan import holds, with_version
+from copilot.remediate.plan import NOTHING, holds, with_version
 from copilot.remediate.sight import look
 from copilot.remediate.tree import annotation_at, decode, text_at
 from copilot.remediate.verify import POLL_S, Progress
@@ -74,6 +74,9 @@ async def _try_once(
     proposal: Proposal, rollback: str, cluster: Cluster, clock: Clock
 ) -> tuple[str, bool]:
     target = proposal.action.target
+    if proposal.patch == NOTHING:
+        beside = await _undone(proposal, cluster, clock)
+        return (f"not taken back whole{beside}", False) if beside else ("taken back", True)
     live = decode(await cluster.get(target))
     key = key_of(proposal)
     is_first = annotation_at(live, REVERTED) != key
@@ -128,5 +131,7 @@ async def _rolled_out(proposal: Proposal, cluster: Cluster, clock: Clock) -> str
 
 def _has_replaced_pods(proposal: Proposal) -> bool:
     if proposal.action.target.kind == Kind.CRON_JOB:
+        return False
+    if proposal.patch == NOTHING:
         return False
     return isinstance(proposal.action, TemplateAction | Scale) or bool(proposal.operations)

@@ -16,13 +16,16 @@ from copilot.domain.action import (
     ReplaceClaim,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     RollBack,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetDnsPolicy,
     SetEnv,
     SetEnvSource,
+    SetFsGroup,
     SetImage,
     SetLimitRange,
     SetMemory,
@@ -35,6 +38,7 @@ from copilot.domain.action import (
     SetServiceAccount,
     SetServicePort,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
 )
@@ -93,10 +97,14 @@ def _of_action(action: Action, live: Fields) -> Reason:  # noqa: C901  one line 
             is_data = action.source is SourceKind.CLAIM
             what = "other data are mounted" if is_data else "other files are mounted"
             return (Risk.HIGH if is_data else Risk.MEDIUM), what
+        case SetVolumeSize():
+            return Risk.MEDIUM, f"volume {action.volume} may take more of its node's disk"
         case SetPullSecrets():
             return Risk.LOW, "only how images are fetched changes"
         case SetServiceAccount():
             return Risk.HIGH, f"the pods get the rights of service account {action.name}"
+        case SetFsGroup():
+            return Risk.HIGH, f"what is on its volumes gets group {action.group}, and keeps it"
         case SetNodeSelector():
             return Risk.MEDIUM, "the pods may run on other nodes"
         case PreferAffinity():
@@ -115,10 +123,12 @@ def _of_action(action: Action, live: Fields) -> Reason:  # noqa: C901  one line 
             return _of_other(action, live)
 
 
-def _of_other(
+def _of_other(  # noqa: C901  one line an action
     action: SetServicePort
     | SetSelector
     | SetConfigValue
+    | RestoreConfigMap
+    | SetClaimTemplate
     | SetQuota
     | SetLimitRange
     | ReplaceClaim
@@ -135,6 +145,10 @@ def _of_other(
             return Risk.MEDIUM, "traffic goes to other pods"
         case SetConfigValue():
             return Risk.MEDIUM, f"{action.key} changes for everyone who reads it"
+        case SetClaimTemplate():
+            return Risk.HIGH, "a StatefulSet is deleted and made anew, for what it cannot change"
+        case RestoreConfigMap():
+            return Risk.MEDIUM, "somebody or something had deleted it"
         case SetQuota():
             return _of_bounds(action.entries, "the namespace may use more")
         case SetLimitRange():
@@ -150,6 +164,8 @@ def _of_other(
             return Risk.MEDIUM, "somebody had kept new pods from this node"
         case SetSuspended():
             return Risk.MEDIUM, "runs stop" if action.is_suspended else "runs go on"
+        case RerunJob(image=image) if image:
+            return Risk.MEDIUM, "a Job that never ran is made anew with an image of another name"
         case RerunJob():
             return Risk.HIGH, "what the failed run did already is done a second time"
         case DeletePod():

@@ -103,10 +103,15 @@ def _ending(ended: StateTerminated) -> str:
 def longest_life_us(pods: Iterable[Pod]) -> int:
     """The longest that a container lived before it failed, in microseconds; 0 for none failed.
 
-    A container that was stopped with its pod did not fail, however long it had lived.
+    A container that was stopped with its pod did not fail, however long it had lived. The pod that
+    was evicted did, and often its status no longer tells of its containers.
     """
     lives = [0]
     for pod in pods:
+        if pod.status.reason == "Evicted":
+            turns = [epoch_us(c.last_transition_time) for c in pod.status.conditions or ()]
+            began_us = epoch_us(pod.status.start_time or pod.metadata.creation_timestamp)
+            lives.append(max(turns, default=0) - began_us)
         for status in pod.status.container_statuses or ():
             for ended in ended_runs(pod, status):
                 if ended.exit_code or ended.reason == "OOMKilled":

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from copilot.domain.action import SetCordon, SetMemory, SetSuspended
+from copilot.domain.action import (
+    RerunJob,
+    SetCordon,
+    SetMemory,
+    SetSuspended,
+    SetVolumeSize,
+)
 from copilot.domain.alert import Check, Seen
 from copilot.domain.errors import BadInput, Busy, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
@@ -17,7 +23,15 @@ from copilot.remediate.marks import field_manager_of, key_of, mark_of
 from copilot.remediate.plan import holds
 from copilot.remediate.rollout import death_of, is_new, patched_us, running_now
 from copilot.remediate.sight import Sight, look
-from copilot.remediate.tree import Fields, annotation_at, containers_of, decode, text_at
+from copilot.remediate.tree import (
+    Fields,
+    annotation_at,
+    containers_of,
+    decode,
+    fields_at,
+    items_at,
+    text_at,
+)
 
 POLL_S = 1.0
 QUIET_S = 15.0
@@ -84,17 +98,32 @@ async def verify(
 def lives_to_outlive(proposal: Proposal) -> float:
     """How many times the longest earlier life the new containers must live: twice.
 
-    A program that leaks lives as much longer as it was given more memory, and is no better for it:
-    then it is by a quarter more than that.
+    A program that leaks, or fills its volume, lives as much longer as it was given more, and is no
+    better for it: then it is by a quarter more than that.
     """
-    action = proposal.action
-    if not isinstance(action, SetMemory) or proposal.rollback is None:
+    action, before = proposal.action, None
+    if isinstance(action, SetMemory):
+        before = _limit_before(proposal.rollback, action.container)
+    elif isinstance(action, SetVolumeSize):
+        before = _size_before(proposal.rollback, action.volume)
+    if before is None or not isinstance(action, SetMemory | SetVolumeSize):
         return LIVES
-    for container in containers_of(decode(proposal.rollback)):
-        before = text_at(container, "resources", "limits", "memory")
-        if container.get("name") == action.container and before is not None:
-            return max(LIVES, LEAK_MARGIN * parse_bytes(action.limit) / parse_bytes(before))
-    return LIVES
+    return max(LIVES, LEAK_MARGIN * parse_bytes(action.limit) / parse_bytes(before))
+
+
+def _limit_before(rollback: str | None, container: str) -> str | None:
+    for one in containers_of(decode(rollback or "{}")):
+        if one.get("name") == container:
+            return text_at(one, "resources", "limits", "memory")
+    return None
+
+
+def _size_before(rollback: str | None, volume: str) -> str | None:
+    spec = fields_at(decode(rollback or "{}"), "spec", "template", "spec")
+    for one in items_at(spec, "volumes"):
+        if one.get("name") == volume:
+            return text_at(one, "emptyDir", "sizeLimit")
+    return None
 
 
 async def _poll(watch: _Watch, cluster: Cluster, now_us: int, enrich: Enrich | None) -> None:
@@ -179,7 +208,11 @@ class _Watch:
 
     @property
     def proof_s(self) -> float:
-        """What would prove it: twice the longest earlier life or more, `least_s` at least."""
+        """What would prove it: twice the longest earlier life or more, `least_s` at least. A Job
+        with a longer deadline has to end before that."""
+        action = self.claim.proposal.action
+        if isinstance(action, RerunJob) and action.deadline_s is not None:
+            return float(action.deadline_s)
         return max(self.least_s, lives_to_outlive(self.claim.proposal) * self.ttf_us / 1_000_000)
 
     @property

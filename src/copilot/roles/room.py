@@ -25,6 +25,7 @@ from copilot.domain.objects import Container, Deployment, Pod
 from copilot.domain.proposal import (
     Create,
     Delete,
+    DeleteUnbound,
     Operation,
     Patch,
     Proposal,
@@ -236,6 +237,8 @@ def _operation_view(operation: Operation) -> OperationView:
     match operation:
         case Delete():
             text, body = f"Delete {operation.target}", ""
+        case DeleteUnbound():
+            text, body = f"Delete {operation.target}, unless it is bound by then", ""
         case Create():
             text, body = f"Create {operation.target}", as_yaml(operation.manifest)
         case Patch():

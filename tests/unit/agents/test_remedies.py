@@ -16,6 +16,7 @@ from copilot.domain.action import (
     RerunJob,
     RollBack,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetEnvSource,
@@ -25,6 +26,7 @@ from copilot.domain.action import (
     SetResources,
     SetServiceAccount,
     SetSuspended,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
     encode_action,
@@ -37,6 +39,7 @@ from copilot.domain.objects import (
     ConfigMapVolume,
     Container,
     Deployment,
+    EmptyDir,
     EnvFromSource,
     Node,
     ObjectRef,
@@ -70,7 +73,7 @@ from tests.builders_objects import a_container, a_node, a_pod, a_replica_set, a_
 from tests.unit.causes.test_bad_setting import a_case_of as a_settings_case
 from tests.unit.causes.test_bad_setting import a_crashing_pod
 from tests.unit.causes.test_config_missing import a_waiting_pod, reads
-from tests.unit.causes.test_evicted import DISK, NODE_MEMORY, an_evicted_pod
+from tests.unit.causes.test_evicted import DISK, EMPTY_DIR, NODE_MEMORY, an_evicted_pod
 from tests.unit.causes.test_jobs import BACKOFF, DEADLINE, a_failed_pod, of_cron_job, of_job
 from tests.unit.causes.test_refused_pods import FORBIDDEN, NO_ACCOUNT, TOO_MUCH
 from tests.unit.causes.test_unschedulable import ANTI as SAYS_ANTI
@@ -295,23 +298,46 @@ def test_a_claim_is_made_anew_with_what_can_be_served(
     assert {k: getattr(action, k) for k in expected} == expected
 
 
-def test_a_claim_of_a_stateful_sets_template_is_not_made_anew() -> None:
+def of_a_claim_template(*others: PersistentVolumeClaim, ready: int = 0) -> Case:
+    """A StatefulSet whose first pod's claim asks for more than there is."""
     pod = a_pod_with_a_claim("data-billing-0")
     around = Surroundings(
-        claims=(a_claim("data-billing-0", storage="9Gi"),),
+        claims=(a_claim("data-billing-0", storage="9Gi"), *others),
         volumes=(a_volume(),),
         storage_classes=(a_class(),),
     )
     spec = msgspec.structs.replace(pod.spec, volumes=None, node_name="")
-    case = msgspec.structs.replace(
+    workload = a_workload("billing", kind="StatefulSet", spec=spec)
+    status = msgspec.structs.replace(workload.status, ready_replicas=ready)
+    return msgspec.structs.replace(
         a_volume_case(around, pod=pod),
-        workload=a_workload("billing", kind="StatefulSet", spec=spec),
+        workload=msgspec.structs.replace(workload, status=status),
     )
 
+
+def test_a_stateful_set_is_made_anew_where_its_claim_template_asks_for_too_much() -> None:
+    others = (a_claim("data-billing-1"), a_claim("logs-billing-0", phase="Bound"))
+
+    (action,) = actions(of_a_claim_template(*others))
+
+    assert isinstance(action, SetClaimTemplate)
+    assert (action.target.kind, action.target.name) == ("StatefulSet", "billing")
+    assert (action.template, action.storage) == ("data", "1Gi")
+    assert [c.name for c in action.claims] == ["data-billing-0", "data-billing-1"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(of_a_claim_template(a_claim("data-billing-1", phase="Bound")), id="bound"),
+        pytest.param(of_a_claim_template(ready=1), id="ready"),
+    ],
+)
+def test_a_stateful_set_that_holds_data_is_not_made_anew(case: Case) -> None:
     advice = advised(case)
 
     assert advice.drafts == ()
-    assert "from its claim template, which cannot be changed" in advice.notes[0]
+    assert "hold data" in advice.notes[0]
 
 
 def test_the_only_class_with_a_volume_that_fits_is_taken() -> None:
@@ -538,6 +564,42 @@ def test_an_evicted_container_is_given_what_it_took(
 
     assert isinstance(action, SetResources)
     assert {k: getattr(action, k) for k in expected} == expected
+
+
+def of_a_full_volume(medium: str = "", *, size: str | None = "10Mi") -> Case:
+    pod = an_evicted_pod(EMPTY_DIR)
+    volume = Volume(name="c", empty_dir=EmptyDir(medium=medium, size_limit=size))
+    pod = msgspec.structs.replace(
+        pod, spec=msgspec.structs.replace(pod.spec, volumes=[volume, Volume(name="d")])
+    )
+    return of_workload(a_case(pods=[pod], rule=Rule.EVICTED), pod)
+
+
+def test_a_volume_that_is_full_is_made_larger_once() -> None:
+    case = of_a_full_volume()
+
+    (action,) = actions(case)
+    failed = FailedAttempt(action=encode_action(action), why="it did not hold")
+    advice = advised(msgspec.structs.replace(case, attempts=(failed,)))
+
+    assert isinstance(action, SetVolumeSize)
+    assert (action.volume, action.limit) == ("c", "40Mi")
+    assert advice.drafts == ()
+    assert "40Mi of disk for volume c did not hold" in advice.notes[0]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(of_a_full_volume("Memory"), id="in-memory"),
+        pytest.param(of_a_full_volume(size=None), id="changed-since"),
+    ],
+)
+def test_a_volume_without_a_size_on_disk_is_left_to_people(case: Case) -> None:
+    advice = advised(case)
+
+    assert advice.drafts == ()
+    assert "for people" in advice.notes[0]
 
 
 def test_a_size_of_disk_that_did_not_hold_is_not_offered_again() -> None:

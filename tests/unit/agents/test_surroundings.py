@@ -73,6 +73,7 @@ async def the_case(
     rule: Rule = Rule.NOT_READY,
     listed: Sequence[str] = (),
     forbidden: str = "",
+    deleted: Kept = (),
 ) -> Case:
     """These objects stored, one alert about the workload, then looked at once."""
     store = await a_store()
@@ -83,6 +84,9 @@ async def the_case(
             await tx.incidents.add_alert(incident.id, alert, "first_alert")
             for kind, thing in objects:
                 await tx.objects.save(a_version(thing, kind), None)
+            for kind, thing in deleted:
+                gone = msgspec.structs.replace(a_version(thing, kind), is_deleted=True)
+                await tx.objects.save(gone, None)
             await _note_listed(tx, listed, forbidden)
             await tx.telemetry.add(a_batch(events=tuple(events)))
         async with store.view() as view:
@@ -288,6 +292,41 @@ async def test_a_config_map_that_is_read_is_evidence_and_others_are_known_by_the
     assert "unrelated" not in titles(case)
     values = {m.metadata.name: m.data for m in case.surroundings.config_maps}
     assert values == {"settings": {"mode": "fast"}, "unrelated": {"colour": ""}}
+
+
+async def test_a_config_map_that_is_asked_for_and_was_deleted_is_known_as_it_was() -> None:
+    pod = with_spec(
+        a_pod("api", statuses=[a_status(state=waiting("CreateContainerConfigError"), ready=False)]),
+        container=READS_MODE,
+    )
+    deleted = [a_config_map("settings", mode="fast"), a_config_map("unrelated", colour="red")]
+
+    case = await the_case(
+        ref("Pod", pod.metadata), [("Pod", pod)], deleted=[("ConfigMap", one) for one in deleted]
+    )
+
+    (found,) = case.surroundings.deleted_config_maps
+    assert found.config_map.metadata.name == "settings"
+    assert found.config_map.data == {"mode": "fast"}
+
+
+async def test_a_config_map_that_was_made_again_is_not_called_deleted() -> None:
+    pod = with_spec(
+        a_pod("api", statuses=[a_status(state=waiting("CreateContainerConfigError"), ready=False)]),
+        container=READS_MODE,
+    )
+    gone, there = a_config_map("settings", mode="fast"), a_config_map("settings", mode="slow")
+    again = msgspec.structs.replace(
+        there, metadata=msgspec.structs.replace(there.metadata, uid="another")
+    )
+
+    case = await the_case(
+        ref("Pod", pod.metadata),
+        [("Pod", pod), ("ConfigMap", again)],
+        deleted=[("ConfigMap", gone)],
+    )
+
+    assert case.surroundings.deleted_config_maps == ()
 
 
 async def test_a_config_map_named_nearly_like_the_missing_one_can_be_cited() -> None:

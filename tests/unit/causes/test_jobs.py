@@ -114,8 +114,10 @@ def test_a_job_that_gave_up_says_how_often_it_tried_and_what_its_pod_said() -> N
     assert "boom" in " ".join(s.text for s in found.supporting)
 
 
-def test_a_job_that_took_too_long_names_its_deadline() -> None:
-    job = a_job(failed=1, conditions=[DEADLINE], spec=JobSpec(active_deadline_seconds=15))
+@pytest.mark.parametrize("type", ["Failed", "FailureTarget"], ids=["ended", "pods-still-end"])
+def test_a_job_that_took_too_long_names_its_deadline(type: str) -> None:
+    overdue = msgspec.structs.replace(DEADLINE, type=type)
+    job = a_job(failed=1, conditions=[overdue], spec=JobSpec(active_deadline_seconds=15))
     found = job_fails(of_job(job))
 
     assert found is not None

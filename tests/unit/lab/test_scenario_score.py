@@ -120,6 +120,18 @@ def test_the_page_tells_each_fault_and_each_quiet_scene_with_its_story(scenario:
     assert "Played yesterday" in told
 
 
+def test_a_second_verdict_is_told_and_not_counted() -> None:
+    wrong = a_fault(
+        "memory-leak",
+        cause_right=False,
+        verdict="memory_limit_too_low",
+        verdict_after="memory_leak",
+    )
+
+    assert "memory_limit_too_low; when that did not hold: memory_leak" in text([wrong])
+    assert sums([wrong]).cause_right == Part(0, 1)
+
+
 def test_an_incident_from_before_the_fault_is_counted_as_false() -> None:
     early = a_fault("a", too_early=["Deployment/cart: running but not ready"])
 

@@ -10,10 +10,13 @@ from copilot.domain.action import (
     ProbeKind,
     RerunJob,
     Restart,
+    RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetEnv,
+    SetFsGroup,
     SetLimitRange,
     SetProbe,
     SetPullSecrets,
@@ -21,10 +24,11 @@ from copilot.domain.action import (
     SetResources,
     SetSelector,
     SetServiceAccount,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
 )
-from copilot.domain.objects import LabelSelector, Metadata
+from copilot.domain.objects import LabelSelector, Metadata, ObjectRef
 from copilot.domain.proposal import Risk
 from copilot.domain.surroundings import (
     AutoscalerSpec,
@@ -50,11 +54,33 @@ from tests.builders_workloads import (
     an_object,
     encoded,
     ref,
+    with_claims,
 )
 
 WEB = ref("Deployment")
 QUOTA = ref("ResourceQuota", "quota")
+JOB = ref("Job", "load")
+GONE = ObjectRef(kind="ConfigMap", namespace="shop", name="gone")
 POD = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+
+
+def a_job_of(deadline_s: int, image: str = "shop/load:1") -> Json:
+    job = a_failed_job()
+    template = {"spec": {"containers": [{"name": "app", "image": image}]}}
+    return {
+        **job,
+        "spec": {**job["spec"], "activeDeadlineSeconds": deadline_s, "template": template},
+    }
+
+
+def claims_of(storage: str) -> SetClaimTemplate:
+    return SetClaimTemplate(target=ref("StatefulSet"), template="data", claims=(), storage=storage)
+
+
+def of_group(group: int) -> Json:
+    live = a_workload()
+    live["spec"]["template"]["spec"]["securityContext"] = {"fsGroup": group}
+    return live
 
 
 def reasons(action: Action, live: Json, place: Place | None = None) -> str:
@@ -135,6 +161,62 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             "64 KiB",
             id="a-value-that-is-a-file",
         ),
+        pytest.param(
+            RestoreConfigMap(target=GONE, data=(("k", "x" * 17_000),)),
+            {"kind": "ConfigMap", "metadata": {"name": "gone"}},
+            "16 KiB",
+            id="a-config-map-that-nobody-reads",
+        ),
+        pytest.param(
+            RestoreConfigMap(target=GONE, data=(("k", "url: x:***@db"),)),
+            {"kind": "ConfigMap", "metadata": {"name": "gone"}},
+            "looked like a secret",
+            id="a-config-map-we-know-a-part-of",
+        ),
+        pytest.param(
+            SetVolumeSize(target=WEB, volume="spool", limit="32Mi"), a_workload(), "", id="a-volume"
+        ),
+        pytest.param(
+            SetVolumeSize(target=WEB, volume="spool", limit="33Mi"),
+            a_workload(),
+            "size of spool 33Mi is more than 4 times the present 8Mi",
+            id="a-volume-much-larger",
+        ),
+        pytest.param(SetFsGroup(target=WEB, group=2000), a_workload(), "", id="a-group"),
+        pytest.param(SetFsGroup(target=WEB, group=0), a_workload(), "root", id="the-group-of-root"),
+        pytest.param(
+            SetFsGroup(target=WEB, group=2000), of_group(5), "have said", id="it-has-one-already"
+        ),
+        pytest.param(claims_of("1Gi"), with_claims(asks="9Gi"), "", id="less-of-a-claim"),
+        pytest.param(claims_of("9Gi"), with_claims(asks="1Gi"), "9Gi is more", id="more-of-one"),
+        pytest.param(
+            RerunJob(target=JOB, deadline_s=600), a_job_of(8), "", id="seconds-to-ten-minutes"
+        ),
+        pytest.param(
+            RerunJob(target=JOB, deadline_s=601), a_job_of(8), "601 s", id="seconds-to-more"
+        ),
+        pytest.param(RerunJob(target=JOB, deadline_s=4), a_job_of(8), "4 s", id="less-time"),
+        pytest.param(
+            RerunJob(target=JOB, deadline_s=20_000), a_job_of(9_000), "20000 s", id="too-many-hours"
+        ),
+        pytest.param(
+            RerunJob(target=JOB, container="app", image="shop/load:1"),
+            a_job_of(8, "shop/Load:1"),
+            "",
+            id="another-spelling",
+        ),
+        pytest.param(
+            RerunJob(target=JOB, container="app", image="shop/load:2"),
+            a_job_of(8, "shop/Load:1"),
+            "another image",
+            id="another-image",
+        ),
+        pytest.param(
+            RestoreConfigMap(target=GONE, data=(("k", "v"),)),
+            {"kind": "ConfigMap", "metadata": {"name": "gone"}},
+            "",
+            id="a-config-map-as-it-was",
+        ),
     ],
 )
 def test_each_action_is_bound(action: Action, live: Json, says: str) -> None:
@@ -179,6 +261,12 @@ def test_each_action_is_bound(action: Action, live: Json, says: str) -> None:
             Risk.HIGH,
             "taken away",
             id="a-bound-removed",
+        ),
+        pytest.param(
+            SetFsGroup(target=WEB, group=9), a_workload(), Risk.HIGH, "and keeps it", id="fs-group"
+        ),
+        pytest.param(
+            claims_of("1Gi"), with_claims(), Risk.HIGH, "made anew", id="a-stateful-set-anew"
         ),
         pytest.param(
             RerunJob(target=ref("Job", "load")),

@@ -1,10 +1,20 @@
 """Deleted and made anew: exactly the object that was seen, once, whatever is cut in between."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from copilot.domain.action import Action, DeletePod, ReplaceClaim, RerunJob, SetConfigValue, SetEnv
+from copilot.domain.action import (
+    Action,
+    DeletePod,
+    ReplaceClaim,
+    RerunJob,
+    RestoreConfigMap,
+    SetClaimTemplate,
+    SetConfigValue,
+    SetEnv,
+)
 from copilot.domain.errors import Conflict, Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Claim, Proposal, ProposalStatus
@@ -18,12 +28,17 @@ from tests.builders_workloads import (
     a_workload,
     an_object,
     ref,
+    with_claims,
 )
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Trouble
 
 JOB = ref("Job", "load")
 POD = ref("Pod")
+RESTORE = RestoreConfigMap(
+    target=ObjectRef(kind="ConfigMap", namespace="shop", name="routes"),
+    data=(("routes.conf", "/"),),
+)
 OWNER = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
 
 
@@ -159,6 +174,89 @@ async def test_the_difference_of_what_is_made_anew_is_shown() -> None:
 
     assert proposal.dry_run is not None
     assert "-  storageClassName: gone\n+  storageClassName: fast" in proposal.dry_run.diff
+
+
+LESS = SetClaimTemplate(
+    target=ref("StatefulSet"),
+    template="data",
+    claims=(replace(ref("PersistentVolumeClaim", "data"), uid="uid-persistentvolumeclaim-data"),),
+    storage="1Gi",
+)
+
+
+async def test_a_stateful_set_and_its_waiting_claim_make_room_for_another() -> None:
+    cluster = a_cluster(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+
+    await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [LESS.target.key, LESS.claims[0].key]
+    assert cluster.created == [LESS.target.key]
+
+
+async def test_a_claim_that_is_bound_by_then_stays_and_the_stateful_set_gets_it() -> None:
+    cluster = a_cluster(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+    cluster.the(LESS.claims[0])["status"]["phase"] = "Bound"
+
+    await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [LESS.target.key]
+    assert cluster.created == [LESS.target.key]
+
+
+async def test_a_crash_before_the_stateful_set_is_made_anew_is_gone_on_from() -> None:
+    cluster = a_cluster(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+    del cluster.objects[LESS.target.key]  # deleted by us, and then the process died
+
+    await apply(again(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [LESS.claims[0].key]
+    assert cluster.created == [LESS.target.key]
+
+
+async def test_what_was_deleted_is_shown_whole_and_made_again() -> None:
+    cluster = a_cluster(a_workload())
+    proposal = await proposed(cluster, RESTORE, ref("Deployment"))
+
+    await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert proposal.dry_run is not None
+    assert "+  routes.conf: /" in proposal.dry_run.diff
+    assert "\n-" not in proposal.dry_run.diff.removeprefix("--- now\n+++ after\n")
+    assert cluster.the(RESTORE.target)["data"] == {"routes.conf": "/"}
+
+
+async def test_what_is_there_is_not_made_again() -> None:
+    cluster = a_cluster(a_workload(), an_object("ConfigMap", "routes"))
+
+    proposal = await a_proposal(cluster, RESTORE, workload=ref("Deployment"))
+
+    assert "is there" in proposal.refusal
+
+
+async def test_what_somebody_else_has_made_meanwhile_is_left_alone() -> None:
+    cluster = a_cluster(a_workload())
+    proposal = await proposed(cluster, RESTORE, ref("Deployment"))
+    cluster.put("ConfigMap", an_object("ConfigMap", "routes"))
+
+    with pytest.raises(Conflict, match="review it again"):
+        await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.created == []
+
+
+async def test_what_git_keeps_is_not_made_beside_it() -> None:
+    tracked = RestoreConfigMap(
+        target=RESTORE.target,
+        data=RESTORE.data,
+        annotations=(("argocd.argoproj.io/tracking-id", "shop:/ConfigMap:shop/routes"),),
+    )
+
+    proposal = await a_proposal(a_cluster(a_workload()), tracked, workload=ref("Deployment"))
+
+    assert "change it in Git" in proposal.refusal
 
 
 async def test_a_pod_is_deleted_as_the_one_that_was_seen() -> None:

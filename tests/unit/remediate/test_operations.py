@@ -9,13 +9,16 @@ from copilot.domain.action import (
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
+    SetClaimTemplate,
     SetConfigValue,
     SetEnv,
     SetQuota,
 )
 from copilot.domain.errors import Invalid
-from copilot.domain.proposal import Create, Delete, Patch, ReplaceUnready
-from copilot.remediate.plan import NOTHING, Near, Plan, base_of, plan
+from copilot.domain.objects import ObjectRef
+from copilot.domain.proposal import Create, Delete, DeleteUnbound, Patch, ReplaceUnready
+from copilot.remediate.plan import NOTHING, Near, Plan, base_of, missing, plan
 from tests.builders_workloads import (
     Json,
     a_claim_object,
@@ -26,6 +29,7 @@ from tests.builders_workloads import (
     an_object,
     encoded,
     ref,
+    with_claims,
 )
 
 CLAIM = ref("PersistentVolumeClaim", "data")
@@ -80,6 +84,79 @@ def test_a_claim_that_was_bound_meanwhile_has_another_base() -> None:
     assert bases[0] != bases[1]
 
 
+def less(template: str = "data") -> SetClaimTemplate:
+    return SetClaimTemplate(
+        target=ref("StatefulSet"), template=template, claims=(CLAIM,), storage="1Gi"
+    )
+
+
+def test_a_stateful_set_is_made_anew_after_its_waiting_claims_are_gone() -> None:
+    found = planned(less(), with_claims())
+
+    assert [type(o) for o in found.operations] == [Delete, DeleteUnbound, Create]
+    assert [o.target.kind for o in found.operations][:2] == ["StatefulSet", CLAIM.kind]
+    (template,) = made(found)["spec"]["volumeClaimTemplates"]
+    assert template["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    assert "status" not in made(found)
+
+
+@pytest.mark.parametrize(
+    ("action", "live", "says"),
+    [
+        pytest.param(less(), with_claims(ready=1), "are ready", id="a-pod-serves"),
+        pytest.param(less("logs"), with_claims(), "no claim template 'logs'", id="no-template"),
+        pytest.param(
+            less(),
+            with_claims(persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"}),
+            "bound ones, too",
+            id="its-claims-go-with-it",
+        ),
+    ],
+)
+def test_a_stateful_set_that_may_hold_data_is_left_alone(
+    action: SetClaimTemplate, live: Json, says: str
+) -> None:
+    with pytest.raises(Invalid, match=says):
+        planned(action, live)
+
+
+def test_a_stateful_set_that_serves_by_then_has_another_base() -> None:
+    before, after = (base_of(less(), encoded(with_claims(ready=n))) for n in (0, 1))
+
+    assert before != after
+
+
+def test_a_config_map_is_made_as_it_was_but_for_our_marks() -> None:
+    action = RestoreConfigMap(
+        target=ObjectRef(kind="ConfigMap", namespace="shop", name="routes"),
+        data=(("a", "1"),),
+        binary_data=(("b", "AAE="),),
+        labels=(("app", "edge"),),
+        annotations=(("incident-copilot.io/proposal", "older"), ("team", "edge")),
+        is_immutable=True,
+    )
+
+    found = plan(action, missing(action) or b"", proposal_key="0123456789abcdef")
+
+    assert made(found) == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "routes",
+            "namespace": "shop",
+            "labels": {"app": "edge"},
+            "annotations": {"team": "edge", "incident-copilot.io/proposal": "0123456789abcdef"},
+        },
+        "data": {"a": "1"},
+        "binaryData": {"b": "AAE="},
+        "immutable": True,
+    }
+    assert (found.patch, found.rollback, found.base.uid) == (NOTHING, NOTHING, "")
+
+
 def test_a_job_is_made_anew_without_what_its_controller_added() -> None:
     found = planned(RerunJob(target=ref("Job", "load")), a_failed_job())
 
@@ -89,6 +166,41 @@ def test_a_job_is_made_anew_without_what_its_controller_added() -> None:
     assert "selector" not in manifest["spec"]
     assert "status" not in manifest
     assert found.no_rollback_reason == "what a run has done is done"
+
+
+def a_waiting_job(**status: int) -> Json:
+    return {**a_failed_job(), "status": {"active": 1, **status}}
+
+
+def test_a_job_is_made_anew_with_more_time() -> None:
+    found = planned(RerunJob(target=ref("Job", "load"), deadline_s=600), a_failed_job())
+
+    assert made(found)["spec"]["activeDeadlineSeconds"] == 600
+
+
+def test_a_job_whose_pods_are_still_ending_has_failed() -> None:
+    ending = {"conditions": [{"type": "FailureTarget", "status": "True"}]}
+
+    found = planned(RerunJob(target=ref("Job", "load")), {**a_failed_job(), "status": ending})
+
+    assert made(found)["metadata"]["name"] == "load"
+
+
+def test_a_job_that_never_ran_is_made_anew_with_its_image_spelled_right() -> None:
+    action = RerunJob(target=ref("Job", "load"), container="app", image="shop/load:2")
+
+    found = planned(action, a_waiting_job())
+
+    (container,) = made(found)["spec"]["template"]["spec"]["containers"]
+    assert container == {"name": "app", "image": "shop/load:2"}
+
+
+@pytest.mark.parametrize("count", ["ready", "succeeded", "failed"])
+def test_a_job_that_may_have_run_is_not_made_anew_for_its_image(count: str) -> None:
+    action = RerunJob(target=ref("Job", "load"), container="app", image="shop/load:2")
+
+    with pytest.raises(Invalid, match="has not failed"):
+        planned(action, a_waiting_job(**{count: 1}))
 
 
 def test_a_job_of_a_cron_job_stays_its_own() -> None:

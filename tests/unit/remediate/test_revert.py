@@ -8,6 +8,7 @@ import pytest
 from copilot.domain.action import (
     Action,
     Bound,
+    RestoreConfigMap,
     SetConfigValue,
     SetCordon,
     SetEnv,
@@ -19,6 +20,7 @@ from copilot.domain.action import (
     SetSuspended,
 )
 from copilot.domain.errors import Refused, Unavailable
+from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import ActionState, Claim, Verification
 from copilot.remediate.apply import apply
 from copilot.remediate.merging import is_same
@@ -217,6 +219,24 @@ async def test_the_run_that_was_started_to_prove_it_goes_with_the_change() -> No
     assert verification.reverted
     assert cluster.created == cluster.deleted
     assert cluster.created[0].startswith("Job/shop/web-")
+
+
+async def test_what_was_made_is_deleted_again_unless_somebody_else_made_it() -> None:
+    routes = ObjectRef(kind="ConfigMap", namespace="shop", name="routes")
+    action = RestoreConfigMap(target=routes, data=(("routes.conf", "/"),))
+    cluster = FakeCluster(FixedClock())
+    cluster.put("Deployment", a_workload())
+    proposal = await a_proposal(cluster, action, workload=ref("Deployment"))
+    done = await apply(a_claim(proposal), cluster, cluster.clock)
+    claim = a_claim(proposal, state=ActionState.REVERTING, applied=done)
+
+    outcome = await reverted(claim, cluster, cluster.clock)
+    cluster.put("ConfigMap", an_object("ConfigMap", "routes"))
+    again = await reverted(claim, cluster, cluster.clock)
+
+    assert outcome.reverted
+    assert cluster.deleted == [action.target.key]
+    assert again.reverted
 
 
 async def test_a_workload_that_is_gone_by_then_does_not_unsay_what_was_taken_back() -> None:

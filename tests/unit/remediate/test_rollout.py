@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from copilot.domain.objects import ManagedFields, Pod
+from copilot.domain.objects import Condition, ManagedFields, Pod
 from copilot.remediate.rollout import (
     death_of,
     longest_life_us,
@@ -170,6 +170,37 @@ def test_a_death_since_the_patch_is_told(pod: Pod, says: str) -> None:
             ),
             0,
             id="one-that-was-stopped-has-not-failed",
+        ),
+        pytest.param(
+            a_pod(
+                deleted=ago(4),
+                phase="Failed",
+                reason="Evicted",
+                statuses=[
+                    a_status(
+                        state=terminated(
+                            started=ago(31), finished=ago(5), reason="Error", exit_code=137
+                        )
+                    )
+                ],
+            ),
+            26,
+            id="one-that-was-evicted-has-failed-though-it-was-deleted-since",
+        ),
+        pytest.param(
+            a_pod(
+                created=ago(31),
+                deleted=ago(4),
+                phase="Failed",
+                reason="Evicted",
+                statuses=[],
+                conditions=[
+                    Condition(type="Initialized", status="True", last_transition_time=ago(31)),
+                    Condition(type="Ready", status="False", last_transition_time=ago(5)),
+                ],
+            ),
+            26,
+            id="one-that-was-evicted-may-tell-no-more-of-its-containers",
         ),
     ],
 )

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
-from copilot.domain.action import Action, RollBack, Scale
+from copilot.domain.action import Action, RerunJob, RollBack, Scale, SetVolumeSize
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import Unavailable
+from copilot.domain.objects import Metadata
 from copilot.domain.proposal import Applied, Claim, Verification
 from copilot.remediate.apply import apply
 from copilot.remediate.verify import QUIET_S, READINGS_S, Enrich, lives_to_outlive, verify
+from tests.builders_around import owned_by
+from tests.builders_objects import a_pod, a_status, running
 from tests.builders_remediate import (
     TARGET,
     a_claim,
@@ -20,6 +24,7 @@ from tests.builders_remediate import (
     oom_rule,
     to_memory,
 )
+from tests.builders_workloads import a_failed_job, a_workload, ref
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Lives, Trouble, needs
 
@@ -124,6 +129,31 @@ async def test_pods_must_outlive_twice_the_longest_earlier_life() -> None:
     assert "after 30 s" in verification.reason
 
 
+async def test_a_job_with_more_time_is_proven_by_its_end_alone() -> None:
+    cluster = FakeCluster(FixedClock())
+    job = a_failed_job()
+    cluster.put("Job", {**job, "spec": {**job["spec"], "activeDeadlineSeconds": 8}})
+    action = RerunJob(target=ref("Job", "load"), deadline_s=600)
+    claim = a_claim(await a_proposal(cluster, action))
+    stage = Stage(cluster, cluster.clock, claim, await apply(claim, cluster, cluster.clock))
+    made = Metadata(name="load", uid=cluster.the(action.target)["metadata"]["uid"])
+    at = datetime.fromtimestamp(cluster.clock.now_us() // SECOND_US, UTC)
+    status = a_status(state=running(at), ready=True)
+    pod = a_pod("load", namespace="shop", statuses=[status], created=at)
+    cluster.put("Pod", owned_by(pod, "Job", made))
+
+    def ends_badly_after_a_minute(seen: Seen) -> Iterable[Alert]:
+        if stage.took_s >= 60:
+            failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+            cluster.the(action.target)["status"] = {"conditions": [failed]}
+        return ()
+
+    verification = await stage.verified(check=ends_badly_after_a_minute, ttf_us=8 * SECOND_US)
+
+    assert not verification.held
+    assert "BackoffLimitExceeded" in verification.reason
+
+
 @pytest.mark.parametrize(
     ("action", "lives"),
     [
@@ -139,6 +169,14 @@ async def test_a_leak_must_be_outlived_by_more_than_the_memory_that_was_added(
     cluster = a_cluster(FixedClock())
 
     assert lives_to_outlive(await a_proposal(cluster, action)) == lives
+
+
+async def test_a_volume_that_fills_must_be_outlived_by_more_than_what_was_added() -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("Deployment", a_workload())
+    action = SetVolumeSize(target=ref("Deployment"), volume="spool", limit="32Mi")
+
+    assert lives_to_outlive(await a_proposal(cluster, action)) == 5.0
 
 
 async def test_a_leak_that_lives_twice_as_long_with_twice_the_memory_does_not_hold() -> None:

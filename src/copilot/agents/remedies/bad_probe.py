@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from copilot.agents.drafting import drafted
@@ -14,8 +14,9 @@ from copilot.causes.listening import listening, probe_port
 from copilot.causes.references import workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import lasting, one_line, plain
-from copilot.domain.action import ProbeKind, SetProbe
+from copilot.domain.action import ProbeCheck, ProbeKind, SetProbe
 from copilot.domain.case import Case
+from copilot.domain.change import FieldChange
 from copilot.domain.hypothesis import Hypothesis
 from copilot.domain.objects import Container, Deployment, Pod, Probe
 from copilot.domain.proposal import Draft
@@ -36,6 +37,7 @@ class _Wanted:
 
     why: str
     words: str
+    check: ProbeCheck | None = None
     port: int | str | None = None
     path: str | None = None
     scheme: str | None = None
@@ -86,6 +88,7 @@ def _corrected(case: Case, hypothesis: Hypothesis, workload: Deployment) -> Draf
             container=container.name,
             probe=ProbeKind(f"{kind}Probe"),
             also=tuple(ProbeKind(f"{k}Probe") for k in alike),
+            check=wanted.check,
             port=wanted.port,
             path=wanted.path,
             scheme=wanted.scheme,
@@ -124,6 +127,7 @@ def _alike(
 
 def _answer(wanted: _Wanted) -> tuple[object, ...]:
     return (
+        wanted.check,
         wanted.port,
         wanted.path,
         wanted.scheme,
@@ -163,24 +167,29 @@ def _before(case: Case, container: Container, kind: str) -> _Wanted | None:
     that can be set."""
     rollout = just_before(case, began_us(case))
     stem = f"[{container.name}].{kind}Probe."
-    mine = [f for f in rollout.fields if stem in f.path] if rollout else []
+    mine = (
+        {f.path.partition(stem)[2]: f for f in rollout.fields if stem in f.path} if rollout else {}
+    )
+    check = _check_before(mine)
     found: dict[str, str] = {}
-    for field in mine:
-        name = field.path.partition(stem)[2]
+    for name, field in mine.items():
+        if check is not None and field.before is None and _is_of_a_check(name):
+            continue  # of the check that came in its place, and goes with it
         if name not in _FIELDS or field.before is None:
             return None
         found[_FIELDS[name]] = plain(field.before)
-    if rollout is None or not found:
-        return None
     port = found.get("port", "")
+    if rollout is None or not found or (check is not None and not port):
+        return None
 
     def seconds(name: str) -> int | None:
         text = found.get(name, "")
         return int(text) if text.isdecimal() else None
 
     return _Wanted(
-        words=f"ask as before ({', '.join(f'{k} {one_line(v, 60)}' for k, v in found.items())})",
+        words=f"ask as before ({', '.join(_told(check, found))})",
         why="So it was before it was changed, and it passed.",
+        check=check,
         port=(int(port) if port.isdecimal() else port) if port else None,
         path=found.get("path"),
         scheme=found.get("scheme"),
@@ -190,6 +199,29 @@ def _before(case: Case, container: Container, kind: str) -> _Wanted | None:
         keys=rollout.keys,
         is_before=True,
     )
+
+
+def _check_before(changed: Mapping[str, FieldChange]) -> ProbeCheck | None:
+    """The way it asked where that was exchanged for another as a whole, None where it was not."""
+    gone = {
+        n.partition(".")[0] for n, f in changed.items() if f.after is None and _is_of_a_check(n)
+    }
+    came = {
+        n.partition(".")[0] for n, f in changed.items() if f.before is None and _is_of_a_check(n)
+    }
+    before = next(iter(gone), "")
+    is_exchanged = len(gone) == len(came) == 1 and gone != came
+    return ProbeCheck(before) if is_exchanged and before in set(ProbeCheck) else None
+
+
+def _is_of_a_check(name: str) -> bool:
+    return name.partition(".")[0] in {*ProbeCheck, "exec"}
+
+
+def _told(check: ProbeCheck | None, found: Mapping[str, str]) -> Iterator[str]:
+    if check is not None:
+        yield check
+    yield from (f"{name} {one_line(value, 60)}" for name, value in found.items())
 
 
 _FIELDS = {

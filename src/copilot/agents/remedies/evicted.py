@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from copilot.agents.drafting import drafted
 from copilot.agents.remedies.templates import not_changeable, template_of, undone
-from copilot.agents.sizing import MOST_FACTOR, NODE_SHARE, attempted
+from copilot.agents.sizing import MOST_FACTOR, NODE_SHARE, NoSize, attempted
 from copilot.causes.citing import object_key
-from copilot.causes.evicted import eviction_of
+from copilot.causes.evicted import eviction_of, volume_named_by
 from copilot.causes.failures import containers_of, quantity_of
 from copilot.causes.references import workload_ref
-from copilot.domain.action import SetResources
+from copilot.domain.action import SetResources, SetVolumeSize
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid
 from copilot.domain.hypothesis import Hypothesis
@@ -40,7 +40,7 @@ def evicted(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     elif hypothesis.detail == "node_memory":
         yield from _true_request(case, hypothesis, found.message)
     elif hypothesis.detail == "empty_dir":
-        yield "how much a volume in the pod may hold, or what writes it full, is for people"
+        yield from _larger_volume(case, hypothesis)
     else:
         yield "what fills the node is for people to find and to clear"
 
@@ -52,19 +52,10 @@ def _more_disk(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         now = quantity_of(limits, "ephemeral-storage")
         if not now or found is None:
             continue
-        tried = _tried(case, container.name)
-        wanted = STEP * max((now, *tried))
-        most, bound = _most_disk(case, now)
-        if wanted > most and tried:
-            yield (
-                f"{', '.join(map(humanise_bytes, tried))} of disk for {container.name} did not hold; "
-                f"more would be needed, but {bound}"
-            )
+        after = _larger(case, now, _tried(case, container.name), container.name)
+        if isinstance(after, NoSize):
+            yield after.reason
             continue
-        if most <= now:
-            yield f"no room for more disk for {container.name}: {bound}"
-            continue
-        after = format_bytes(min(wanted, most))
         yield drafted(
             case,
             SetResources(
@@ -81,6 +72,56 @@ def _more_disk(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
             keys=(object_key(found.pod.metadata),),
             is_stopgap=True,
         )
+
+
+def _larger_volume(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
+    spec, found = template_of(case), eviction_of(case)
+    name = volume_named_by(found.message) if found else ""
+    for volume in (spec.volumes or ()) if spec else ():
+        where = volume.empty_dir
+        if volume.name != name or where is None or where.medium == "Memory" or found is None:
+            continue
+        now = quantity_of({"size": where.size_limit or ""}, "size")
+        if not now:
+            continue
+        tried = [
+            size
+            for a in (attempted(a.action) for a in case.attempts)
+            if isinstance(a, SetVolumeSize) and a.volume == name
+            if (size := quantity_of({"size": a.limit}, "size"))
+        ]
+        after = _larger(case, now, tried, f"volume {name}")
+        if isinstance(after, NoSize):
+            yield after.reason
+            return
+        yield drafted(
+            case,
+            SetVolumeSize(target=workload_ref(case), volume=name, limit=after),
+            title=f"Let volume {name} hold {after} instead of {humanise_bytes(now)}",
+            why=(
+                "How much it needs is not known: it was stopped at its limit. If it writes without "
+                "end, it is stopped there, too, and the change is taken back."
+            ),
+            hypothesis=hypothesis,
+            keys=(object_key(found.pod.metadata),),
+            is_stopgap=True,
+        )
+        return
+    yield "how much a volume in the pod may hold, or what writes it full, is for people"
+
+
+def _larger(case: Case, now: int, tried: list[int], what: str) -> str | NoSize:
+    """One step up in bytes, as a quantity."""
+    wanted = STEP * max((now, *tried))
+    most, bound = _most_disk(case, now)
+    if wanted > most and tried:
+        sizes = ", ".join(map(humanise_bytes, tried))
+        return NoSize(
+            reason=f"{sizes} of disk for {what} did not hold; more would be needed, but {bound}"
+        )
+    if most <= now:
+        return NoSize(reason=f"no room for more disk for {what}: {bound}")
+    return format_bytes(min(wanted, most))
 
 
 def _tried(case: Case, container: str) -> list[int]:

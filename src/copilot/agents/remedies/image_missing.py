@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from copilot.agents.drafting import drafted
@@ -9,24 +10,34 @@ from copilot.agents.rollback import earlier_revisions, no_way_back, roll_back
 from copilot.causes.citing import object_key
 from copilot.causes.failures import began_us, container_of, revision_of
 from copilot.causes.image_missing import missing_pull_secrets, waiting_for
+from copilot.causes.job_fails import ref_of
 from copilot.causes.references import account_of, workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.selecting import workloads_of
 from copilot.causes.wording import one_line, plain
-from copilot.domain.action import SetImage, SetPullSecrets
+from copilot.domain.action import RerunJob, SetImage, SetPullSecrets
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
-from copilot.domain.objects import LocalName, Pod
+from copilot.domain.objects import LocalName, Pod, controller_of
 from copilot.domain.proposal import Draft
+from copilot.domain.surroundings import Job
 
 WITH_TEMPLATE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 AWAY = frozenset({"unreachable", "name_resolution", "throttled"})
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
+_ONE_SPELLING = (
+    "A repository is written in lower case only, and nothing else is wrong with the name."
+)
 ACCESS = frozenset({"denied", "pull_secret_missing"})
 
 
 def image_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     """For a refusal the pull secret first, then the image and the revision before."""
     waiting = waiting_for(case)
+    if case.job is not None and waiting is not None and hypothesis.detail == "invalid":
+        yield from _job_respelled(case, hypothesis, case.job, *waiting)
+        return
     if case.workload is None or workload_ref(case).kind not in WITH_TEMPLATE or waiting is None:
         yield f"only a workload with a pod template can be given another image: {workload_ref(case)}"
         return
@@ -34,8 +45,58 @@ def image_missing(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     if hypothesis.detail in ACCESS:
         yield from _pull_secrets(case, hypothesis, pod, container)
     yield from _image(case, hypothesis, container)
+    if hypothesis.detail == "invalid":
+        yield from _respelled(case, hypothesis, container)
     if workload_ref(case).kind == "Deployment":
         yield from roll_back(case, hypothesis, about="].image", beside="].image")
+
+
+def _respelled(case: Case, hypothesis: Hypothesis, container: str) -> Iterator[Draft]:
+    now = container_of(case.workload.spec.template.spec, container) if case.workload else None
+    image = respelled(now.image) if now else ""
+    if image:
+        yield drafted(
+            case,
+            SetImage(target=workload_ref(case), container=container, image=image),
+            title=f"Set the image of {container} to {one_line(image, 120)}",
+            why=f"{_ONE_SPELLING} Whether the registry has it shows when it is pulled.",
+            hypothesis=hypothesis,
+        )
+
+
+def _job_respelled(
+    case: Case, hypothesis: Hypothesis, job: Job, pod: Pod, container: str
+) -> Iterator[Draft | str]:
+    """A Job's template cannot be changed, but one that never ran can be made anew."""
+    now = container_of(job.spec.template.spec, container)
+    image = respelled(now.image) if now else ""
+    if controller_of(job.metadata) is not None or now is None or not image:
+        yield f"what image is meant by {one_line(now.image if now else '', 120)} is for people to say"
+        return
+    yield drafted(
+        case,
+        RerunJob(target=ref_of(job), container=container, image=image),
+        title=f"Make Job {job.metadata.name} anew with the image {one_line(image, 120)}",
+        why=(
+            f"{_ONE_SPELLING} Whether the registry has it shows when it is pulled. None of its pods "
+            "has run."
+        ),
+        hypothesis=hypothesis,
+        keys=(object_key(job.metadata), object_key(pod.metadata)),
+    )
+
+
+def respelled(image: str) -> str:
+    """The image with its repository in lower case; empty where that does not make it valid.
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests"""
+    name, at, digest = image.partition("@")
+    host = registry_of(name) if name.startswith(f"{registry_of(name)}/") else ""
+    path = name.removeprefix(f"{host}/") if host else name
+    repository, colon, tag = path.partition(":")
+    lowered = repository.lower()
+    if lowered == repository or not _REPOSITORY.fullmatch(lowered):
+        return ""
+    return f"{host}{'/' if host else ''}{lowered}{colon}{tag}{at}{digest}"
 
 
 def _image(case: Case, hypothesis: Hypothesis, container: str) -> Iterator[Draft | str]:

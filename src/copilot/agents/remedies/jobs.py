@@ -9,15 +9,32 @@ from copilot.agents.remedies.templates import undone
 from copilot.causes.citing import object_key
 from copilot.causes.connecting import troubles
 from copilot.causes.cron_job_stopped import active_job
-from copilot.causes.failures import began_us, endings, failing_pods, is_gone
-from copilot.causes.job_fails import ref_of
+from copilot.causes.failures import (
+    began_us,
+    endings,
+    endings_of,
+    failing_pods,
+    is_gone,
+    restarts_of,
+)
+from copilot.causes.job_fails import failed, ref_of
 from copilot.causes.references import references_of
-from copilot.domain.action import DeletePod, RerunJob, SetSuspended
+from copilot.causes.wording import lasting
+from copilot.domain.action import (
+    LEAST_DEADLINE_S,
+    MOST_DEADLINE_S,
+    DeletePod,
+    RerunJob,
+    SetSuspended,
+)
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
-from copilot.domain.objects import ObjectRef, Pod, controller_of
+from copilot.domain.objects import ObjectRef, Pod, controller_of, epoch_us
 from copilot.domain.proposal import Draft
 from copilot.domain.surroundings import Job
+
+MORE_TIME = 4
+SECOND_US = 1_000_000
 
 
 def init_container_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
@@ -29,16 +46,16 @@ def init_container_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft |
 
 
 def job_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
-    """Once more, where what it stumbled over may have passed or was mended since. Not where time ran
-    out or every try ended the same way: the next would too."""
+    """Once more, where what it stumbled over may have passed or was mended since, or with more time
+    where it was stopped at work. Not where every try ended the same way: the next would too."""
     job = case.job
     if job is None:
         return
-    if hypothesis.detail == "deadline":
-        yield "run again it would be stopped at the same deadline"
-        return
     if controller_of(job.metadata) is not None:
         yield "its CronJob starts the next one by itself"
+        return
+    if hypothesis.detail == "deadline":
+        yield from _with_more_time(case, hypothesis, job)
         return
     hope = _hope(case, job)
     if not hope:
@@ -59,6 +76,49 @@ def job_fails(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
         keys=(object_key(job.metadata),),
         is_stopgap=True,
     )
+
+
+def _with_more_time(case: Case, hypothesis: Hypothesis, job: Job) -> Iterator[Draft | str]:
+    """Where nothing but the deadline ended it: more time helps nobody who fails or hangs at once."""
+    now, name = job.spec.active_deadline_seconds or 0, job.metadata.name
+    at_work = _at_work(case, job)
+    if not at_work:
+        yield "run again it would be stopped at the same deadline, and nothing shows that it was at work"
+        return
+    wanted = max(LEAST_DEADLINE_S, MORE_TIME * now)
+    if wanted > MOST_DEADLINE_S:
+        yield f"how much more than {lasting(now * SECOND_US)} it may take is for people to say"
+        return
+    yield drafted(
+        case,
+        RerunJob(target=ref_of(job), deadline_s=wanted),
+        title=f"Run Job {name} once more, with {wanted} s instead of {now} s",
+        why=(
+            "It was stopped by its deadline while it ran without a failure. How long it needs is not "
+            f"known: {MORE_TIME} times as long, and ten minutes at least, as a deadline is there to "
+            "end what hangs. What it did before it was stopped it may do a second time."
+        ),
+        hypothesis=hypothesis,
+        keys=(object_key(job.metadata), *(object_key(p.metadata) for p in at_work)),
+        is_stopgap=True,
+    )
+
+
+def _at_work(case: Case, job: Job) -> tuple[Pod, ...]:
+    """Its pods, where they ran from their start until the deadline; none where one had failed."""
+    condition = failed(job)
+    stopped_us = epoch_us(condition.last_transition_time) if condition else 0
+    own = tuple(p for p in case.pods if _is_of(p, job.metadata.uid))
+    has_failed = any(
+        restarts_of(p) or any(e.finished_us < stopped_us - SECOND_US for e in endings_of(p))
+        for p in own
+    )
+    return () if has_failed else tuple(p for p in own if _has_run(p))
+
+
+def _has_run(pod: Pod) -> bool:
+    states = [s.state for s in pod.status.container_statuses or () if s.state]
+    return any(state.running or state.terminated for state in states)
 
 
 def _hope(case: Case, job: Job) -> str:

@@ -4,6 +4,7 @@ something can serve it. Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,7 +14,7 @@ from copilot.causes.citing import object_key
 from copilot.causes.nearness import likeness, nearest
 from copilot.causes.references import claims_of, workload_ref
 from copilot.causes.volume_unavailable import NO_PROVISIONER, obstacles_between
-from copilot.domain.action import ReplaceClaim, SetVolumeSource, SourceKind
+from copilot.domain.action import ReplaceClaim, SetClaimTemplate, SetVolumeSource, SourceKind
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Hypothesis
 from copilot.domain.objects import ObjectRef, PodSpec
@@ -93,48 +94,118 @@ def _claim_anew(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     )
     if claim is None or subject is None:
         return
-    if _is_of_claim_template(case, claim):
-        yield (
-            f"{workload_ref(case)} makes claim {subject.name} from its claim template, which cannot be "
-            "changed: made anew it would ask for the same, unless the StatefulSet itself is made anew"
-        )
+    terms = _terms(case, claim, hypothesis.detail)
+    if isinstance(terms, str):
+        yield terms
         return
-    if hypothesis.detail == "class_missing":
-        yield _other_class(case, hypothesis, claim, subject) or (
-            "no class is there that is sure to serve this claim"
-        )
+    template = _claim_template(case, claim.metadata.name)
+    if template:
+        yield _template_anew(case, hypothesis, template, terms)
         return
-    volume = _nearly_fits(case, claim, hypothesis.detail)
-    if volume is None:
-        yield "no volume is there that would serve the claim if it asked for less"
-        return
-    modes = tuple(volume.spec.access_modes or ())
-    size = (volume.spec.capacity or {}).get("storage", "")
-    is_mode = hypothesis.detail == "access_mode"
-    wish = ", ".join(modes) if is_mode else size
     yield drafted(
         case,
-        ReplaceClaim(target=subject, access_modes=modes)
-        if is_mode
-        else ReplaceClaim(target=subject, storage=size),
-        title=f"Make claim {subject.name} anew, asking for {wish}",
-        why=(
-            f"Volume {volume.metadata.name} is free and offers {wish}. Nothing is bound to the "
-            "claim, so nothing is lost; whether that is enough for the program is for you to judge."
+        ReplaceClaim(
+            target=subject,
+            storage_class=terms.storage_class,
+            access_modes=terms.access_modes,
+            storage=terms.storage,
         ),
+        title=f"Make claim {subject.name} anew {terms.words}",
+        why=f"{terms.why} Nothing is bound to the claim, so nothing is lost.",
         hypothesis=hypothesis,
-        keys=(object_key(volume.metadata), object_key(claim.metadata)),
+        keys=(terms.key, object_key(claim.metadata)),
     )
 
 
-def _is_of_claim_template(case: Case, claim: PersistentVolumeClaim) -> bool:
-    """Its name is a template's, the StatefulSet's and a number; the pod template does not name it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What to ask for instead, and why."""
+
+    words: str
+    why: str
+    key: str
+    """Of what can serve it, as `Case.cited_as` names that."""
+    storage_class: str | None = None
+    access_modes: tuple[str, ...] = ()
+    storage: str | None = None
+
+
+def _terms(case: Case, claim: PersistentVolumeClaim, detail: str) -> _Terms | str:
+    """Those that something that is there can serve; for people, why there are none."""
+    if detail == "class_missing":
+        return _other_class(case, claim) or "no class is there that is sure to serve this claim"
+    volume = _nearly_fits(case, claim, detail)
+    if volume is None:
+        return "no volume is there that would serve the claim if it asked for less"
+    modes = tuple(volume.spec.access_modes or ())
+    size = (volume.spec.capacity or {}).get("storage", "")
+    is_mode = detail == "access_mode"
+    wish = ", ".join(modes) if is_mode else size
+    return _Terms(
+        words=f"that asks for {wish}",
+        why=(
+            f"Volume {volume.metadata.name} is free and offers {wish}; whether that is enough for "
+            "the program is for you to judge."
+        ),
+        key=object_key(volume.metadata),
+        access_modes=modes if is_mode else (),
+        storage=None if is_mode else size,
+    )
+
+
+# ------------------------------------------------------------------ the StatefulSet that makes it
+
+
+def _claim_template(case: Case, claim: str) -> str:
+    """Which of the StatefulSet's claim templates makes it, empty for none: its name is the
+    template's, the StatefulSet's and a number; the pod template does not name it.
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage"""
     owner, spec = workload_ref(case), template_of(case)
-    head, _, ordinal = claim.metadata.name.rpartition("-")
+    head, _, ordinal = claim.rpartition("-")
     is_named_so = head.endswith(f"-{owner.name}") and ordinal.isdecimal()
-    is_mounted = spec is not None and claim.metadata.name in claims_of(spec)
-    return owner.kind == "StatefulSet" and is_named_so and not is_mounted
+    is_mounted = spec is not None and claim in claims_of(spec)
+    if owner.kind != "StatefulSet" or not is_named_so or is_mounted:
+        return ""
+    return head.removesuffix(f"-{owner.name}")
+
+
+def _template_anew(case: Case, hypothesis: Hypothesis, template: str, terms: _Terms) -> Draft | str:
+    """A claim template cannot be changed; the StatefulSet is made anew while it holds nothing."""
+    owner = workload_ref(case)
+    claims = [
+        c for c in case.surroundings.claims if _claim_template(case, c.metadata.name) == template
+    ]
+    is_used = case.workload is not None and case.workload.status.ready_replicas > 0
+    if is_used or any(c.status.phase != "Pending" for c in claims):
+        return (
+            f"{owner} makes its claims from a template, which cannot be changed, and some of them hold "
+            "data: to make it anew is for people"
+        )
+    return drafted(
+        case,
+        SetClaimTemplate(
+            target=owner,
+            template=template,
+            claims=tuple(_ref_of(c) for c in claims),
+            storage_class=terms.storage_class,
+            access_modes=terms.access_modes,
+            storage=terms.storage,
+        ),
+        title=f"Make {owner.name} anew, with claims {terms.words}",
+        why=(
+            f"{terms.why} Its claim template cannot be changed, so it is deleted and made anew. None "
+            "of its pods has started and none of its claims is bound, so nothing is lost."
+        ),
+        hypothesis=hypothesis,
+        keys=(terms.key, *(object_key(c.metadata) for c in claims)),
+    )
+
+
+def _ref_of(claim: PersistentVolumeClaim) -> ObjectRef:
+    meta = claim.metadata
+    return ObjectRef(
+        kind="PersistentVolumeClaim", namespace=meta.namespace, name=meta.name, uid=meta.uid
+    )
 
 
 def _nearly_fits(case: Case, claim: PersistentVolumeClaim, detail: str) -> PersistentVolume | None:
@@ -150,25 +221,18 @@ def _nearly_fits(case: Case, claim: PersistentVolumeClaim, detail: str) -> Persi
     )
 
 
-def _other_class(
-    case: Case, hypothesis: Hypothesis, claim: PersistentVolumeClaim, subject: ObjectRef
-) -> Draft | None:
+def _other_class(case: Case, claim: PersistentVolumeClaim) -> _Terms | None:
     """Of the classes that can deliver the one of nearly that name, else the default, else the one
     that stands out."""
     found, which = _chosen(case, claim)
     if found is None:
         return None
     name = found.metadata.name
-    return drafted(
-        case,
-        ReplaceClaim(target=subject, storage_class=name),
-        title=f"Make claim {subject.name} anew with class {name}",
-        why=(
-            f"Its class does not exist; {name} does, and {which}. Nothing is bound to the claim, so "
-            "nothing is lost."
-        ),
-        hypothesis=hypothesis,
-        keys=(object_key(found.metadata), object_key(claim.metadata)),
+    return _Terms(
+        words=f"of class {name}",
+        why=f"The class does not exist; {name} does, and {which}.",
+        key=object_key(found.metadata),
+        storage_class=name,
     )
 
 

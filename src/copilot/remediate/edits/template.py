@@ -12,12 +12,14 @@ from copilot.domain.action import (
     ChaosMemory,
     Entries,
     PreferAffinity,
+    ProbeCheck,
     ProbeKind,
     Restart,
     RollBack,
     SetDnsPolicy,
     SetEnv,
     SetEnvSource,
+    SetFsGroup,
     SetImage,
     SetMemory,
     SetNodeSelector,
@@ -25,6 +27,7 @@ from copilot.domain.action import (
     SetPullSecrets,
     SetResources,
     SetServiceAccount,
+    SetVolumeSize,
     SetVolumeSource,
     SourceKind,
     TemplateAction,
@@ -99,8 +102,10 @@ def _container_edit(
 
 def _pod_edit(
     action: SetVolumeSource
+    | SetVolumeSize
     | SetPullSecrets
     | SetServiceAccount
+    | SetFsGroup
     | SetNodeSelector
     | PreferAffinity
     | AddToleration
@@ -110,11 +115,15 @@ def _pod_edit(
     match action:
         case SetVolumeSource():
             return {"volumes": [_volume(action, spec)]}
+        case SetVolumeSize():
+            return {"volumes": [_sized(action, spec)]}
         case SetPullSecrets():
             return {"imagePullSecrets": _pull_secrets(action, spec)}
         case SetServiceAccount():
             # The API keeps an older field of the same meaning beside it.
             return {"serviceAccountName": action.name, "serviceAccount": action.name}
+        case SetFsGroup():
+            return {"securityContext": {"fsGroup": action.group}}
         case SetNodeSelector():
             return {"nodeSelector": entries(action.entries)}
         case PreferAffinity():
@@ -202,12 +211,17 @@ def _probe(action: SetProbe, kind: ProbeKind, container: Fields) -> Fields:
         for key, value in (("port", action.port), ("path", action.path), ("scheme", action.scheme))
         if value is not None
     }
-    if not check:
+    if not check and action.check is None:
         return edit
-    handler = next((h for h in ("httpGet", "tcpSocket", "grpc") if h in probe), "")
-    if not handler or (handler != "httpGet" and check.keys() - {"port"}):
+    now = next((h for h in (*ProbeCheck, "exec") if h in probe), "")
+    handler = action.check or now
+    if handler not in set(ProbeCheck) or (handler != ProbeCheck.HTTP and check.keys() - {"port"}):
         raise Invalid(f"the {kind} of {action.container} asks nothing of that kind")
-    return {**edit, handler: check}
+    if handler == now:
+        return {**edit, handler: check}
+    if action.port is None:
+        raise Invalid(f"which port the {kind} of {action.container} should ask is not said")
+    return {**edit, handler: check, now: None}
 
 
 def _plain_variable(action: SetEnv, container: Fields) -> Fields:
@@ -265,6 +279,13 @@ def _volume(action: SetVolumeSource, spec: Fields) -> Fields:
     if not others.keys() <= {known for known, _ in _SOURCE_FIELDS.values()}:
         raise Invalid(f"volume {action.volume!r} of {action.target} is of another kind")
     return {"name": action.volume, field: {name: action.name, **_carried(before, field)}, **others}
+
+
+def _sized(action: SetVolumeSize, spec: Fields) -> Fields:
+    before = _named(items_at(spec, "volumes"), action.volume)
+    if text_at(before, "emptyDir", "sizeLimit") is None:
+        raise Invalid(f"{action.target} has no volume {action.volume!r} of a limited size")
+    return {"name": action.volume, "emptyDir": {"sizeLimit": action.limit}}
 
 
 def _carried(before: Fields, field: str) -> Fields:

@@ -9,13 +9,13 @@ import pytest
 
 from copilot.agents.remedies import REMEDIES
 from copilot.causes.bad_probe import bad_probe
-from copilot.domain.action import ProbeKind, RollBack, SetProbe
+from copilot.domain.action import ProbeCheck, ProbeKind, RollBack, SetProbe
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
-from copilot.domain.change import Change
+from copilot.domain.change import Change, FieldChange
 from copilot.domain.event import LogLine
 from copilot.domain.hypothesis import Cause
-from copilot.domain.objects import Container, ContainerStatus, HttpGet, Pod, Probe
+from copilot.domain.objects import Container, ContainerStatus, ExecAction, HttpGet, Pod, Probe
 from tests.builders_case import (
     NEW,
     OLD,
@@ -235,6 +235,65 @@ def test_a_timeout_that_was_shortened_is_set_back() -> None:
     )
 
     assert corrected(case).timeout_s == 10
+
+
+def an_exchange(*gone: tuple[str, str]) -> Change:
+    """A check of a readiness probe that gave way to a program."""
+    stem = "spec.template.spec.containers[app].readinessProbe"
+    change = a_change("readinessProbe.exec.command", None, '["curl"]', at=ago(60), app="api")
+    fields = [FieldChange(path=f"{stem}.{path}", before=value, after=None) for path, value in gone]
+    return replace(change, fields=(*change.fields, *fields))
+
+
+NO_PROGRAM = 'exec failed: unable to start: exec: "curl": executable file not found in $PATH'
+
+
+def asks_by_a_program(*, changes: Sequence[Change]) -> Case:
+    probe = Probe(exec=ExecAction(command=["curl"]), period_seconds=2)
+    return failing(
+        a_server(readiness=probe), NO_PROGRAM, workload_kind="StatefulSet", changes=changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("gone", "check", "port", "path"),
+    [
+        pytest.param([("tcpSocket.port", '"http"')], ProbeCheck.TCP, "http", None, id="a-socket"),
+        pytest.param(
+            [("httpGet.path", '"/ok"'), ("httpGet.port", "8080"), ("httpGet.scheme", '"HTTP"')],
+            ProbeCheck.HTTP,
+            8080,
+            "/ok",
+            id="a-page",
+        ),
+    ],
+)
+def test_a_program_that_came_for_another_check_goes_again(
+    gone: list[tuple[str, str]], check: ProbeCheck, port: int | str, path: str | None
+) -> None:
+    action = corrected(asks_by_a_program(changes=[an_exchange(*gone)]))
+
+    assert (action.check, action.port, action.path) == (check, port, path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            [an_exchange(("httpGet.port", "80"), ("httpGet.httpHeaders", "[]"))],
+            id="more-than-we-set",
+        ),
+        pytest.param([an_exchange()], id="a-first-probe"),
+        pytest.param(
+            [a_change("readinessProbe.exec.command", '["cat"]', '["curl"]', at=ago(60), app="api")],
+            id="another-program",
+        ),
+    ],
+)
+def test_a_check_that_cannot_be_set_as_it_was_is_left_to_people(changes: list[Change]) -> None:
+    case = asks_by_a_program(changes=changes)
+
+    assert drafts_and_notes(case, bad_probe(case), PROBE)[0] == []
 
 
 def test_a_path_that_nothing_tells_is_not_guessed() -> None:

@@ -6,17 +6,24 @@ import msgspec
 import pytest
 
 from copilot.agents.remedies import REMEDIES
-from copilot.agents.remedies.image_missing import registry_of
+from copilot.agents.remedies.image_missing import registry_of, respelled
 from copilot.causes.image_missing import image_missing
-from copilot.domain.action import SetImage, SetPullSecrets
+from copilot.domain.action import RerunJob, SetImage, SetPullSecrets
 from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.hypothesis import Cause
-from copilot.domain.objects import KubeEvent, LocalName, Pod
-from copilot.domain.surroundings import ServiceAccount, Surroundings
-from tests.builders_around import a_workload, meta, with_surroundings
+from copilot.domain.objects import KubeEvent, LocalName, Pod, PodSpec, PodTemplate
+from copilot.domain.surroundings import JobSpec, ServiceAccount, Surroundings
+from tests.builders_around import (
+    a_cron_job,
+    a_job,
+    a_workload,
+    meta,
+    owned_by,
+    with_surroundings,
+)
 from tests.builders_case import NEW, a_case, a_change, an_event
-from tests.builders_net import drafts_and_notes
+from tests.builders_net import drafts_and_notes, the_action
 from tests.builders_objects import (
     a_container,
     a_deployment,
@@ -27,6 +34,7 @@ from tests.builders_objects import (
     waiting,
 )
 
+INVALID = 'Failed to apply default image tag "{0}": couldn\'t parse image name "{0}"'
 IMAGE = REMEDIES[Cause.IMAGE_MISSING]
 NAME = "registry.local/shop/web:2"
 DENIED = f'Failed to pull image "{NAME}": pull access denied, repository does not exist'
@@ -182,3 +190,73 @@ def test_another_image_of_a_registry_that_is_away_is_no_better() -> None:
 
     assert drafts == []
     assert "registry.local has to answer first" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("image", "meant"),
+    [
+        pytest.param(
+            "registry.local:5000/Shop/Web:V2", "registry.local:5000/shop/web:V2", id="host"
+        ),
+        pytest.param("BusyBox:1.35", "busybox:1.35", id="no-host"),
+        pytest.param("shop/Web@sha256:0a", "shop/web@sha256:0a", id="a-digest"),
+        pytest.param("shop/web:2", "", id="right-already"),
+        pytest.param("shop/We b:2", "", id="not-only-that"),
+        pytest.param("shop//Web", "", id="an-empty-part"),
+    ],
+)
+def test_a_repository_has_one_spelling(image: str, meant: str) -> None:
+    assert respelled(image) == meant
+
+
+def a_job_case(image: str, *, of_cron_job: bool = False) -> Case:
+    spec = JobSpec(template=PodTemplate(spec=PodSpec(containers=[a_container(image=image)])))
+    job = a_job(active=1, spec=spec, cron_job=a_cron_job() if of_cron_job else None)
+    state = waiting("InvalidImageName", INVALID.format(image))
+    pod = owned_by(
+        a_pod(
+            "billing",
+            containers=[a_container(image=image)],
+            statuses=[a_status(state=state, ready=False)],
+        ),
+        "Job",
+        job.metadata,
+    )
+    bare = a_case(pods=[pod], rule=Rule.IMAGE_PULL)
+    return with_surroundings(msgspec.structs.replace(bare, job=job), Surroundings())
+
+
+def test_a_deployment_whose_image_has_a_capital_letter_is_given_the_one_spelling() -> None:
+    image = "registry.local/Web:1"
+    case = a_job_case(image)
+    workload = a_deployment("billing", containers=[a_container(image=image)])
+    case = msgspec.structs.replace(case, job=None, workload=workload)
+
+    drafts, _ = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert [d.action for d in drafts if isinstance(d.action, SetImage)] == [
+        SetImage(target=drafts[0].action.target, container="app", image="registry.local/web:1")
+    ]
+
+
+def test_a_job_whose_image_has_a_capital_letter_is_made_anew_without() -> None:
+    case = a_job_case("registry.local/Load:1")
+
+    action = the_action(case, image_missing(case), IMAGE)
+
+    assert isinstance(action, RerunJob)
+    assert (action.container, action.image) == ("app", "registry.local/load:1")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(a_job_case("registry.local/lo ad:1"), id="a-name-that-means-nothing"),
+        pytest.param(a_job_case("registry.local/Load:1", of_cron_job=True), id="of-a-cron-job"),
+    ],
+)
+def test_a_job_whose_image_cannot_be_told_is_left_to_people(case: Case) -> None:
+    drafts, notes = drafts_and_notes(case, image_missing(case), IMAGE)
+
+    assert drafts == []
+    assert "for people to say" in notes[0]
