@@ -148,6 +148,22 @@ class Cluster(Protocol):
         """
         ...
 
+    async def serves(self, resource: str) -> bool:
+        """Whether the server's discovery lists this resource of the core group, `pods/resize` say:
+        a version tells nothing of what was turned off."""
+        ...
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        """As `patch`, of the pod's `resize` subresource: CPU and memory of its containers and
+        nothing else, annotations neither; the pod goes on.
+
+        Raises:
+            NotFound: there is no such pod, or the server resizes none.
+        """
+        ...
+
     async def create(
         self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
     ) -> bytes:

@@ -22,6 +22,7 @@ from copilot.domain.proposal import (
     ProposalId,
     ProposalStatus,
     ReplaceUnready,
+    Resize,
     Verification,
 )
 from copilot.domain.pull_request import Delivery, PullRequest
@@ -401,6 +402,8 @@ def told_of(operation: Operation) -> str:
             return f"{operation.target} created"
         case Patch():
             return f"{operation.target} touched, so that it takes effect"
+        case Resize():
+            return f"{operation.target} resized in place"
         case ReplaceUnready():
             return f"pods of {operation.target} that are not ready deleted"
         case _:

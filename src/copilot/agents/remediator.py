@@ -19,7 +19,7 @@ from copilot.causes.failures import (
     oom_kills,
 )
 from copilot.causes.memory_series import time_to_failure_us
-from copilot.causes.references import workload_ref
+from copilot.causes.references import resizable, workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import lasting, one_line
 from copilot.domain.action import Action, RollBack, SetMemory
@@ -54,8 +54,9 @@ def advise(case: Case, findings: Findings) -> Advice:
     """
     supported = [h for h in findings.hypotheses if h.verdict is Verdict.SUPPORTED]
     found = [found for h in supported for found in _answers(case, findings, h)]
-    if case.workload is not None and not any(isinstance(f, Draft) for f in found):
-        desk = _Desk(case=case, workload=case.workload, findings=findings)
+    workload = resizable(case)
+    if workload is not None and not any(isinstance(f, Draft) for f in found):
+        desk = _Desk(case=case, workload=workload, findings=findings)
         undecided = (
             h
             for h in findings.hypotheses
@@ -74,12 +75,13 @@ def advise(case: Case, findings: Findings) -> Advice:
 def _answers(case: Case, findings: Findings, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     """What there is to do about one cause."""
     remedy = REMEDIES.get(hypothesis.cause)
+    workload = resizable(case) if hypothesis.cause in _MEMORY else case.workload
     if remedy is not None:
         yield from remedy(case, hypothesis)
-    elif case.workload is None:
+    elif workload is None:
         yield f"only a workload with a pod template can be changed, and this is {workload_ref(case)}"
     else:
-        yield from _Desk(case=case, workload=case.workload, findings=findings).answers(hypothesis)
+        yield from _Desk(case=case, workload=workload, findings=findings).answers(hypothesis)
 
 
 def refrained(case: Case, findings: Findings) -> tuple[Statement, ...]:

@@ -15,9 +15,18 @@ from copilot.domain.quantity import parse_bytes
 from copilot.ports import Clock, Cluster, Kind
 from copilot.remediate.marks import field_manager_of, key_of, mark_of
 from copilot.remediate.plan import holds
+from copilot.remediate.resizing import impossible, outstanding, resize_in, resized_us
 from copilot.remediate.rollout import death_of, is_new, patched_us, running_now
 from copilot.remediate.sight import Sight, look
-from copilot.remediate.tree import Fields, annotation_at, containers_of, decode, text_at
+from copilot.remediate.tree import (
+    Fields,
+    annotation_at,
+    containers_of,
+    decode,
+    fields_at,
+    items_at,
+    text_at,
+)
 
 POLL_S = 1.0
 QUIET_S = 15.0
@@ -90,7 +99,13 @@ def lives_to_outlive(proposal: Proposal) -> float:
     action = proposal.action
     if not isinstance(action, SetMemory) or proposal.rollback is None:
         return LIVES
-    for container in containers_of(decode(proposal.rollback)):
+    resize = resize_in(proposal.operations)
+    containers = (
+        items_at(fields_at(decode(resize.rollback), "spec"), "containers")
+        if resize
+        else containers_of(decode(proposal.rollback))
+    )
+    for container in containers:
         before = text_at(container, "resources", "limits", "memory")
         if container.get("name") == action.container and before is not None:
             return max(LIVES, LEAK_MARGIN * parse_bytes(action.limit) / parse_bytes(before))
@@ -167,6 +182,8 @@ class _Watch:
     since_us: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each container's present life was first seen, by our clock."""
     told: str = ""
+    outstanding: str = ""
+    """What a resize in place still waits for."""
     patched_us: int = 0
     """When the change went in, by the API server's clock."""
     done: str = ""
@@ -209,9 +226,23 @@ class _Watch:
         if proposal.pull is not None:  # a commit leaves no mark, and the reconciler wrote it
             self.patched_us, is_ours = self.applied.at_us // 1_000_000 * 1_000_000, True
         if is_ours and holds(changed, proposal.patch):
-            return False
+            return self._failed_resize(changed)
         self.fail(f"somebody else changed {target} while it was being verified")
         return True
+
+    def _failed_resize(self, pod: Fields) -> bool:
+        """Whether a pod that was to be resized where it runs will not be."""
+        resize = resize_in(self.claim.proposal.operations)
+        if resize is None:
+            return False
+        self.patched_us = resized_us(pod, self.patched_us)
+        self.outstanding = outstanding(pod, resize)
+        if reason := impossible(pod):
+            self.fail(reason)
+        elif not holds(pod, resize.patch):
+            why = self.applied.trouble or "somebody else changed it while it was being verified"
+            self.fail(f"{resize.target} is not asked to be of that size: {why}")
+        return self.is_over
 
     def failed_pods(self, sight: Sight) -> bool:
         """Whether the failure of a container, or of the whole workload, ends it."""
@@ -240,7 +271,12 @@ class _Watch:
     def judge(self, sight: Sight, also: Sight | None, seen: Seen, now_us: int) -> None:
         self.polls += 1
         self.n_pods = len(sight.pods)
-        missing = sight.missing or (also.missing if also else "") or self._alert(sight, seen)
+        missing = (
+            self.outstanding
+            or sight.missing
+            or (also.missing if also else "")
+            or self._alert(sight, seen)
+        )
         if sight.done and not missing:
             self.held, self.done = True, sight.done
             return

@@ -31,6 +31,7 @@ from copilot.domain.proposal import (
     ProposalId,
     ProposalStatus,
     ReplaceUnready,
+    Resize,
     Verification,
 )
 from copilot.domain.pull_request import Delivery, PullState
@@ -240,6 +241,8 @@ def _operation_view(operation: Operation) -> OperationView:
             text, body = f"Create {operation.target}", as_yaml(operation.manifest)
         case Patch():
             text, body = f"Change {operation.target}", operation.patch
+        case Resize():
+            text, body = f"Resize {operation.target} in place", operation.patch
         case ReplaceUnready():
             text, body = f"Delete the pods of {operation.target} that are not ready", ""
         case _:
