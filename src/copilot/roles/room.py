@@ -200,7 +200,7 @@ async def _pull_view(view: Session, proposal: Proposal) -> PullRequestView | Non
         base=pull.base,
         files=[edit.path for edit in pull.edits],
         diff=pull.diff,
-        notes=list(pull.notes),
+        notes=[*_not_seen(delivery), *pull.notes],
         stage=_pull_stage(proposal.status, delivery),
         number=shown.number if shown else None,
         url=shown.url if shown else "",
@@ -209,6 +209,12 @@ async def _pull_view(view: Session, proposal: Proposal) -> PullRequestView | Non
             shown and pull.is_simulation and shown.state is PullState.OPEN and _waits(proposal)
         ),
     )
+
+
+def _not_seen(delivery: Delivery | None) -> list[str]:
+    if delivery is None or not delivery.trouble:
+        return []
+    return [f"What became of it cannot be seen: {delivery.trouble}"]
 
 
 def _waits(proposal: Proposal) -> bool:
