@@ -9,13 +9,14 @@ import msgspec
 import structlog
 
 from copilot.detect.calling import CALLERS, calls
-from copilot.detect.inventory import TYPES, Inventory
+from copilot.detect.inventory import LATE_US, TYPES, Inventory
+from copilot.detect.readings import KILLS_US, READ, Readings
 from copilot.detect.rules.error_burst import WINDOW_US
 from copilot.detect.rules.evicted import evicted_places
 from copilot.detect.rules.not_ready import hanging_inits
 from copilot.domain.alert import Backing, Rule, Seen
 from copilot.domain.change import Change, ObjectVersion
-from copilot.domain.event import Batch, Severity, TemplateActivity
+from copilot.domain.event import Batch, Series, Severity, TemplateActivity
 from copilot.domain.objects import (
     Deployment,
     KubeEvent,
@@ -157,17 +158,53 @@ class Intake:
         )
 
     async def with_activity(self, view: Session, seen: Seen) -> Seen:
-        """The same with what its pods have logged of late, and how hard they run into limits."""
-        own = {(pod.metadata.namespace, pod.metadata.name) for pod in seen.pods}
+        """The same with what its pods have logged of late, how hard they run into limits, and
+        what was said about them: from the store, for the process that verifies need not be the one
+        that the watch and the kubelets' readings come to."""
+        readings = Readings()
+        told: dict[str, KubeEvent] = {}
+        for namespace in sorted({pod.metadata.namespace for pod in seen.pods}):
+            pods = [pod for pod in seen.pods if pod.metadata.namespace == namespace]
+            for series in await self._stored_readings(view, namespace, pods):
+                readings.put_series(series)
+            told |= await self._stored_events(view, namespace, pods)
         now_us = self._clock.now_us()
+        told |= {event.metadata.uid: event for event in self._inventory.events(now_us)}
         return msgspec.structs.replace(
             seen,
             activity=activity_of(seen.pods, await self._activity(view)),
-            strains=tuple(
-                s for s in self._inventory.strains(now_us) if (s.namespace, s.pod) in own
-            ),
-            events=self._inventory.events(now_us),
+            strains=readings.strains(now_us),
+            events=tuple(told.values()),
         )
+
+    async def _stored_readings(
+        self, view: Session, namespace: str, pods: list[Pod]
+    ) -> list[tuple[Series, ...]]:
+        now_us = self._clock.now_us()
+        return [
+            await view.telemetry.series(
+                name=name,
+                namespace=namespace,
+                pods=[pod.metadata.name for pod in pods],
+                since_us=now_us - KILLS_US,
+                until_us=now_us,
+            )
+            for name in READ
+        ]
+
+    async def _stored_events(
+        self, view: Session, namespace: str, pods: list[Pod]
+    ) -> dict[str, KubeEvent]:
+        """About the pods and what makes them, by uid."""
+        owners = [o.uid for pod in pods for o in pod.metadata.owner_references or ()]
+        stored = await view.telemetry.kube_events(
+            namespace=namespace,
+            uids=sorted({*owners, *(pod.metadata.uid for pod in pods)}),
+            names=(),
+            since_us=self._clock.now_us() - LATE_US,
+        )
+        found = (msgspec.json.decode(body, type=KubeEvent) for body in stored)
+        return {event.metadata.uid: event for event in found}
 
     async def seen_in(self, tx: Session, batch: Batch) -> Seen:
         """What a batch lets the rules see, with the pods its alerts, kills and errors speak of.
