@@ -25,6 +25,7 @@ from copilot.domain.event import (
     Point,
     Series,
     TemplateActivity,
+    TemplateId,
 )
 from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Cause, Findings
@@ -319,6 +320,20 @@ class Telemetry(Protocol):
         self, *, min_severity: int, window_us: int, now_us: int, namespace: str = "", app: str = ""
     ) -> tuple[TemplateActivity, ...]:
         """Templates seen within the window ending now, busiest first, 200 at most."""
+        ...
+
+    async def template_history(
+        self,
+        *,
+        template_id: TemplateId,
+        namespace: str,
+        app: str,
+        window_us: int,
+        since_us: int,
+        until_us: int,
+    ) -> tuple[int, ...]:
+        """How often an application logged it in each stretch of `window_us` in which it did at
+        all, oldest first; counted over all its pods."""
         ...
 
     async def series(
