@@ -1,8 +1,7 @@
 """GitHub and GitLab as small honest servers: a repository in memory behind the calls we make.
 
 Each request to GitHub is held against its published OpenAPI description (`tests/published.py`). No
-package holds GitLab's: the `Shape`s below are ours, checked by hand against the description in its
-documentation. An unknown path, parameter or field is a failed test.
+package holds GitLab's: the `Shape`s below are ours, written by hand from its documentation. An unknown path, parameter or field is a failed test.
 """
 
 from __future__ import annotations
