@@ -30,6 +30,8 @@ from copilot.domain.proposal import Draft
 from copilot.domain.quantity import format_bytes, humanise_bytes
 
 MOST_DRAFTS = 4
+SHORT_LIFE_US = 5_000_000
+"""A container that is killed sooner may be missed while it runs."""
 _MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
 
 
@@ -160,6 +162,12 @@ class _Desk:
         why = f"{size.because[0].upper()}{size.because[1:]}."
         if is_stopgap:
             why += f" {self._time_bought(now, size.limit)}"
+        lived_us = time_to_failure_us(self.case)
+        if self.workload.kind == "Pod" and lived_us and lived_us < SHORT_LIFE_US:
+            why += (
+                f" It lives for {lasting(lived_us)}, and kubelets up to 1.34 at least give a pod "
+                "its new limit only while it runs: if it does not hold, make the pod anew."
+            )
         if leaks is Verdict.INCONCLUSIVE:
             why += " Whether it leaks is not decided: the verification will tell."
         yield drafted(

@@ -92,9 +92,8 @@ def lowers_memory_back(resize: Resize) -> bool:
 def is_running(pod: Fields, resize: Resize) -> bool:
     """Whether the containers that are to be resized run.
 
-    While one sleeps in back-off, kubelets (1.34 among them) change what its next run gets and
-    leave the pod's own control group as it was: it is then killed on, at the old limit.
-    https://github.com/kubernetes/kubernetes/issues/138760
+    While one sleeps in back-off, kubelets (seen on 1.34.4) change what its next run gets and leave
+    the pod's own control group as it was: it is then killed on, at the old limit.
     """
     statuses = _statuses(pod)
     return all(

@@ -652,6 +652,12 @@ def test_a_pod_that_stands_alone_is_given_more_itself() -> None:
     assert draft.action == SetMemory(target=a_ref("Pod", "billing"), container="app", limit="64Mi")
 
 
+def test_a_pod_that_dies_too_soon_to_be_resized_is_said_to() -> None:
+    (draft,) = drafts(alone(), TOO_LOW)
+
+    assert "if it does not hold, make the pod anew" in draft.why
+
+
 def test_a_pod_that_is_over_or_going_is_given_nothing() -> None:
     assert drafts(alone(phase="Failed"), TOO_LOW) == ()
     assert drafts(alone(deleted=ago(1)), TOO_LOW) == ()
