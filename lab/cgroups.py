@@ -9,7 +9,9 @@ from pathlib import Path
 from lab.commands import LabError
 from lab.instance import Instance
 
-V2_CONTROLLERS = "+cpu +cpuset +io +memory +pids"
+V2_CONTROLLERS = "+cpu +cpuset +hugetlb +io +memory +pids"
+"""What a kubelet wants in its own group of all that the root has, hugetlb among them: without it,
+the group does not exist to it."""
 EMPTY_WITHIN_S = 10.0
 
 

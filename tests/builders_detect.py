@@ -127,6 +127,7 @@ def an_activity(
     first_us: int | None = None,
     recent: int = 12,
     earlier: int = 0,
+    usual: int = 0,
 ) -> TemplateActivity:
     """A new error, seen twelve times, unless told otherwise."""
     return TemplateActivity(
@@ -138,6 +139,7 @@ def an_activity(
         recent_count=recent,
         earlier_count=earlier,
         last_address="3:14",
+        usual_count=usual,
     )
 
 

@@ -61,6 +61,8 @@ class FakeCluster:
     clock: FixedClock
     lives: Lives = lambda template: None
     is_demo: bool = False
+    resizes_pods: bool = True
+    """Whether its discovery lists `pods/resize`."""
     rolls_out: bool = True
     objects: dict[str, Json] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
@@ -71,6 +73,8 @@ class FakeCluster:
     does about it."""
     patches: list[Json] = field(default_factory=list)
     """Real patches that went in, with their manager."""
+    resized_runs: list[Json] = field(default_factory=list)
+    """The state of the first container at each resize that went in."""
     created: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     """Keys of objects that were really created and deleted."""
@@ -143,6 +147,29 @@ class FakeCluster:
         self._fail("patch", after_all=True)
         return await self.get(ref)
 
+    async def serves(self, resource: str) -> bool:
+        return resource == "pods/resize" and self.resizes_pods
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        """Its kubelet does it at once: containers that run then live by their new limit."""
+        self._fail("resize")
+        body = json.loads(patch)
+        live = self.objects.get(pod.key)
+        if live is None or not self.resizes_pods:
+            raise NotFound(f"{pod} does not exist, or is not resized here")
+        asked = body.get("metadata", {}).get("resourceVersion")
+        if asked not in (None, live["metadata"]["resourceVersion"]):
+            raise Conflict(f"{pod} has changed since it was read")
+        spec = {"spec": body["spec"]}
+        if dry_run:
+            return json.dumps(self._shown(merged(live, spec))).encode()
+        self.resized_runs.append(self._shown(live)["status"]["containerStatuses"][0]["state"])
+        self._write(pod, spec, field_manager, subresource="resize")
+        self._fail("resize", after_all=True)
+        return await self.get(pod)
+
     async def create(
         self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
     ) -> bytes:
@@ -209,14 +236,17 @@ class FakeCluster:
             self.troubles.remove(trouble)
             raise trouble.error
 
-    def _write(self, ref: ObjectRef, patch: Json, manager: str) -> None:
+    def _write(self, ref: ObjectRef, patch: Json, manager: str, subresource: str = "") -> None:
         before = self.objects[ref.key]
         after = merged(before, patch)
         after["metadata"]["resourceVersion"] = self._next_version()
         entry = _entry(manager, self._now())
+        if subresource:
+            entry["subresource"] = subresource
         entries = before["metadata"].get("managedFields") or []
+        who = (manager, subresource)
         after["metadata"]["managedFields"] = [
-            *(e for e in entries if e["manager"] != manager),
+            *(e for e in entries if (e["manager"], e.get("subresource", "")) != who),
             entry,
         ]
         is_other = after.get("spec") != before.get("spec")

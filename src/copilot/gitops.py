@@ -25,6 +25,11 @@ CARRY_US = 3_600_000_000
 """How long after a merge the cluster may take to carry it."""
 BUSY_US = 120_000_000
 """How long a host that has had enough of us is left alone."""
+REFUSED_US = 3_600_000_000
+"""How long a host that turns us away, or does not know the request, is asked on: less than the
+proposal lives, a token that is being replaced, or a repository that is being moved, is no end."""
+MOST_PAUSE_US = 600_000_000
+"""Between two looks at such a host, in the end."""
 ROLLOUT_POLL_S = 2.0
 """Between two looks at the cluster once it is merged; that costs the Git host nothing."""
 
@@ -80,11 +85,15 @@ class GitOps:
             raise Conflict(f"{proposal.action.target} changed since the proposal was made")
 
     async def _look_at_request(self, claim: Claim, delivery: Delivery) -> None:
-        request = await self._request(claim, delivery.request.number)
+        request = await self._request(claim, delivery, delivery.request.number)
+        if isinstance(request, str):
+            async with self.store.transaction() as tx:
+                await self.remedy.not_applied(tx, claim, request)
+            return
         if request is None:
             return
         now_us = self.clock.now_us()
-        seen = msgspec.structs.replace(delivery, request=request)
+        seen = msgspec.structs.replace(_answered(delivery), request=request)
         async with self.store.transaction() as tx:
             incident = await tx.incidents.get(claim.proposal.incident_id)
             if request.state is PullState.CLOSED:
@@ -97,15 +106,40 @@ class GitOps:
                     tx, claim, "the incident was resolved meanwhile; the pull request stays open"
                 )
             else:
+                if seen != delivery:
+                    await tx.remediation.keep_delivery(claim.proposal.id, seen)
                 await self.remedy.waits(tx, claim, next_us=self._next_us())
 
-    async def _request(self, claim: Claim, number: int) -> PullRequest | None:
-        """The request as it is; None where the host has had enough of us, and it waits."""
+    async def _request(
+        self, claim: Claim, delivery: Delivery, number: int
+    ) -> PullRequest | str | None:
+        """The request as it is; None where the host does not say and it waits, or the reason why
+        that is over."""
         try:
             return await self.host.state(number)
         except Busy:  # a rate limit is for longer than our retries are apart
             async with self.store.transaction() as tx:
                 await self.remedy.waits(tx, claim, next_us=self.clock.now_us() + BUSY_US)
+        except (BadInput, NotFound, Refused) as refusal:
+            return await self._turned_away(claim, delivery, number, refusal.message)
+        return None
+
+    async def _turned_away(
+        self, claim: Claim, delivery: Delivery, number: int, message: str
+    ) -> str | None:
+        """None while it is asked on, ever more rarely; then why that ends."""
+        now_us = self.clock.now_us()
+        since_us = delivery.trouble_us or now_us
+        until_us = max(claim.proposal.expires_us + GRACE_US, since_us + REFUSED_US)
+        if now_us >= until_us:
+            return f"what became of pull request {number} cannot be seen: {message}"
+        kept = msgspec.structs.replace(
+            delivery, trouble=message, trouble_us=since_us, n_refused=delivery.n_refused + 1
+        )
+        pause_us = round(self.host.poll_s * 1_000_000) * 2 ** min(delivery.n_refused, 10)
+        next_us = min(now_us + min(pause_us, MOST_PAUSE_US), until_us)
+        async with self.store.transaction() as tx:
+            await self.remedy.host_refuses(tx, claim, kept, before=delivery, next_us=next_us)
         return None
 
     async def _look_at_cluster(self, claim: Claim, delivery: Delivery) -> Claim | None:
@@ -132,13 +166,18 @@ class GitOps:
         delivery = await self._delivery(claim.proposal)
         if delivery is None or delivery.revert is None:
             return await self._open_revert(claim, delivery, failed)
-        request = await self._request(claim, delivery.revert.number)
+        request = await self._request(claim, delivery, delivery.revert.number)
+        if isinstance(request, str):
+            return await self._ended(claim, failed, request, is_back=False)
         if request is None:
             return None
         if request.state is PullState.CLOSED:
             outcome = "the pull request that takes it back was closed, so it stays"
             return await self._ended(claim, failed, outcome, is_back=False)
-        kept, next_us = msgspec.structs.replace(delivery, revert=request), self._next_us()
+        kept, next_us = (
+            msgspec.structs.replace(_answered(delivery), revert=request),
+            self._next_us(),
+        )
         if request.state is PullState.MERGED:
             now_us = self.clock.now_us()
             merged_us, next_us = delivery.revert_merged_us or now_us, self._soon_us()
@@ -204,6 +243,11 @@ class GitOps:
     def _soon_us(self) -> int:
         pause_s = min(self.host.poll_s, ROLLOUT_POLL_S)
         return self.clock.now_us() + round(pause_s * 1_000_000)
+
+
+def _answered(delivery: Delivery) -> Delivery:
+    """Its host tells of it again."""
+    return msgspec.structs.replace(delivery, trouble="", trouble_us=0, n_refused=0)
 
 
 def _not_carried(proposal: Proposal) -> str:

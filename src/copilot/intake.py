@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
 
 from copilot.detect.calling import CALLERS, calls
-from copilot.detect.inventory import TYPES, Inventory
-from copilot.detect.rules.error_burst import WINDOW_US
+from copilot.detect.inventory import LATE_US, TYPES, Inventory
+from copilot.detect.readings import KILLS_US, READ, Readings
+from copilot.detect.rules.error_burst import USUAL_FROM_US, WINDOW_US, usual_of
 from copilot.detect.rules.evicted import evicted_places
 from copilot.detect.rules.not_ready import hanging_inits
 from copilot.domain.alert import Backing, Rule, Seen
 from copilot.domain.change import Change, ObjectVersion
-from copilot.domain.event import Batch, Severity, TemplateActivity
+from copilot.domain.event import Batch, Series, Severity, TemplateActivity, TemplateId
 from copilot.domain.objects import (
     Deployment,
     KubeEvent,
@@ -39,6 +40,10 @@ _BETWEEN = frozenset({Kind.REPLICA_SET, Kind.JOB})
 MOST_STRAINED = 100
 """Pods that are well and looked at all the same, in one tick."""
 OWNER_COMES_US = 30_000_000
+MOST_ASKED = 20
+"""Templates whose usual counts are looked for, in one look."""
+MOST_USUAL = 1000
+"""Templates and applications whose usual counts are remembered."""
 MOST_CALLED = 500
 """Services without pods whose callers are remembered."""
 
@@ -51,6 +56,10 @@ _SHOWN_BY: dict[Rule, tuple[Kind, ...]] = {
     Rule.NODE_UNHEALTHY: (Kind.NODE,),
 }
 """The kinds that must be seen for a rule's silence to mean anything; of the others, pods."""
+
+
+_Logged = tuple[TemplateId, str, str]
+"""A template, and the namespace and application that log it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +94,8 @@ class Intake:
         """Single objects that were looked for once."""
         self._callers: dict[tuple[str, int], tuple[ObjectRef, ...]] = {}
         """By Service and since when nothing is behind it: who calls it."""
+        self._usually: dict[_Logged, tuple[int, int]] = {}
+        """When it was asked for, and how often it is usual."""
 
     async def keep(self, tx: Session, delta: Delta) -> Kept:
         """Write what the watch saw; the pods and the changes among it."""
@@ -172,17 +183,53 @@ class Intake:
         )
 
     async def with_activity(self, view: Session, seen: Seen) -> Seen:
-        """The same with what its pods have logged of late, and how hard they run into limits."""
-        own = {(pod.metadata.namespace, pod.metadata.name) for pod in seen.pods}
+        """The same with what its pods have logged of late, how hard they run into limits, and
+        what was said about them: from the store, for the process that verifies need not be the one
+        that the watch and the kubelets' readings come to."""
+        readings = Readings()
+        told: dict[str, KubeEvent] = {}
+        for namespace in sorted({pod.metadata.namespace for pod in seen.pods}):
+            pods = [pod for pod in seen.pods if pod.metadata.namespace == namespace]
+            for series in await self._stored_readings(view, namespace, pods):
+                readings.put_series(series)
+            told |= await self._stored_events(view, namespace, pods)
         now_us = self._clock.now_us()
+        told |= {event.metadata.uid: event for event in self._inventory.events(now_us)}
         return msgspec.structs.replace(
             seen,
             activity=activity_of(seen.pods, await self._activity(view)),
-            strains=tuple(
-                s for s in self._inventory.strains(now_us) if (s.namespace, s.pod) in own
-            ),
-            events=self._inventory.events(now_us),
+            strains=readings.strains(now_us),
+            events=tuple(told.values()),
         )
+
+    async def _stored_readings(
+        self, view: Session, namespace: str, pods: list[Pod]
+    ) -> list[tuple[Series, ...]]:
+        now_us = self._clock.now_us()
+        return [
+            await view.telemetry.series(
+                name=name,
+                namespace=namespace,
+                pods=[pod.metadata.name for pod in pods],
+                since_us=now_us - KILLS_US,
+                until_us=now_us,
+            )
+            for name in READ
+        ]
+
+    async def _stored_events(
+        self, view: Session, namespace: str, pods: list[Pod]
+    ) -> dict[str, KubeEvent]:
+        """About the pods and what makes them, by uid."""
+        owners = [o.uid for pod in pods for o in pod.metadata.owner_references or ()]
+        stored = await view.telemetry.kube_events(
+            namespace=namespace,
+            uids=sorted({*owners, *(pod.metadata.uid for pod in pods)}),
+            names=(),
+            since_us=self._clock.now_us() - LATE_US,
+        )
+        found = (msgspec.json.decode(body, type=KubeEvent) for body in stored)
+        return {event.metadata.uid: event for event in found}
 
     async def seen_in(self, tx: Session, batch: Batch) -> Seen:
         """What a batch lets the rules see, with the pods its alerts, kills and errors speak of.
@@ -345,9 +392,37 @@ class Intake:
         return {v.object.uid: pod_in(v) for v in found if v is not None and not v.is_deleted}
 
     async def _activity(self, view: Session) -> tuple[TemplateActivity, ...]:
-        return await view.telemetry.activity(
-            min_severity=Severity.ERROR, window_us=WINDOW_US, now_us=self._clock.now_us()
+        now_us = self._clock.now_us()
+        found = await view.telemetry.activity(
+            min_severity=Severity.ERROR, window_us=WINDOW_US, now_us=now_us
         )
+        before = {_logged(a) for a in found if a.earlier_count}
+        asked = [a for a in found if a.first_us < now_us - WINDOW_US and _logged(a) not in before]
+        usual = {
+            place: await self._usual(view, place, now_us)
+            for place in list(dict.fromkeys(map(_logged, asked)))[:MOST_ASKED]
+        }
+        return tuple(replace(a, usual_count=usual.get(_logged(a), 0)) for a in found)
+
+    async def _usual(self, view: Session, place: _Logged, now_us: int) -> int:
+        """What an application logs of a template whenever it runs; what was found stays true for
+        a while."""
+        asked_us, usual = self._usually.get(place, (0, 0))
+        if now_us - asked_us < WINDOW_US:
+            return usual
+        if len(self._usually) > MOST_USUAL:
+            self._usually.clear()
+        template_id, namespace, app = place
+        history = await view.telemetry.template_history(
+            template_id=template_id,
+            namespace=namespace,
+            app=app,
+            window_us=WINDOW_US,
+            since_us=now_us - USUAL_FROM_US,
+            until_us=now_us - WINDOW_US,
+        )
+        self._usually[place] = (now_us, usual_of(history))
+        return self._usually[place][1]
 
     async def _activity_of(
         self, view: Session, pods: Iterable[Pod]
@@ -398,6 +473,10 @@ def gap_key(what: str) -> str:
 
 def _place_of(delta: Delta) -> str:
     return f"{delta.kind} {delta.only}"
+
+
+def _logged(activity: TemplateActivity) -> _Logged:
+    return activity.template_id, activity.stream.namespace, activity.stream.app
 
 
 def strained_places(look: Seen) -> set[tuple[str, str]]:

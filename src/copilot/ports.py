@@ -25,6 +25,7 @@ from copilot.domain.event import (
     Point,
     Series,
     TemplateActivity,
+    TemplateId,
 )
 from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Cause, Findings
@@ -154,6 +155,22 @@ class Cluster(Protocol):
         """Strategic merge patch with strict field validation; the resulting object's JSON.
 
         A `metadata.resourceVersion` in the patch makes a stale one a `Conflict`.
+        """
+        ...
+
+    async def serves(self, resource: str) -> bool:
+        """Whether the server's discovery lists this resource of the core group, `pods/resize` say:
+        a version tells nothing of what was turned off."""
+        ...
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        """As `patch`, of the pod's `resize` subresource: CPU and memory of its containers and
+        nothing else, annotations neither; the pod goes on.
+
+        Raises:
+            NotFound: there is no such pod, or the server resizes none.
         """
         ...
 
@@ -317,6 +334,20 @@ class Telemetry(Protocol):
         self, *, min_severity: int, window_us: int, now_us: int, namespace: str = "", app: str = ""
     ) -> tuple[TemplateActivity, ...]:
         """Templates seen within the window ending now, busiest first, 200 at most."""
+        ...
+
+    async def template_history(
+        self,
+        *,
+        template_id: TemplateId,
+        namespace: str,
+        app: str,
+        window_us: int,
+        since_us: int,
+        until_us: int,
+    ) -> tuple[int, ...]:
+        """How often an application logged it in each stretch of `window_us` in which it did at
+        all, oldest first; counted over all its pods."""
         ...
 
     async def series(

@@ -23,6 +23,7 @@ from copilot.domain.proposal import (
     ProposalId,
     ProposalStatus,
     ReplaceUnready,
+    Resize,
     Verification,
 )
 from copilot.domain.pull_request import Delivery, PullRequest
@@ -206,6 +207,23 @@ class Remedy:
             audit="pull_request.revert_opened",
         )
         await self._let_go(tx, claim, ActionState.REVERTING, next_us)
+
+    async def host_refuses(
+        self, tx: Session, claim: Claim, delivery: Delivery, *, before: Delivery, next_us: int
+    ) -> None:
+        """Its host does not say what became of it; said once, and again where it says otherwise."""
+        await tx.remediation.keep_delivery(claim.proposal.id, delivery)
+        if delivery.trouble != before.trouble:
+            await self._tell(
+                tx,
+                claim.proposal,
+                EntryKind.ACTION,
+                f"Cannot be followed: {claim.proposal.title}",
+                detail=f"{_shown(delivery.revert or delivery.request)}: {delivery.trouble}; "
+                "asked again, ever more rarely, until the proposal has expired",
+                audit="pull_request.not_seen",
+            )
+        await self._let_go(tx, claim, claim.state, next_us)
 
     async def waits(self, tx: Session, claim: Claim, *, next_us: int) -> None:
         """Nothing has come of it yet: another look later, and nobody holds it until then."""
@@ -404,6 +422,8 @@ def told_of(operation: Operation) -> str:
             return f"{operation.target} created"
         case Patch():
             return f"{operation.target} touched, so that it takes effect"
+        case Resize():
+            return f"{operation.target} resized in place"
         case ReplaceUnready():
             return f"pods of {operation.target} that are not ready deleted"
         case _:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -196,19 +196,26 @@ def _git(settings: Settings, stack: AsyncExitStack) -> ThroughGit | None:
     if settings.delivery is FixDelivery.PATCH:
         return None
     return ThroughGit(
-        host=_git_host(settings, stack),
+        host=git_host(settings, stack),
         base=settings.git_branch,
         root=settings.git_path,
         only_managed=settings.delivery is FixDelivery.AUTO,
     )
 
 
-def _git_host(settings: Settings, stack: AsyncExitStack) -> GitHost:
+def git_host(settings: Settings, stack: AsyncExitStack) -> GitHost:
+    """The repository that the settings name.
+
+    Raises:
+        Invalid: they name none that can be reached.
+    """
     address = urlsplit(settings.git_url)
     if address.scheme == "file":
         from copilot.githost.local import LocalGitHost
 
-        return LocalGitHost(Path(address.path))
+        if address.netloc not in ("", "localhost"):
+            raise Invalid(f"COPILOT_GIT_URL names another machine: file://{address.netloc}")
+        return LocalGitHost(Path(unquote(address.path)))
     if address.username or address.password:
         raise Invalid("COPILOT_GIT_URL must not hold credentials; set COPILOT_GIT_TOKEN")
     if address.scheme != "https" or not address.hostname or settings.git_token is None:

@@ -164,6 +164,54 @@ async def test_one_that_people_merge_by_moving_the_base_to_it_is_merged(tmp_path
     assert (seen.state, seen.merge_commit) == (PullState.MERGED, head)
 
 
+@pytest.mark.parametrize("others", [0, 1, 2])
+async def test_one_that_people_squash_is_merged_whatever_else_is_committed(
+    tmp_path: Path, others: int
+) -> None:
+    """As `git merge --squash` leaves it: one commit of the base with the very change."""
+    subject = await _local(tmp_path)
+    request = await opened(subject)
+    host = local_host(subject)
+    if others:
+        await subject.change("README.md", "before")
+    squashed = await host._commit(await host.head(BASE), [EDIT], "Squashed")
+    await host._git("update-ref", f"refs/heads/{BASE}", squashed)
+    if others > 1:
+        await subject.change("README.md", "after")
+
+    seen = await host.state(request.number)
+
+    assert (seen.state, seen.merge_commit) == (PullState.MERGED, squashed)
+
+
+async def test_another_change_of_the_same_file_is_no_squash(tmp_path: Path) -> None:
+    subject = await _local(tmp_path)
+    request = await opened(subject)
+
+    await subject.change("apps/shop.yaml", "replicas: 4 # é\r\n")
+
+    assert (await subject.host.state(request.number)).state is PullState.OPEN
+
+
+@pytest.mark.parametrize(("is_merged", "state"), [(True, "merged"), (False, "closed")])
+async def test_a_branch_that_is_deleted_tells_whether_it_was_merged(
+    tmp_path: Path, is_merged: bool, state: str
+) -> None:
+    subject = await _local(tmp_path)
+    request = await opened(subject)
+    if is_merged:
+        await subject.merge(request.number)
+
+    await local_host(subject)._git("update-ref", "-d", f"refs/heads/{BRANCH}")
+
+    assert (await subject.host.state(request.number)).state == state
+
+
+def local_host(subject: Subject) -> LocalGitHost:
+    assert isinstance(subject.host, LocalGitHost)
+    return subject.host
+
+
 async def test_a_closed_one_is_told_from_a_merged_one(subject: Subject) -> None:
     request = await opened(subject)
 

@@ -484,3 +484,52 @@ def kills(seen: Follower, place: Place) -> list[Pod]:
 
 def is_running(pod: Pod) -> bool:
     return any(s.state and s.state.running for s in pod.status.container_statuses or ())
+
+
+async def test_a_pod_is_resized_where_it_runs_by_servers_that_say_so(
+    cluster: KubeCluster, place: Place
+) -> None:
+    """By what discovery lists: a server that lists nothing of the kind knows no such path."""
+    template = a_deployment("alone", limit="64Mi")["spec"]["template"]
+    await place.create("v1/pods", {"metadata": {"name": "alone"}, "spec": template["spec"]})
+    pod = ref(place, "alone", "Pod")
+    container = {"name": "app", "resources": {"limits": {"memory": "96Mi"}}}
+    patch = json.dumps({"spec": {"containers": [container]}})
+
+    if not await cluster.serves("pods/resize"):
+        with pytest.raises(NotFound):
+            await cluster.resize(pod, patch, dry_run=True, field_manager="incident-copilot")
+        return
+
+    await actual_limit(cluster, pod, "64Mi")
+    dry = await cluster.resize(pod, patch, dry_run=True, field_manager="incident-copilot")
+    assert asked_limit(dry) == "96Mi"
+    assert asked_limit(await cluster.get(pod)) == "64Mi"
+
+    stale = json.dumps({"metadata": {"resourceVersion": "1"}, "spec": json.loads(patch)["spec"]})
+    with pytest.raises(Conflict):
+        await cluster.resize(pod, stale, dry_run=False, field_manager="incident-copilot")
+
+    await cluster.resize(pod, patch, dry_run=False, field_manager="incident-copilot")
+    live = await actual_limit(cluster, pod, "96Mi")
+    (status,) = live["status"]["containerStatuses"]
+    entries = live["metadata"]["managedFields"]
+    assert status["restartCount"] == 0
+    assert [e["subresource"] for e in entries if e["manager"] == "incident-copilot"] == ["resize"]
+
+
+async def actual_limit(cluster: KubeCluster, pod: ObjectRef, wanted: str) -> dict[str, Any]:
+    """The pod, once its kubelet says that its container has this limit."""
+    async with asyncio.timeout(30):
+        while True:
+            live: dict[str, Any] = json.loads(await cluster.get(pod))
+            for status in live["status"].get("containerStatuses", ()):
+                limits = status.get("resources", {}).get("limits", {})
+                if limits.get("memory") == wanted and "running" in status["state"]:
+                    return live
+            await asyncio.sleep(0.2)
+
+
+def asked_limit(body: bytes) -> str:
+    (container,) = json.loads(body)["spec"]["containers"]
+    return str(container["resources"]["limits"]["memory"])

@@ -317,6 +317,39 @@ async def test_activity_compares_the_window_with_the_one_before(store: SqlStore)
     assert gone == elsewhere == ()
 
 
+async def test_how_often_an_application_logs_a_template_is_known_by_stretches(
+    store: SqlStore,
+) -> None:
+    boom = {"pattern": "boom <*>", "severity": Severity.ERROR}
+    beside = msgspec.structs.replace(STREAM, pod="oom-demo-def")
+    base_us = NOW_US - NOW_US % (120 * SECOND_US)
+    await add(
+        store,
+        a_batch("a", "b", ts_us=base_us - 240 * SECOND_US, **boom),  # type: ignore[arg-type]
+        a_batch("c", ts_us=base_us - 170 * SECOND_US, stream=beside, **boom),  # type: ignore[arg-type]
+        a_batch("d", ts_us=base_us - 10 * SECOND_US, **boom),  # type: ignore[arg-type]
+        a_batch("e", ts_us=base_us + 10 * SECOND_US, **boom),  # type: ignore[arg-type]
+        a_batch("chatter", pattern="info", ts_us=base_us - 10 * SECOND_US),
+    )
+    async with store.view() as look:
+        [known, *_] = await look.telemetry.activity(
+            min_severity=Severity.ERROR, window_us=600 * SECOND_US, now_us=base_us
+        )
+
+        async def history(app: str) -> tuple[int, ...]:
+            return await look.telemetry.template_history(
+                template_id=known.template_id,
+                namespace=STREAM.namespace,
+                app=app,
+                window_us=120 * SECOND_US,
+                since_us=base_us - 3600 * SECOND_US,
+                until_us=base_us,
+            )
+
+        assert await history(STREAM.app) == (3, 1)
+        assert await history("another") == ()
+
+
 async def test_a_metric_reads_back_as_one_series_a_container(store: SqlStore) -> None:
     def point(value: float, at_s: float, stream: Stream = STREAM) -> Point:
         ts_us = NOW_US + round(at_s * SECOND_US)

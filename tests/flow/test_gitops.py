@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from copilot.detect.rules import RULES
-from copilot.domain.errors import Busy, Conflict, Unavailable
+from copilot.domain.errors import Busy, Conflict, CopilotError, NotFound, Refused, Unavailable
 from copilot.domain.incident import IncidentId, Status
 from copilot.domain.objects import epoch_us
 from copilot.domain.proposal import Proposal, ProposalStatus
@@ -55,6 +55,7 @@ class LossyHost(LocalGitHost):
 
     loses = 0
     is_busy = False
+    refuses: CopilotError | None = None
 
     async def open_change(self, **wanted: Any) -> PullRequest:
         request = await super().open_change(**wanted)
@@ -66,6 +67,8 @@ class LossyHost(LocalGitHost):
     async def state(self, number: int) -> PullRequest:
         if self.is_busy:
             raise Busy("slow down")
+        if self.refuses:
+            raise self.refuses
         return await super().state(number)
 
 
@@ -120,6 +123,28 @@ class Scene:
         """What a reconciler does: the cluster gets what the branch says."""
         text = await self.host.read(PATH, await self.host.head("main"))
         self.cluster.edit(TARGET, {"spec": {"template": yaml.safe_load(text)["spec"]["template"]}})
+
+    async def trouble(self) -> str:
+        async with self.store.view() as view:
+            delivery = await view.remediation.delivery((await self.proposal()).id)
+        assert delivery is not None
+        return delivery.trouble
+
+    async def last_detail(self) -> str:
+        async with self.store.view() as view:
+            return (await view.incidents.timeline(self.incident_id))[-1].detail
+
+    async def pause_s(self) -> float:
+        """Until the job is due that waits."""
+        now_us = self.clock.now_us()
+        async with self.store.transaction() as tx:
+            for seconds in (1.0, 2.0, 4.0, 8.0, 16.0):
+                at_us = now_us + round(seconds * 1_000_000)
+                job = await tx.jobs.take(REMEDIATE, owner="w", now_us=at_us, lease_us=1)
+                if job is not None:
+                    await tx.jobs.again(job, run_us=at_us, error="")
+                    return seconds
+        raise AssertionError("nothing waits")
 
     async def titles(self) -> list[str]:
         async with self.store.view() as view:
@@ -459,3 +484,86 @@ async def test_only_a_request_that_waits_for_its_merge_is_merged_here(scene: Sce
         await scene.flow.merge(proposal.id, actor="ada")
 
     assert (await scene.host.state(1)).state is PullState.OPEN
+
+
+# ----------------------------------------------------------------- a host that turns us away
+
+AWAY = [
+    pytest.param(Refused("GitHub answered 401: Bad credentials"), id="a token that expired"),
+    pytest.param(NotFound("GitHub answered 404"), id="a repository that was moved"),
+]
+
+
+@pytest.mark.parametrize("error", AWAY)
+@pytest.mark.parametrize("takes_back", [False, True])
+async def test_a_host_that_turns_us_away_is_said_once_and_asked_ever_more_rarely(
+    scene: Scene, error: CopilotError, takes_back: bool
+) -> None:
+    if takes_back:
+        await a_revert_that_waits(scene)
+    else:
+        await scene.approve()
+        await scene.look()
+    status = (await scene.proposal()).status
+    scene.host.refuses = error
+
+    assert await scene.look() is status
+    assert await scene.look() is status
+    pauses = [await scene.pause_s() for _ in range(2) if await scene.look() is status]
+
+    said = [title for title in await scene.titles() if title.startswith("Cannot be followed")]
+    assert len(said) == 1
+    assert pauses == [4.0, 8.0]
+    assert error.message in await scene.trouble()
+
+
+@pytest.mark.parametrize("error", AWAY)
+async def test_a_host_that_turns_us_away_for_good_ends_with_a_reason(
+    scene: Scene, error: CopilotError
+) -> None:
+    proposal = await scene.approve()
+    await scene.look()
+    scene.host.refuses = error
+    await scene.look()
+
+    scene.clock.move((proposal.expires_us - scene.clock.now_us()) / 1_000_000 + 3600)
+
+    assert await scene.look() is ProposalStatus.FAILED
+    assert not await scene.is_waiting()
+    assert "what became of pull request 1 cannot be seen" in await scene.last_detail()
+
+
+async def test_a_revert_that_cannot_be_seen_any_more_is_not_said_to_be_back(scene: Scene) -> None:
+    await a_revert_that_waits(scene)
+    scene.host.refuses = Refused("GitHub answered 401")
+    await scene.look()
+
+    scene.clock.move(2 * 86_400)
+
+    assert await scene.look() is ProposalStatus.FAILED
+    assert not await scene.is_waiting()
+
+
+async def test_a_host_that_lets_us_in_again_is_followed_as_before(scene: Scene) -> None:
+    await scene.approve()
+    await scene.look()
+    scene.host.refuses = Refused("GitHub answered 401")
+    await scene.look()
+    scene.host.refuses = None
+
+    assert await scene.look() is ProposalStatus.OPENED
+
+    assert await scene.trouble() == ""
+
+
+async def test_a_branch_that_people_delete_once_it_is_merged_is_no_trouble(scene: Scene) -> None:
+    proposal = await scene.approve()
+    await scene.look()
+    request = await scene.host.state(1)
+    await scene.flow.merge(proposal.id, actor="ada")
+    await scene.host._git("update-ref", "-d", f"refs/heads/{request.branch}")
+    await scene.reconcile()
+
+    await scene.look()
+
+    assert await scene.look() is ProposalStatus.VERIFIED

@@ -1,8 +1,21 @@
 """What of all that came in is looked at."""
 
-from copilot.intake import activity_of
+from pathlib import Path
+
+import pytest
+
+from copilot.detect.rules import error_burst
+from copilot.domain.alert import Seen
+from copilot.domain.attributes import CPU_THROTTLED
+from copilot.domain.event import Point, Severity, Stream
+from copilot.intake import Intake, activity_of
+from copilot.journal import Journal
 from tests.builders_detect import an_activity
-from tests.builders_objects import a_pod
+from tests.builders_objects import NOW_US, a_pod, an_event, ref_of
+from tests.builders_store import a_batch, a_store
+from tests.fakes import FixedClock
+
+MINUTE_US = 60_000_000
 
 
 def test_the_log_of_a_pod_of_the_same_name_elsewhere_is_another_pods() -> None:
@@ -12,3 +25,56 @@ def test_the_log_of_a_pod_of_the_same_name_elsewhere_is_another_pods() -> None:
 
     assert activity_of([here], [logged]) == (logged,)
     assert activity_of([there], [logged]) == ()
+
+
+async def test_what_the_kubelets_told_another_process_is_seen_from_the_store(
+    tmp_path: Path,
+) -> None:
+    """The process that verifies need not be the one that watches."""
+    pod = a_pod("api", namespace="shop")
+    stream = Stream(namespace="shop", pod=pod.metadata.name, container="app")
+    shares = [
+        Point(name=CPU_THROTTLED, stream=stream, ts_us=NOW_US - s * 1_000_000, value=0.9)
+        for s in (55, 40, 25, 10)
+    ]
+    about = ref_of("Pod", pod.metadata)
+    failed = an_event(about, "Unhealthy", message="Readiness probe failed: timeout")
+    verifying = Intake(clock=FixedClock(NOW_US), journal=Journal(cluster="lab"))
+
+    async with a_store("sqlite-memory", tmp_path) as store:
+        async with store.transaction() as tx:
+            await tx.telemetry.add(a_batch(points=shares, kube_events=[failed]))
+        async with store.view() as view:
+            seen = await verifying.with_activity(
+                view, Seen(now_us=NOW_US, cluster="lab", pods=(pod,), owners={})
+            )
+
+    (strain,) = seen.strains
+    assert (strain.pod, strain.container, strain.throttled) == (pod.metadata.name, "app", 0.9)
+    assert [event.reason for event in seen.events] == ["Unhealthy"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "fires"),
+    [
+        pytest.param(120, False, id="one that logs it whenever it runs"),
+        pytest.param(30, True, id="one that was in trouble for half an hour"),
+    ],
+)
+async def test_an_application_that_comes_back_may_log_what_it_always_logs(
+    tmp_path: Path, minutes: int, fires: bool
+) -> None:
+    """It was away for ten minutes; nothing of it was logged just before."""
+    clock = FixedClock(NOW_US)
+    intake = Intake(clock=clock, journal=Journal(cluster="lab"))
+    away_us = NOW_US - 10 * MINUTE_US
+    times = [away_us - n * MINUTE_US for n in range(1, minutes + 1)]
+    lines = [f"cache miss {n}" for n in range(15)]
+
+    async with a_store("sqlite-memory", tmp_path) as store, store.transaction() as tx:
+        for ts_us in [*times, NOW_US - MINUTE_US // 2]:
+            batch = a_batch(*lines, ts_us=ts_us, severity=Severity.ERROR, pattern="cache miss <*>")
+            await tx.telemetry.add(batch)
+        seen = await intake.seen_in(tx, batch)
+
+    assert bool(list(error_burst.check(seen))) is fires

@@ -19,7 +19,7 @@ from copilot.causes.failures import (
     oom_kills,
 )
 from copilot.causes.memory_series import time_to_failure_us
-from copilot.causes.references import workload_ref
+from copilot.causes.references import resizable, workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import lasting, one_line
 from copilot.domain.action import Action, RollBack, SetMemory
@@ -30,6 +30,8 @@ from copilot.domain.proposal import Draft
 from copilot.domain.quantity import format_bytes, humanise_bytes
 
 MOST_DRAFTS = 4
+SHORT_LIFE_US = 5_000_000
+"""A container that is killed sooner may be missed while it runs."""
 _MEMORY = (Cause.MEMORY_LIMIT_TOO_LOW, Cause.MEMORY_LEAK)
 
 
@@ -54,8 +56,9 @@ def advise(case: Case, findings: Findings) -> Advice:
     """
     supported = [h for h in findings.hypotheses if h.verdict is Verdict.SUPPORTED]
     found = [found for h in supported for found in _answers(case, findings, h)]
-    if case.workload is not None and not any(isinstance(f, Draft) for f in found):
-        desk = _Desk(case=case, workload=case.workload, findings=findings)
+    workload = resizable(case)
+    if workload is not None and not any(isinstance(f, Draft) for f in found):
+        desk = _Desk(case=case, workload=workload, findings=findings)
         undecided = (
             h
             for h in findings.hypotheses
@@ -74,12 +77,13 @@ def advise(case: Case, findings: Findings) -> Advice:
 def _answers(case: Case, findings: Findings, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     """What there is to do about one cause."""
     remedy = REMEDIES.get(hypothesis.cause)
+    workload = resizable(case) if hypothesis.cause in _MEMORY else case.workload
     if remedy is not None:
         yield from remedy(case, hypothesis)
-    elif case.workload is None:
+    elif workload is None:
         yield f"only a workload with a pod template can be changed, and this is {workload_ref(case)}"
     else:
-        yield from _Desk(case=case, workload=case.workload, findings=findings).answers(hypothesis)
+        yield from _Desk(case=case, workload=workload, findings=findings).answers(hypothesis)
 
 
 def refrained(case: Case, findings: Findings) -> tuple[Statement, ...]:
@@ -158,6 +162,12 @@ class _Desk:
         why = f"{size.because[0].upper()}{size.because[1:]}."
         if is_stopgap:
             why += f" {self._time_bought(now, size.limit)}"
+        lived_us = time_to_failure_us(self.case)
+        if self.workload.kind == "Pod" and lived_us and lived_us < SHORT_LIFE_US:
+            why += (
+                f" It lives for {lasting(lived_us)}, and kubelets up to 1.34 at least give a pod "
+                "its new limit only while it runs: if it does not hold, make the pod anew."
+            )
         if leaks is Verdict.INCONCLUSIVE:
             why += " Whether it leaks is not decided: the verification will tell."
         yield drafted(

@@ -11,10 +11,13 @@ from copilot.domain.case import Case
 from copilot.domain.objects import (
     Container,
     Deployment,
+    DeploymentSpec,
     KeyToPath,
     ObjectRef,
     PodSpec,
+    PodTemplate,
     Volume,
+    controller_of,
 )
 
 DEFAULT_ACCOUNT = "default"
@@ -130,6 +133,22 @@ def workload_ref(case: Case) -> ObjectRef:
         return own
     found = reference_to(case.workload, own.kind)
     return own if own.key == found.key else found
+
+
+def resizable(case: Case) -> Deployment | None:
+    """What can be given other CPU and memory: the workload, or a pod that stands alone, in a
+    workload's shape. That one is its own template, and is resized where it runs."""
+    own = case.incident.workload
+    if case.workload is not None or own.kind != "Pod":
+        return case.workload
+    for pod in case.pods:
+        is_it = pod.metadata.name == own.name and controller_of(pod.metadata) is None
+        if is_it and pod.metadata.deletion_timestamp is None and pod.status.phase == "Running":
+            template = PodTemplate(metadata=pod.metadata, spec=pod.spec)
+            return Deployment(
+                metadata=pod.metadata, kind="Pod", spec=DeploymentSpec(template=template)
+            )
+    return None
 
 
 def reference_to(workload: Deployment, kind: str = "Deployment") -> ObjectRef:

@@ -8,7 +8,7 @@ then cost a few megabytes and a look costs what is wrong, not what there is.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -156,6 +156,8 @@ class _Backed:
     empty_since_us: int = 0
     missing_since_us: int = 0
     was_ready: bool = False
+    is_reselected: bool = False
+    """Its selector was changed, and nothing has been ready since."""
 
     def count(self, uid: str, glance: _Glance, *, is_meant: bool) -> None:
         """Count this pod in or out."""
@@ -344,6 +346,7 @@ class Inventory:
         if backed.ready:
             backed.empty_since_us = 0
             backed.was_ready = True
+            backed.is_reselected = False
         elif not backed.empty_since_us:
             backed.empty_since_us = seen_us
         if not backed.missing_ports:
@@ -408,6 +411,8 @@ class Inventory:
             missing_since_us=known.missing_since_us if known else 0,
             was_ready=known.was_ready if known else False,
         )
+        if known is not None:
+            backed.is_reselected = known.is_reselected or known.selector != backed.selector
         for pod_uid in self._pods_in.get(namespace, ()):
             glance = self._glances[pod_uid]
             if glance.is_live and backed.selector <= glance.labels:
@@ -468,6 +473,7 @@ class Inventory:
             and not any(t.wants_pods for t in makers),
             is_autoscaled=any((w.namespace, w.kind, w.name) in scaled for w in workloads),
             near=() if workloads else self._near(backed),
+            run_time_labels=() if workloads else _run_time_labels(backed, templates.values()),
             was_ready=backed.was_ready,
             missing_ports=backed.missing_ports,
             missing_since_us=backed.missing_since_us,
@@ -495,6 +501,19 @@ class Inventory:
         found = [c for c in candidates if c[0] or c[1]]
         found.sort(key=lambda c: (-c[0], not c[1], c[2].ref))
         return tuple(template.ref for _, _, template in found[:3])
+
+
+def _run_time_labels(backed: _Backed, templates: Collection[_Template]) -> tuple[str, ...]:
+    """See `Backing.run_time_labels`."""
+    if backed.is_reselected:
+        return ()
+    carried = {key for template in templates for key, _ in template.labels}
+    rest = frozenset(pair for pair in backed.selector if pair[0] in carried)
+    missing = tuple(sorted(key for key, _ in backed.selector if key not in carried))
+    if any(_is_like(key, other) for key in missing for other in carried):
+        return ()  # mistyped, rather
+    has_rest = any(rest <= t.labels for t in templates if t.wants_pods)
+    return missing if rest and has_rest else ()
 
 
 def _keep(kept: dict[str, _V], uid: str, made: _V, *, is_well: bool) -> None:

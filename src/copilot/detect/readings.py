@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from copilot.domain.alert import Strain
 from copilot.domain.attributes import CPU_THROTTLED, MEMORY_KILLS, MEMORY_PEAK, MEMORY_REFUSALS
-from copilot.domain.event import Point
+from copilot.domain.event import Point, Series, Stream
 
 SECOND_US = 1_000_000
 STRAIN_US = 60 * SECOND_US
 KILLS_US = 300 * SECOND_US
 MANY_STRAINS = 5000
+READ = (CPU_THROTTLED, MEMORY_KILLS, MEMORY_REFUSALS, MEMORY_PEAK)
+"""What is looked at; the peak last, for it matters beside refusals only."""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Readings:
     def put(self, points: Iterable[Point]) -> None:
         """Remember what they say about limits; other points are left alone."""
         for point in points:
-            if point.name not in (CPU_THROTTLED, MEMORY_KILLS, MEMORY_REFUSALS, MEMORY_PEAK):
+            if point.name not in READ:
                 continue
             stream = point.stream
             key = (stream.namespace, stream.pod, stream.container)
@@ -51,6 +53,15 @@ class Readings:
                 _series(window, point.name).append((point.ts_us, point.value))
         while len(self._windows) > MANY_STRAINS:
             self._windows.popitem(last=False)
+
+    def put_series(self, series: Iterable[Series]) -> None:
+        """The same from what was stored of them."""
+        for one in series:
+            stream = Stream(namespace=one.namespace, pod=one.pod, container=one.container)
+            self.put(
+                Point(name=one.name, stream=stream, ts_us=point.ts_us, value=point.value)
+                for point in one.points
+            )
 
     def strains(self, now_us: int) -> tuple[Strain, ...]:
         """Of containers that have run into a limit in the last minutes."""

@@ -94,6 +94,10 @@ class Backing(msgspec.Struct, frozen=True, kw_only=True):
     near: tuple[ObjectRef, ...] = ()
     """Where nothing has its labels: workloads with pods that have some of them, or nearly the same
     ones, or its name."""
+    run_time_labels: tuple[str, ...] = ()
+    """Keys of its selector that no template carries, where a workload has all of its others: a
+    program sets such a label on one of its pods, the leader of a database say. Empty where the
+    selector was changed before our eyes, and nothing has been ready since."""
     was_ready: bool = False
     """A ready pod has stood behind it since this process watches."""
     missing_ports: tuple[str, ...] = ()

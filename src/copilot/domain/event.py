@@ -260,3 +260,6 @@ class TemplateActivity:
     earlier_count: int
     """In the window of the same length before it."""
     last_address: str
+    usual_count: int = 0
+    """In a window of this length on other days, where its application logs it all the time; 0 for
+    one that it does not, or that nobody asked about."""

@@ -116,7 +116,18 @@ class ReplaceUnready(_Operation, frozen=True, kw_only=True, tag="replace_unready
     """
 
 
-Operation = Delete | DeleteUnbound | Create | Patch | ReplaceUnready
+class Resize(_Operation, frozen=True, kw_only=True, tag="resize"):
+    """Give containers of a running pod other CPU and memory, without replacing it; `patch` and
+    `rollback` are of its `resize` subresource.
+
+    https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
+    """
+
+    patch: str
+    rollback: str
+
+
+Operation = Delete | DeleteUnbound | Create | Patch | ReplaceUnready | Resize
 """What is done beside or instead of the patch, one after the other; each may be done again."""
 
 

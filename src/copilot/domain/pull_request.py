@@ -61,3 +61,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     revert: PullRequest | None = None
     """The one that takes it back, where it did not hold."""
     revert_merged_us: int = 0
+    trouble: str = ""
+    """Why its host does not tell any more what became of it; empty while it does."""
+    trouble_us: int = 0
+    """Since when."""
+    n_refused: int = 0
+    """How many looks in a row came to that."""

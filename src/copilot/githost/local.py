@@ -34,6 +34,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     base: str
     title: str
     body: str
+    head: str = ""
+    """The last commit its branch was seen at: people may delete a branch once it is merged."""
     merge_commit: str = ""
     is_closed: bool = False
 
@@ -142,15 +144,15 @@ class LocalGitHost:
     async def _seen(self, kept: _Kept) -> PullRequest:
         merged = await self._merge_of(kept)
         state = PullState.MERGED if merged else PullState.OPEN
-        if not merged and kept.is_closed:
-            state = PullState.CLOSED
+        if not merged and (kept.is_closed or not await self._is_there(kept.branch)):
+            state = PullState.CLOSED  # as hosts do where a branch is deleted before it is merged
         return PullRequest(
             number=kept.number, url="", branch=kept.branch, state=state, merge_commit=merged
         )
 
     async def _merge_of(self, kept: _Kept) -> str:
         """The commit of the base that brought the branch in, empty for none."""
-        theirs, base = await self.head(kept.branch), f"refs/heads/{kept.base}"
+        theirs, base = await self._tip(kept), f"refs/heads/{kept.base}"
         log = await self._git(
             *("log", "--merges", "--first-parent", "--max-count=1000", "--format=%H %P"), base
         )
@@ -160,7 +162,54 @@ class LocalGitHost:
                 return commit
         # `git merge` makes no commit of its own where the base has not moved since.
         is_ahead = await self._git("rev-list", "--max-count=1", theirs, f"^{base}")
-        return "" if is_ahead else theirs
+        return await self._squashed(theirs, base) if is_ahead else theirs
+
+    async def _squashed(self, theirs: str, base: str) -> str:
+        """The commit of the base that makes the very change that the branch makes, empty for none:
+        of a squash or a rebase nothing else tells."""
+        try:
+            start = (await self._git("merge-base", theirs, base)).decode().strip()
+            change = await self._git("diff-tree", "-p", start, theirs)
+            since = await self._git(
+                *("log", "-p", "--first-parent", "--no-merges", "--max-count=200"),
+                *("--format=commit %H", base, f"^{start}"),
+            )
+            ours = await self._patch_ids(change)
+            made = await self._patch_ids(since)
+        except (_Failed, Invalid):
+            return ""  # histories that have nothing in common, or more than can be looked through
+        wanted = {patch for patch, _ in ours}
+        return next((commit for patch, commit in made if patch in wanted), "")
+
+    async def _patch_ids(self, patches: bytes) -> list[tuple[str, str]]:
+        """What tells equal changes, and the commit each is of."""
+        output = await self._git("patch-id", "--stable", stdin=patches)
+        pairs = (line.split(" ", 1) for line in output.decode().splitlines())
+        return [(patch, commit) for patch, commit in pairs]
+
+    async def _is_there(self, branch: str) -> bool:
+        try:
+            await self.head(branch)
+        except NotFound:
+            return False
+        return True
+
+    async def _tip(self, kept: _Kept) -> str:
+        """The branch's commit, kept for when it is deleted.
+
+        Raises:
+            NotFound: it is gone, and was never seen.
+        """
+        try:
+            now = await self.head(kept.branch)
+        except NotFound:
+            if not kept.head:
+                raise
+            return kept.head
+        if now != kept.head:
+            # As it is by now: somebody may have closed it in between.
+            self._write(msgspec.structs.replace(self._kept(kept.number), head=now))
+        return now
 
     def _all(self) -> list[_Kept]:
         paths = sorted(self._pulls.glob("*.json"), key=lambda path: int(path.stem))

@@ -19,10 +19,12 @@ from copilot.kube.resources import (
     asking_version,
     creating,
     deleting,
+    discovering,
     one_secret,
     patching,
     reading,
     reading_log,
+    resizing,
     resource_of,
 )
 from copilot.kube.server import ApiServer
@@ -42,6 +44,14 @@ container logs for ...") come in a 200 as well, but without one."""
 
 class _Version(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     git_version: str = ""
+
+
+class _Served(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+
+
+class _Discovery(msgspec.Struct, frozen=True, kw_only=True):
+    resources: list[_Served] = []
 
 
 async def connect(
@@ -100,6 +110,22 @@ class KubeCluster:
         query: Query = (("fieldManager", field_manager), ("fieldValidation", "Strict"))
         query += (("dryRun", "All"),) if dry_run else ()
         call = patching(ref, _fields(patch, "patch"), query)
+        return await self._server.read(call, max_bytes=MAX_OBJECT)
+
+    async def serves(self, resource: str) -> bool:
+        body = await self._server.read(discovering("v1"), max_bytes=MAX_OBJECT)
+        try:
+            listed = msgspec.json.decode(body, type=_Discovery).resources
+        except msgspec.DecodeError as error:
+            raise Unavailable(f"{self.name} has no discovery that can be read: {error}") from error
+        return any(one.name == resource for one in listed)
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        query: Query = (("fieldManager", field_manager), ("fieldValidation", "Strict"))
+        query += (("dryRun", "All"),) if dry_run else ()
+        call = resizing(pod, _fields(patch, "patch"), query)
         return await self._server.read(call, max_bytes=MAX_OBJECT)
 
     async def create(

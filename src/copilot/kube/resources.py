@@ -224,6 +224,27 @@ def patching(ref: ObjectRef, patch: dict[str, object], query: Query) -> Call:
     )
 
 
+def resizing(pod: ObjectRef, patch: dict[str, object], query: Query) -> Call:
+    """A strategic merge patch of a pod's `resize` subresource."""
+    return Call(
+        verb="patch",
+        resource="pods/resize",
+        subject=f"the resources of {pod}",
+        namespace=pod.namespace,
+        path=f"{_object(resource_of(Kind.POD), pod)}/resize",
+        method="PATCH",
+        query=query,
+        body=patch,
+    )
+
+
+def discovering(api_version: str) -> Call:
+    """What the server has of one version of a group; every account may ask."""
+    prefix = "apis" if "/" in api_version else "api"
+    path = f"/{prefix}/{api_version}"
+    return Call(verb="get", resource=path, subject=f"discovery of {api_version}", path=path)
+
+
 def creating(ref: ObjectRef, manifest: dict[str, object], query: Query) -> Call:
     """A new object of that kind and namespace; its name is in the manifest."""
     resource = resource_of(ref.kind)

@@ -19,11 +19,15 @@ from copilot.domain.action import (
     DeletePod,
     ReplaceClaim,
     RerunJob,
+    RestoreConfigMap,
     Scale,
+    SetClaimTemplate,
     SetConfigValue,
     SetCordon,
     SetLimitRange,
+    SetMemory,
     SetQuota,
+    SetResources,
     SetSelector,
     SetServicePort,
     SetSuspended,
@@ -143,6 +147,7 @@ _TEMPLATE: Writes = {
     ("delete", Kind.JOB): "that run, when the change is taken back",
     ("delete", Kind.POD): "pods that an ordered StatefulSet would wait for",
 }
+_RESIZED: Writes = {("patch", "Pod/resize"): "the same of a pod that stands alone, where it runs"}
 _BESIDE: Writes = {
     ("create", Kind.JOB): _TEMPLATE["create", Kind.JOB],
     ("delete", Kind.JOB): _TEMPLATE["delete", Kind.JOB],
@@ -156,6 +161,7 @@ _WOKEN: Writes = {
 }
 WRITES: dict[type, Writes] = {
     **dict.fromkeys(get_args(TemplateAction), _TEMPLATE),
+    **{action: {**_TEMPLATE, **_RESIZED} for action in (SetMemory, SetResources)},
     Scale: {("patch", kind): "its replicas" for kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET)},
     SetServicePort: {("patch", Kind.SERVICE): "its ports"},
     SetSelector: {("patch", Kind.SERVICE): "its selector"},
@@ -170,6 +176,15 @@ WRITES: dict[type, Writes] = {
     ReplaceClaim: {
         ("delete", Kind.CLAIM): "a claim that never was bound",
         ("create", Kind.CLAIM): "the same on other terms",
+    },
+    SetClaimTemplate: {
+        ("delete", Kind.STATEFUL_SET): "one of which no pod is ready",
+        ("create", Kind.STATEFUL_SET): "the same with another claim template",
+        ("delete", Kind.CLAIM): "its claims that wait",
+    },
+    RestoreConfigMap: {
+        ("create", Kind.CONFIG_MAP): "one that was deleted, as it was last seen",
+        ("delete", Kind.CONFIG_MAP): "it again, when the change is taken back",
     },
     SetCordon: {("patch", Kind.NODE): "whether new pods may come"},
     SetSuspended: {

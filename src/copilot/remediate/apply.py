@@ -10,6 +10,7 @@ from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
 from copilot.remediate.operate import PAUSE_S, TRIES, operate, rehearse, wait_gone
 from copilot.remediate.plan import NOTHING, base_of, with_version
+from copilot.remediate.resizing import resize_in
 from copilot.remediate.tree import Fields, annotation_at, decode, number_at, text_at
 
 GRACE_US = 600_000_000
@@ -32,6 +33,8 @@ async def apply(claim: Claim, cluster: Cluster, clock: Clock, *, against: str = 
         return await _made_anew(claim, cluster, clock, against)
     applied = await _patched(claim, cluster, clock, against)
     trouble = await _beside(claim.proposal, cluster, clock)
+    if resize_in(claim.proposal.operations) and not claim.applied_us:
+        applied = msgspec.structs.replace(applied, at_us=clock.now_us())  # it was waited for to run
     return msgspec.structs.replace(applied, trouble=trouble)
 
 

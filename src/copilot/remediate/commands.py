@@ -18,13 +18,23 @@ from copilot.domain.action import (
     SetCordon,
 )
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, DeleteUnbound, Operation, Patch, ReplaceUnready
+from copilot.domain.proposal import (
+    Create,
+    Delete,
+    DeleteUnbound,
+    Operation,
+    Patch,
+    ReplaceUnready,
+    Resize,
+)
 from copilot.remediate.tree import Fields, encode
 
 
 def command_of(action: Action, patch: Fields, operations: tuple[Operation, ...]) -> str:
     """The line; where it takes several, one after the other."""
-    lines = [*_lines(action, patch), *filter(None, map(_line, operations))]
+    is_resized = any(isinstance(operation, Resize) for operation in operations)
+    own = () if is_resized else _lines(action, patch)  # its patch only leaves our mark
+    lines = [*own, *filter(None, map(_line, operations))]
     stuck = [o.target.name for o in operations if isinstance(o, ReplaceUnready)]
     by_hand = [f" # and delete the pods of {name} that are not ready" for name in stuck]
     return " && ".join(lines) + "".join(by_hand)
@@ -55,6 +65,8 @@ def _line(operation: Operation) -> str:
     match operation:
         case Patch():
             return _patch_line(target, operation.patch)
+        case Resize():
+            return _patch_line(target, operation.patch, "--subresource resize")
         case ReplaceUnready():
             return ""  # which pods that will be shows only then
         case Delete() | DeleteUnbound():
@@ -66,12 +78,10 @@ def _line(operation: Operation) -> str:
             assert_never(operation)
 
 
-def _patch_line(target: ObjectRef, patch: str) -> str:
-    name = shlex.quote(target.name)
-    return (
-        f"{_kubectl(target)} patch {target.kind.lower()} {name} --type strategic "
-        f"-p {shlex.quote(patch)}"
-    )
+def _patch_line(target: ObjectRef, patch: str, *options: str) -> str:
+    how = " ".join((*options, "--type strategic"))
+    which = f"{target.kind.lower()} {shlex.quote(target.name)}"
+    return f"{_kubectl(target)} patch {which} {how} -p {shlex.quote(patch)}"
 
 
 def _kubectl(target: ObjectRef) -> str:

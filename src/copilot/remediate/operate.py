@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from copilot.domain.errors import Conflict, NotFound, Unavailable
+from copilot.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Create, Delete, DeleteUnbound, Operation, Patch, ReplaceUnready
+from copilot.domain.proposal import (
+    Create,
+    Delete,
+    DeleteUnbound,
+    Operation,
+    Patch,
+    ReplaceUnready,
+    Resize,
+)
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import MANAGER, PROPOSAL
 from copilot.remediate.merging import holds
 from copilot.remediate.plan import with_version
+from copilot.remediate.resizing import SUBRESOURCE, is_running
 from copilot.remediate.sight import has_begun, unready_of
 from copilot.remediate.tree import Fields, annotation_at, decode, encode, fields_at, text_at
 
@@ -22,7 +31,17 @@ GONE_S = 60.0
 """How long a deleted object is waited for to be gone, before another takes its name."""
 SEEN_S = 10.0
 """How long a controller may take to see a new version."""
+RUNS_S = 320.0
+"""How long a container that crashes is waited for to run: its back-off is five minutes at most."""
 _NAME_CHARS = 50
+
+
+class _Write(Protocol):
+    """`Cluster.patch` or `Cluster.resize`."""
+
+    async def __call__(
+        self, ref: ObjectRef, patch: str, /, *, dry_run: bool, field_manager: str
+    ) -> bytes: ...
 
 
 async def operate(operation: Operation, cluster: Cluster, clock: Clock) -> None:
@@ -42,7 +61,9 @@ async def operate(operation: Operation, cluster: Cluster, clock: Clock) -> None:
         case Create():
             await _create(operation, cluster, clock)
         case Patch():
-            await _patch(operation.target, operation.patch, cluster, clock)
+            await _write(operation.target, operation.patch, cluster.patch, cluster, clock)
+        case Resize():
+            await _resize(operation, cluster, clock)
         case ReplaceUnready():
             await _replace_unready(operation.target, cluster, clock)
         case _:
@@ -53,9 +74,11 @@ async def undo(operation: Operation, cluster: Cluster, clock: Clock) -> None:
     """What can be taken back of it is; raises as `operate` does."""
     match operation:
         case Patch():
-            await _patch(operation.target, operation.rollback, cluster, clock)
+            await _write(operation.target, operation.rollback, cluster.patch, cluster, clock)
         case ReplaceUnready():
             await _replace_unready(operation.target, cluster, clock)
+        case Resize():
+            await _write(operation.target, operation.rollback, cluster.resize, cluster, clock)
         case Create():
             await _remove(operation, cluster, clock)
         case Delete() | DeleteUnbound():
@@ -64,8 +87,9 @@ async def undo(operation: Operation, cluster: Cluster, clock: Clock) -> None:
             assert_never(operation)
 
 
-async def rehearse(operation: Operation, cluster: Cluster) -> None:
-    """The cluster's answer to it with `dryRun=All`.
+async def rehearse(operation: Operation, cluster: Cluster) -> bytes | None:
+    """The cluster's answer to it with `dryRun=All`: the object as it would be, where it is one
+    that is there already.
 
     A name that is taken cannot be taken again even in a dry run, so another is asked for.
 
@@ -75,15 +99,25 @@ async def rehearse(operation: Operation, cluster: Cluster) -> None:
     match operation:
         case Delete() | DeleteUnbound():
             await cluster.delete(operation.target, dry_run=True)
+            return None
         case Create():
             manifest = _renamed(decode(operation.manifest))
             await cluster.create(operation.target, manifest, dry_run=True, field_manager=MANAGER)
+            return None
         case Patch():
-            await cluster.patch(
+            return await cluster.patch(
+                operation.target, operation.patch, dry_run=True, field_manager=MANAGER
+            )
+        case Resize():
+            if not await cluster.serves(SUBRESOURCE):
+                raise Invalid(
+                    "it resizes no pod in place: there is no pods/resize in its discovery"
+                )
+            return await cluster.resize(
                 operation.target, operation.patch, dry_run=True, field_manager=MANAGER
             )
         case ReplaceUnready():
-            return  # which pods that will be shows only then
+            return None  # which pods that will be shows only then
         case _:
             assert_never(operation)
 
@@ -170,7 +204,21 @@ async def _remove(operation: Create, cluster: Cluster, clock: Clock) -> None:
         await _delete(exactly, cluster, clock)
 
 
-async def _patch(target: ObjectRef, patch: str, cluster: Cluster, clock: Clock) -> None:
+async def _resize(operation: Resize, cluster: Cluster, clock: Clock) -> None:
+    """At a moment when it runs, see `is_running`; in back-off that moment may be minutes away."""
+    until_us = clock.now_us() + round(RUNS_S * 1_000_000)
+    while clock.now_us() < until_us:
+        with suppress(Unavailable):
+            live = await live_of(operation.target, cluster)
+            if live is None or is_running(live, operation):
+                break
+        await clock.sleep(PAUSE_S)
+    await _write(operation.target, operation.patch, cluster.resize, cluster, clock)
+
+
+async def _write(
+    target: ObjectRef, patch: str, write: _Write, cluster: Cluster, clock: Clock
+) -> None:
     for attempt in range(TRIES):
         if attempt:
             await clock.sleep(PAUSE_S * attempt)
@@ -181,9 +229,7 @@ async def _patch(target: ObjectRef, patch: str, cluster: Cluster, clock: Clock) 
             return
         version = text_at(live, "metadata", "resourceVersion") or ""
         try:
-            await cluster.patch(
-                target, with_version(patch, version), dry_run=False, field_manager=MANAGER
-            )
+            await write(target, with_version(patch, version), dry_run=False, field_manager=MANAGER)
         except (Conflict, Unavailable):
             continue
         return

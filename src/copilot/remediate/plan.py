@@ -51,6 +51,9 @@ from copilot.remediate.operations import (
     config_map_manifest,
     manifest_of,
 )
+from copilot.remediate.resizing import disruption_of as disruption_of_resize
+from copilot.remediate.resizing import refuse as refuse_resize
+from copilot.remediate.resizing import resize_in, resize_of
 from copilot.remediate.tree import (
     Fields,
     Tree,
@@ -69,7 +72,6 @@ NOTHING = "{}"
 BACK_OFF_S = 300
 """How long a container that crashed may sleep before it is tried again."""
 _NO_ROLLOUT = {
-    "Pod": "a pod without a controller is not changed, it is made anew",
     "Job": "the pod template of a Job is immutable; change what makes the Job",
     "ReplicaSet": "a ReplicaSet does not replace its pods when its template changes",
 }
@@ -151,6 +153,9 @@ def plan(action: Action, live: bytes, *, proposal_key: str, near: Near | None = 
     if fields_hold(tree, forward):
         raise Invalid(f"{action.target} is like that already; nothing would change")
     operations = beside(action, tree, forward, watched, proposal_key)
+    if action.target.kind == "Pod" and isinstance(action, TemplateAction):
+        operations = (resize_of(action, tree, forward),)
+        forward = {}  # the subresource takes no annotation: the patch itself only leaves our mark
     mark = mark_of(action)
     patch = _marked(forward, {mark: proposal_key})
     rollback, reason = _way_back(action, tree, patch, proposal_key)
@@ -213,6 +218,9 @@ def _refuse_kind(action: TemplateAction, tree: Fields) -> None:
     target = action.target
     if target.kind == "CronJob":
         return
+    if target.kind == "Pod":
+        refuse_resize(action, tree)
+        return
     if target.kind not in ROLLED_OUT:
         why = _NO_ROLLOUT.get(target.kind, "it has no pod template")
         raise Invalid(f"{target} cannot be changed so: {why}")
@@ -261,6 +269,8 @@ def _depends_on(action: Action, tree: Fields) -> Tree:
             return _or_none(lambda: manifest_of(action, tree))
         case DeletePod() | RestoreConfigMap():
             return None  # that it is there, or is not, is all that counts
+        case _ if action.target.kind == "Pod":
+            return [spec.get("containers"), spec.get("initContainers")]
         case _:
             return fields_at(tree, *template_path(action.target.kind))
 
@@ -281,6 +291,8 @@ def _disruption(
     action: Action, tree: Fields, watched: Fields | None, operations: tuple[Operation, ...]
 ) -> Disruption:
     is_restarted = watched is not None and any(_is_restart(o) for o in operations)
+    if resize := resize_in(operations):
+        return disruption_of_resize(resize, tree)
     found = disruption_of(action, tree, restarted=watched if is_restarted else None)
     if not any(isinstance(operation, ReplaceUnready) for operation in operations):
         return found
@@ -306,6 +318,8 @@ def _window_s(
         return _RERUN_S
     if any(isinstance(operation, Create) for operation in operations):
         return _RERUN_S
+    if resize_in(operations):
+        return BACK_OFF_S + _SETTLED_S
     rolled_out = tree
     if not isinstance(action, TemplateAction | Scale):
         if watched is None or not any(_is_restart(o) for o in operations):

@@ -18,10 +18,11 @@ from copilot.domain.proposal import (
     Proposal,
     ProposalId,
     ProposalStatus,
+    Resize,
     Risk,
     Way,
 )
-from copilot.ports import Cluster
+from copilot.ports import Cluster, Kind
 from copilot.remediate.digest import digest
 from copilot.remediate.dry_run import brief, diff_of, dry_run
 from copilot.remediate.guard import guard, in_git_instead
@@ -188,7 +189,8 @@ async def _outcome(
         return outcome
     answer = await _rehearsed(action, planned, body, cluster)
     in_git = in_git_instead(action, live)
-    is_for_git = bool(in_git) and answer.accepted
+    # What keeps a pod in Git cannot resize it: there the pod is made anew, which is for people.
+    is_for_git = bool(in_git) and answer.accepted and action.target.kind != Kind.POD
     return replace(
         outcome,
         dry_run=answer,
@@ -217,9 +219,11 @@ async def _rehearsed(action: Action, planned: Plan, body: bytes, cluster: Cluste
         if not answer.accepted:
             break
         try:
-            await rehearse(operation, cluster)
+            after = await rehearse(operation, cluster)
         except (BadInput, Refused, Conflict, NotFound) as error:
             return DryRun(accepted=False, message=brief(error.message), diff="")
+        if isinstance(operation, Resize) and after is not None:
+            answer = msgspec.structs.replace(answer, diff=diff_of(body, after))
         if planned.patch == NOTHING and isinstance(operation, Create):
             before = body if planned.base.uid else NOTHING.encode()
             made = operation.manifest.encode()

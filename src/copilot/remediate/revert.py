@@ -11,6 +11,7 @@ from copilot.ports import Clock, Cluster, Kind
 from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
 from copilot.remediate.operate import PAUSE_S, TRIES, undo
 from copilot.remediate.plan import NOTHING, holds, with_version
+from copilot.remediate.resizing import resize_in
 from copilot.remediate.sight import look
 from copilot.remediate.tree import annotation_at, decode, text_at
 from copilot.remediate.verify import POLL_S, Progress
@@ -81,7 +82,9 @@ async def _try_once(
     key = key_of(proposal)
     is_first = annotation_at(live, REVERTED) != key
     if is_first:
-        if annotation_at(live, mark_of(proposal.action)) != key or not holds(live, proposal.patch):
+        resize = resize_in(proposal.operations)
+        is_as_left = holds(live, proposal.patch) and (not resize or holds(live, resize.patch))
+        if annotation_at(live, mark_of(proposal.action)) != key or not is_as_left:
             return f"not taken back: somebody else has changed {target} since", False
         version = text_at(live, "metadata", "resourceVersion") or ""
         result = await cluster.patch(
@@ -92,6 +95,8 @@ async def _try_once(
         )
         live = decode(result)
     beside = await _undone(proposal, cluster, clock)
+    if beside and resize_in(proposal.operations):
+        return f"could not be taken back{beside}", False
     if holds(live, rollback):
         return f"taken back to what it was before{beside}", True
     if is_first:
@@ -130,7 +135,7 @@ async def _rolled_out(proposal: Proposal, cluster: Cluster, clock: Clock) -> str
 
 
 def _has_replaced_pods(proposal: Proposal) -> bool:
-    if proposal.action.target.kind == Kind.CRON_JOB:
+    if proposal.action.target.kind in (Kind.CRON_JOB, Kind.POD):
         return False
     if proposal.patch == NOTHING:
         return False

@@ -51,6 +51,7 @@ from copilot.remediate.edits.template import containers_in
 from copilot.remediate.keepers import keeper_of
 from copilot.remediate.place import Place
 from copilot.remediate.plan import NOTHING, Plan
+from copilot.remediate.resizing import lowers_memory_back, resize_in
 from copilot.remediate.tree import Fields, fields_at, template_path, text_at
 
 _ORDER = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
@@ -211,6 +212,9 @@ def _of_plan(plan: Plan) -> Iterator[Reason]:
         yield Risk.MEDIUM, f"no way back: {plan.no_rollback_reason}"
     if plan.patch != NOTHING and any(isinstance(o, Create) for o in plan.operations):
         yield Risk.MEDIUM, "a run beside the schedule is started to prove it"
+    resize = resize_in(plan.operations)
+    if resize and lowers_memory_back(resize):
+        yield Risk.LOW, "to take it back, less must be used by then than was allowed before"
     if plan.is_disruptive:
         yield Risk.MEDIUM, plan.disruption
 

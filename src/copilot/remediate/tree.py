@@ -57,6 +57,8 @@ def annotation_at(live: Fields, name: str) -> str | None:
 
 def template_path(kind: str) -> tuple[str, ...]:
     """Where an object of this kind holds its pod template."""
+    if kind == "Pod":
+        return ()  # what stands alone is its own template
     path = ("spec", "template")
     return ("spec", "jobTemplate", *path) if kind == "CronJob" else path
 

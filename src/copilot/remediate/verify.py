@@ -21,6 +21,7 @@ from copilot.domain.quantity import parse_bytes
 from copilot.ports import Clock, Cluster, Kind
 from copilot.remediate.marks import field_manager_of, key_of, mark_of
 from copilot.remediate.plan import holds
+from copilot.remediate.resizing import impossible, outstanding, resize_in, resized_us
 from copilot.remediate.rollout import death_of, is_new, patched_us, running_now
 from copilot.remediate.sight import Sight, look
 from copilot.remediate.tree import (
@@ -103,7 +104,7 @@ def lives_to_outlive(proposal: Proposal) -> float:
     """
     action, before = proposal.action, None
     if isinstance(action, SetMemory):
-        before = _limit_before(proposal.rollback, action.container)
+        before = _limit_before(proposal, action.container)
     elif isinstance(action, SetVolumeSize):
         before = _size_before(proposal.rollback, action.volume)
     if before is None or not isinstance(action, SetMemory | SetVolumeSize):
@@ -111,8 +112,14 @@ def lives_to_outlive(proposal: Proposal) -> float:
     return max(LIVES, LEAK_MARGIN * parse_bytes(action.limit) / parse_bytes(before))
 
 
-def _limit_before(rollback: str | None, container: str) -> str | None:
-    for one in containers_of(decode(rollback or "{}")):
+def _limit_before(proposal: Proposal, container: str) -> str | None:
+    resize = resize_in(proposal.operations)
+    before = (
+        items_at(fields_at(decode(resize.rollback), "spec"), "containers")
+        if resize
+        else containers_of(decode(proposal.rollback or "{}"))
+    )
+    for one in before:
         if one.get("name") == container:
             return text_at(one, "resources", "limits", "memory")
     return None
@@ -196,6 +203,8 @@ class _Watch:
     since_us: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each container's present life was first seen, by our clock."""
     told: str = ""
+    outstanding: str = ""
+    """What a resize in place still waits for."""
     patched_us: int = 0
     """When the change went in, by the API server's clock."""
     done: str = ""
@@ -242,9 +251,23 @@ class _Watch:
         if proposal.pull is not None:  # a commit leaves no mark, and the reconciler wrote it
             self.patched_us, is_ours = self.applied.at_us // 1_000_000 * 1_000_000, True
         if is_ours and holds(changed, proposal.patch):
-            return False
+            return self._failed_resize(changed)
         self.fail(f"somebody else changed {target} while it was being verified")
         return True
+
+    def _failed_resize(self, pod: Fields) -> bool:
+        """Whether a pod that was to be resized where it runs will not be."""
+        resize = resize_in(self.claim.proposal.operations)
+        if resize is None:
+            return False
+        self.patched_us = resized_us(pod, self.patched_us)
+        self.outstanding = outstanding(pod, resize)
+        if reason := impossible(pod):
+            self.fail(reason)
+        elif not holds(pod, resize.patch):
+            why = self.applied.trouble or "somebody else changed it while it was being verified"
+            self.fail(f"{resize.target} is not asked to be of that size: {why}")
+        return self.is_over
 
     def failed_pods(self, sight: Sight) -> bool:
         """Whether the failure of a container, or of the whole workload, ends it."""
@@ -273,7 +296,12 @@ class _Watch:
     def judge(self, sight: Sight, also: Sight | None, seen: Seen, now_us: int) -> None:
         self.polls += 1
         self.n_pods = len(sight.pods)
-        missing = sight.missing or (also.missing if also else "") or self._alert(sight, seen)
+        missing = (
+            self.outstanding
+            or sight.missing
+            or (also.missing if also else "")
+            or self._alert(sight, seen)
+        )
         if sight.done and not missing:
             self.held, self.done = True, sight.done
             return

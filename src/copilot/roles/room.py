@@ -32,6 +32,7 @@ from copilot.domain.proposal import (
     ProposalId,
     ProposalStatus,
     ReplaceUnready,
+    Resize,
     Verification,
 )
 from copilot.domain.pull_request import Delivery, PullState
@@ -200,7 +201,7 @@ async def _pull_view(view: Session, proposal: Proposal) -> PullRequestView | Non
         base=pull.base,
         files=[edit.path for edit in pull.edits],
         diff=pull.diff,
-        notes=list(pull.notes),
+        notes=[*_not_seen(delivery), *pull.notes],
         stage=_pull_stage(proposal.status, delivery),
         number=shown.number if shown else None,
         url=shown.url if shown else "",
@@ -209,6 +210,12 @@ async def _pull_view(view: Session, proposal: Proposal) -> PullRequestView | Non
             shown and pull.is_simulation and shown.state is PullState.OPEN and _waits(proposal)
         ),
     )
+
+
+def _not_seen(delivery: Delivery | None) -> list[str]:
+    if delivery is None or not delivery.trouble:
+        return []
+    return [f"What became of it cannot be seen: {delivery.trouble}"]
 
 
 def _waits(proposal: Proposal) -> bool:
@@ -243,6 +250,8 @@ def _operation_view(operation: Operation) -> OperationView:
             text, body = f"Create {operation.target}", as_yaml(operation.manifest)
         case Patch():
             text, body = f"Change {operation.target}", operation.patch
+        case Resize():
+            text, body = f"Resize {operation.target} in place", operation.patch
         case ReplaceUnready():
             text, body = f"Delete the pods of {operation.target} that are not ready", ""
         case _:

@@ -48,6 +48,14 @@ WHERE a.recent > 0 AND t.severity >= ? AND (? = '' OR s.namespace = ?) AND (? = 
 ORDER BY a.recent DESC, a.template_id, a.stream_id LIMIT ?"""
 
 
+_MOST_BUCKETS = 10_000
+"""A day has 8,640."""
+_HISTORY = """\
+SELECT c.bucket_us, SUM(c.n) AS n FROM template_counts c JOIN streams s ON s.id = c.stream_id
+WHERE c.template_id = ? AND c.bucket_us >= ? AND c.bucket_us < ? AND s.namespace = ? AND s.app = ?
+GROUP BY c.bucket_us ORDER BY c.bucket_us LIMIT ?"""
+
+
 class SqlTelemetry:
     """Meets `copilot.ports.Telemetry`."""
 
@@ -110,6 +118,26 @@ class SqlTelemetry:
             ),
         )
         return tuple(_activity(row) for row in rows)
+
+    async def template_history(
+        self,
+        *,
+        template_id: TemplateId,
+        namespace: str,
+        app: str,
+        window_us: int,
+        since_us: int,
+        until_us: int,
+    ) -> tuple[int, ...]:
+        """See the port."""
+        rows = await self._db.fetch_all(
+            _HISTORY, (template_id, since_us, until_us, namespace, app, _MOST_BUCKETS)
+        )
+        windows: dict[int, int] = {}
+        for row in rows:
+            window = int(row["bucket_us"]) // window_us
+            windows[window] = windows.get(window, 0) + int(row["n"])
+        return tuple(windows.values())
 
     async def series(
         self, *, name: str, namespace: str, pods: Sequence[str], since_us: int, until_us: int

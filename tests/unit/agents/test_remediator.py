@@ -106,6 +106,22 @@ def starved(
     return a_case(**(given | more))  # type: ignore[arg-type]  # any field of a case
 
 
+def alone(**more: object) -> Case:
+    """The same container in a pod that nothing makes anew."""
+    container = a_container(limit="32Mi", request="16Mi")
+    killed = an_oom_killed_pod("billing", containers=[container])
+    pod = a_pod(
+        "billing",
+        containers=[container],
+        statuses=killed.status.container_statuses,
+        owner_kind=None,
+        **more,  # type: ignore[arg-type]  # any field of a pod
+    )
+    case = a_case(pods=[pod], nodes=[a_node(memory="24Gi")])
+    incident = replace(case.incident, workload=a_ref("Pod", "billing"))
+    return msgspec.structs.replace(case, incident=incident)
+
+
 def after(case: Case, *limits: str) -> Case:
     """The same after we tried these limits in vain."""
     attempts = tuple(
@@ -625,3 +641,30 @@ def test_the_same_action_is_suggested_once_and_four_at_most() -> None:
     suggested = drafts(case, everything)
 
     assert len({d.action for d in suggested}) == len(suggested) <= MOST_DRAFTS
+
+
+# ------------------------------------------------------------------ a pod that stands alone
+
+
+def test_a_pod_that_stands_alone_is_given_more_itself() -> None:
+    (draft,) = drafts(alone(), TOO_LOW)
+
+    assert draft.action == SetMemory(target=a_ref("Pod", "billing"), container="app", limit="64Mi")
+
+
+def test_a_pod_that_dies_too_soon_to_be_resized_is_said_to() -> None:
+    (draft,) = drafts(alone(), TOO_LOW)
+
+    assert "if it does not hold, make the pod anew" in draft.why
+
+
+def test_a_pod_that_is_over_or_going_is_given_nothing() -> None:
+    assert drafts(alone(phase="Failed"), TOO_LOW) == ()
+    assert drafts(alone(deleted=ago(1)), TOO_LOW) == ()
+
+
+def test_another_image_for_a_pod_that_stands_alone_is_for_people() -> None:
+    advice = advise(alone(), found(Cause.BAD_ROLLOUT))
+
+    assert advice.drafts == ()
+    assert "only a workload with a pod template can be changed" in advice.notes[0]

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from copilot.detect.rules.error_burst import check
+from copilot.detect.rules.error_burst import USUAL_WINDOWS, check, usual_of
 from copilot.domain.event import TemplateActivity
 from copilot.domain.objects import ContainerState, Pod, Probe
 from tests.builders_detect import an_activity, seen
@@ -53,6 +53,14 @@ def test_an_error_never_seen_before_fires_from_its_first_line_on() -> None:
         ),
         pytest.param(
             an_activity(first_us=LONG_AGO_US, recent=300, earlier=310), False, id="as ever"
+        ),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=240, usual=200), False, id="as after any start"
+        ),
+        pytest.param(
+            an_activity(first_us=LONG_AGO_US, recent=2000, usual=200),
+            True,
+            id="far more than usual",
         ),
     ],
 )
@@ -198,3 +206,18 @@ def test_the_errors_of_an_init_container_are_no_burst(
     alerts = list(check(seen(pod, activity=[an_activity(pod=pod.metadata.name)])))
 
     assert bool(alerts) is fires
+
+
+def test_what_is_logged_for_an_hour_is_usual_and_an_outage_is_not() -> None:
+    assert usual_of([20] * USUAL_WINDOWS) == 20
+    assert usual_of([500] * (USUAL_WINDOWS - 1)) == 0
+    assert usual_of([20] * USUAL_WINDOWS + [900] * 10) == 20
+    assert usual_of([]) == 0
+
+
+def test_what_is_usual_stands_beside_what_is_now() -> None:
+    activity = an_activity(first_us=LONG_AGO_US, recent=2000, usual=200)
+
+    (alert,) = check(seen(activity=[activity]))
+
+    assert "2000 lines in 2 min (usually 200)" in alert.message

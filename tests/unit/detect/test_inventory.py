@@ -230,6 +230,52 @@ def test_a_mistyped_label_is_near_too(inventory: Inventory) -> None:
     assert [ref.name for ref in backing.near] == ["web"]
 
 
+LEADER = {"app": "web", "role": "leader"}
+
+
+def test_a_label_that_no_template_carries_is_one_that_is_set_at_run_time(
+    inventory: Inventory,
+) -> None:
+    put(inventory, "Service", a_service(selector=LEADER))
+    put(inventory, "Deployment", a_deployment("web"))
+
+    (backing,) = backings(inventory)
+
+    assert backing.run_time_labels == ("role",)
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        pytest.param({"app": "wbe", "role": "leader"}, id="the others do not fit, either"),
+        pytest.param({"role": "leader"}, id="there are no others"),
+        pytest.param({"app": "web", "apq": "x"}, id="it is like one that is there"),
+    ],
+)
+def test_labels_that_are_wrong_are_not_taken_for_such(
+    inventory: Inventory, selector: dict[str, str]
+) -> None:
+    put(inventory, "Service", a_service(selector=selector))
+    put(inventory, "Deployment", a_deployment("web"))
+
+    (backing,) = backings(inventory)
+
+    assert backing.run_time_labels == ()
+
+
+def test_a_selector_that_was_just_changed_waits_for_nobody_to_set_its_label(
+    inventory: Inventory,
+) -> None:
+    put(inventory, "Deployment", a_deployment("web"))
+    put(inventory, "Pod", a_pod("web"))
+    put(inventory, "Service", a_service())
+    put(inventory, "Service", a_service(selector=LEADER))
+
+    (backing,) = backings(inventory)
+
+    assert backing.run_time_labels == ()
+
+
 def test_that_a_service_worked_before_is_remembered(inventory: Inventory) -> None:
     put(inventory, "Pod", a_pod("web"))
     put(inventory, "Service", a_service())

@@ -35,12 +35,14 @@ def a_backing(
     missing_ports: tuple[str, ...] = (),
     missing_s: float = 5,
     was_ready: bool = False,
+    run_time_labels: tuple[str, ...] = (),
     type: str = "ClusterIP",
 ) -> Backing:
     """Service `web`, empty for two minutes unless told otherwise."""
     return Backing(
         service=a_service(type=type),
         was_ready=was_ready,
+        run_time_labels=run_time_labels,
         n_pods=n_pods,
         n_ready=0,
         empty_since_us=0 if for_s is None else ago_us(for_s),
@@ -118,6 +120,10 @@ def test_a_service_left_behind_that_is_called_is_told() -> None:
             id="its pods are just being replaced",
         ),
         pytest.param(a_backing(for_s=900, near=(WEB_V2,)), id="the idle half of a pair"),
+        pytest.param(
+            a_backing(for_s=59, near=(WEB,), run_time_labels=("role",)),
+            id="a leader may still be elected",
+        ),
         pytest.param(a_backing(for_s=900), id="left behind, and nobody calls it"),
         pytest.param(a_backing(for_s=59, callers=(SHOP,)), id="ahead of its workload"),
         pytest.param(
@@ -196,3 +202,28 @@ def test_nothing_is_absent_before_all_is_listed(missing: str) -> None:
     backing = a_backing(near=(WEB,), missing_ports=("http",))
 
     assert list(check(seen(backings=[backing], listed=NEEDED - {missing}))) == []
+
+
+# ------------------------------------------------------------------ a label that is set at run time
+
+
+def test_a_leader_that_nobody_becomes_is_trouble_after_a_minute() -> None:
+    (alert,) = alerts_of(a_backing(for_s=60, near=(WEB,), run_time_labels=("role",)))
+
+    assert alert.workload.kind == "Service"
+    assert "No template carries role: what sets it at run time has not." in alert.message
+
+
+def test_pods_that_start_slowly_have_their_time_before_one_of_them_leads() -> None:
+    probe = Probe(initial_delay_seconds=200)
+    container = a_container(readiness=probe)
+    pod = a_pod(
+        "web",
+        containers=[container],
+        statuses=[a_status(state=running(ago(100)), ready=False)],
+        created=ago(100),
+    )
+    waiting = a_backing(for_s=100, near=(WEB,), run_time_labels=("role",))
+
+    assert alerts_of(waiting, pod) == []
+    assert alerts_of(waiting) != []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from copilot.domain.errors import Invalid
+from copilot.githost.local import LocalGitHost
 from copilot.githost.rest_hosts import connect
 from copilot.settings import FixDelivery, Settings
-from copilot.wiring import wired
+from copilot.wiring import git_host, wired
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,7 @@ def test_an_address_that_names_no_repository_or_no_safe_api_is_refused(
         ("http://github.com/acme/cluster", "t", "https://host/owner/name"),
         ("https://github.com/acme/cluster", None, "COPILOT_GIT_TOKEN"),
         ("", "t", "COPILOT_GIT_URL"),
+        ("file://elsewhere/srv/cluster.git", None, "names another machine"),
     ],
 )
 async def test_settings_that_lead_to_no_repository_say_what_to_set(
@@ -85,6 +88,21 @@ async def test_settings_that_lead_to_no_repository_say_what_to_set(
             pass
 
     assert "hunter2" not in raised.value.message
+
+
+@pytest.mark.parametrize("machine", ["", "localhost"])
+async def test_the_address_of_a_repository_on_disk_may_need_escapes(
+    tmp_path: Path, machine: str
+) -> None:
+    folder = tmp_path / "of the cluster é%.git"
+    await LocalGitHost(folder).seed({"a.yaml": "a: 1\n"})
+    url = folder.as_uri().replace("file://", f"file://{machine}", 1)
+    settings = Settings(git_url=url, delivery=FixDelivery.PULL_REQUEST)
+
+    async with AsyncExitStack() as stack:
+        host = git_host(settings, stack)
+
+        assert await host.default_branch() == "main"
 
 
 async def test_only_the_remediator_gets_the_repository(tmp_path: Path) -> None:

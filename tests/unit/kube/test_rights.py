@@ -55,15 +55,20 @@ from tests.builders_workloads import (
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
 from tests.unit.remediate.test_edits import OTHERS, TEMPLATE_ACTIONS
+from tests.unit.remediate.test_operate import LESS, RESTORE, with_claims
+from tests.unit.remediate.test_resizing import TO_64, a_pod
 
 READING = {"get", "list", "watch"}
 OWNER = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
 
 
 def may(account: Account, verb: str, kind: str) -> bool:
-    resource = resource_of(kind)
+    """`kind` may name a subresource, `Pod/resize`."""
+    whole, slash, part = kind.partition("/")
+    resource = resource_of(whole)
     return any(
-        (r.group, r.resource) == (resource.group, resource.plural) and verb in r.verbs
+        (r.group, r.resource) == (resource.group, f"{resource.plural}{slash}{part}")
+        and verb in r.verbs
         for r in rights_of(account)
     )
 
@@ -90,6 +95,12 @@ class RuledCluster(FakeCluster):
     ) -> bytes:
         self._rule("patch", ref.kind)
         return await super().patch(ref, patch, dry_run=dry_run, field_manager=field_manager)
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        self._rule("patch", f"{pod.kind}/resize")
+        return await super().resize(pod, patch, dry_run=dry_run, field_manager=field_manager)
 
     async def create(
         self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
@@ -174,6 +185,9 @@ EXAMPLES: list[tuple[Action, tuple[Json, ...], ObjectRef | None]] = [
         (a_claim_object(),),
         None,
     ),
+    (TO_64, (a_pod(),), None),
+    (RESTORE, (a_workload(),), ref("Deployment")),
+    (LESS, (with_claims(), a_claim_object()), None),
     (RerunJob(target=ref("Job", "load")), (a_failed_job(),), None),
     (DeletePod(target=ref("Pod")), (an_object("Pod", spec={}, status={}, **OWNER),), None),
     (

@@ -10,7 +10,7 @@ from copilot.agents.sizing import attempted
 from copilot.causes.citing import object_key
 from copilot.causes.cpu_limit_too_low import Held, cores, cpu_limit_of, held_back, millicores
 from copilot.causes.failures import began_us
-from copilot.causes.references import workload_ref
+from copilot.causes.references import resizable, workload_ref
 from copilot.causes.rollouts import just_before
 from copilot.causes.wording import plain
 from copilot.domain.action import SetResources
@@ -31,11 +31,12 @@ MOST_TRIES = 3
 def cpu_limit_too_low(case: Case, hypothesis: Hypothesis) -> Iterator[Draft | str]:
     """The limit before it was lowered, else a step up: how much it needs is cut off by the limit."""
     held = held_back(case)
-    if case.workload is None or held is None:
+    workload = resizable(case)
+    if workload is None or held is None:
         yield "only a workload with a pod template can be given more CPU"
         return
     container = held.container
-    now = cpu_limit_of(case.workload.spec.template.spec, container)
+    now = cpu_limit_of(workload.spec.template.spec, container)
     if now is None:
         yield f"{container} has no CPU limit any more"
         return

@@ -48,7 +48,13 @@ def service_selector_mismatch(case: Case, hypothesis: Hypothesis) -> Iterator[Dr
         if d is not None
     ]
     yield from found
-    if not found:
+    if not found and (key := _set_at_run_time(case, service, meant)):
+        yield (
+            f"a program may set the label {key} on one of the pods of {meant.metadata.name}, as "
+            "databases do on their leader: without it the traffic would go to all of them, so who "
+            "sets it is for people to find out"
+        )
+    elif not found:
         yield (
             f"no change of its selector would make Service {service.metadata.name} select "
             f"{meant.metadata.name} alone"
@@ -79,6 +85,8 @@ def _as_before(
 def _as_carried(
     case: Case, hypothesis: Hypothesis, target: ObjectRef, service: Service, meant: Deployment
 ) -> Draft | None:
+    if _set_at_run_time(case, service, meant):
+        return None
     carried = labels_of(meant)
     off: Entries = tuple((d.key, d.carried) for d in differences(service.spec.selector, carried))
     own = (meant.spec.selector.match_labels if meant.spec.selector else None) or {}
@@ -95,6 +103,17 @@ def _as_carried(
                 keys=(object_key(service.metadata), object_key(meant.metadata)),
             )
     return None
+
+
+def _set_at_run_time(case: Case, service: Service, meant: Deployment) -> str:
+    """A label it selects that no template carries, where the workload has all the others; empty
+    for none."""
+    anywhere = {key for w in workloads_of(case) for key in labels_of(w)}
+    off = differences(service.spec.selector, labels_of(meant))
+    if not off or len(off) == len(service.spec.selector or {}):
+        return ""
+    missing = [one_line(d.key, 63) for d in off if d.key not in anywhere]
+    return missing[0] if len(missing) == len(off) else ""
 
 
 def _fits(case: Case, service: Service, entries: Entries, meant: Deployment) -> bool:

@@ -3,6 +3,9 @@
 Counts of one template are taken together over the pods of an application, so a rollout (new pods,
 same errors as ever) is no burst.
 
+Where it was not logged just before, its application may have been away, and log it whenever it
+runs: then it is held against what it logs usually.
+
 Quiet: below five lines in the window, below severity ERROR, less than ten times what it was; what
 is logged by a container that is not ready yet and that its probes still let start; and by an init
 container: it waits, or fails, by rules of its own, and once it is done its errors are over.
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from copilot.detect.placing import (
     SECOND_US,
@@ -33,6 +37,10 @@ WINDOW_US = 120 * SECOND_US
 """The window that `Seen.activity` has to be asked for with."""
 LEAST_LINES = 5
 FACTOR = 10
+USUAL_FROM_US = 24 * 3600 * SECOND_US
+"""How far back is looked for what is usual."""
+USUAL_WINDOWS = 30
+"""An hour's worth: what was logged for less was trouble, and is no measure."""
 
 
 def check(seen: Seen) -> Iterator[Alert]:
@@ -45,11 +53,16 @@ def check(seen: Seen) -> Iterator[Alert]:
             together[place].append(activity)
     for (workload, container, pattern), parts in together.items():
         recent = sum(a.recent_count for a in parts)
-        earlier = sum(a.earlier_count for a in parts)
+        earlier = max(sum(a.earlier_count for a in parts), *(a.usual_count for a in parts))
         first_us = min(a.first_us for a in parts)
         is_new = earlier == 0 and first_us >= seen.now_us - WINDOW_US
         if recent >= LEAST_LINES and (is_new or recent >= FACTOR * max(1, earlier)):
             yield _alert(seen, workload, container, pattern, parts, is_new=is_new)
+
+
+def usual_of(history: Sequence[int]) -> int:
+    """What is usual, from the counts of the windows in which it was logged; 0 for nothing is."""
+    return round(median(history)) if len(history) >= USUAL_WINDOWS else 0
 
 
 def _is_of_a_start(seen: Seen, stream: Stream) -> bool:
@@ -73,10 +86,9 @@ def _alert(
     is_new: bool,
 ) -> Alert:
     recent = sum(a.recent_count for a in parts)
-    earlier = sum(a.earlier_count for a in parts)
     busiest = max(parts, key=lambda a: a.recent_count).stream
     what = "a new error" if is_new else "an error in a burst"
-    before = "never seen before" if is_new else f"{earlier} in the {duration(WINDOW_US)} before"
+    before = "never seen before" if is_new else _before(parts)
     return Alert(
         fingerprint=fingerprint_of(
             cluster=seen.cluster,
@@ -102,6 +114,13 @@ def _alert(
         count=recent,
         source="logs",
     )
+
+
+def _before(parts: Sequence[TemplateActivity]) -> str:
+    earlier, usual = sum(a.earlier_count for a in parts), max(a.usual_count for a in parts)
+    if usual > earlier:
+        return f"usually {usual}"
+    return f"{earlier} in the {duration(WINDOW_US)} before"
 
 
 def _starts_us(seen: Seen, parts: Sequence[TemplateActivity], *, is_new: bool) -> int:

@@ -6,6 +6,9 @@ Four ways to get there, each with what makes it certain:
   its labels, or nearly the same: a selector or a label is wrong. Fires after five seconds where
   somebody wants the Service: it is called, or open to the outside, or worked a while ago, or a
   workload has its very name. (The idle half of a blue-green pair has its labels near, too.) Where
+  all that is missing is a label that no template carries, a program of these pods may set it at run
+  time, on the leader of a database say: it is given the time that they have to get ready, and a
+  minute, as long as the selector was not changed just before. Where
   nothing is near, the Service may be ahead of its workload or left over from one; it fires after a
   minute, and only where something calls it.
 - A port it names is named by none of its pods for five seconds. Nothing but a change mends that.
@@ -87,9 +90,12 @@ def _empty(seen: Seen, backing: Backing, pods: Sequence[Pod]) -> Iterator[Alert]
             why = f"{_list(backing.workloads)} has no pods"
             yield _alert(seen, backing, backing.workloads[0], SEVERITY, why, called)
     elif backing.near and _is_wanted(backing):
-        if empty_us >= MISSED_US:
+        if seen.now_us >= _selected_by_us(backing, pods):
             why = f"its selector {_selector(backing)} means no pod"
             near = f" Near are the labels of {_list(backing.near)}."
+            if backing.run_time_labels:
+                names = ", ".join(clip(name, 63) for name in backing.run_time_labels)
+                near += f" No template carries {names}: what sets it at run time has not."
             yield _alert(seen, backing, _itself(backing), SEVERITY, why, near + called)
     elif empty_us >= ORPHANED_US and backing.callers:
         why = f"its selector {_selector(backing)} means no pod"
@@ -103,12 +109,19 @@ def _is_wanted(backing: Backing) -> bool:
     return bool(backing.callers) or is_outside or backing.was_ready or is_namesake
 
 
-def _ready_by_us(backing: Backing, pods: Sequence[Pod]) -> int:
-    """When the last of its pods should be ready."""
-    selector, since_us = (backing.service.spec.selector or {}).items(), backing.empty_since_us
-    due = [
-        _due_us(pod, since_us) for pod in pods if selector <= (pod.metadata.labels or {}).items()
-    ]
+def _selected_by_us(backing: Backing, pods: Sequence[Pod]) -> int:
+    """When its selector should mean a pod."""
+    if not backing.run_time_labels:
+        return backing.empty_since_us + MISSED_US
+    by_us = _ready_by_us(backing, pods, without=backing.run_time_labels)
+    return max(by_us, backing.empty_since_us + ORPHANED_US)
+
+
+def _ready_by_us(backing: Backing, pods: Sequence[Pod], without: tuple[str, ...] = ()) -> int:
+    """When the last of its pods should be ready; of those it would mean without these labels."""
+    selector, since_us = backing.service.spec.selector or {}, backing.empty_since_us
+    wanted = {pair for pair in selector.items() if pair[0] not in without}
+    due = [_due_us(pod, since_us) for pod in pods if wanted <= (pod.metadata.labels or {}).items()]
     return max(due, default=since_us + ORPHANED_US)
 
 

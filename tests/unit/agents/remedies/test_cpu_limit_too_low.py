@@ -1,5 +1,7 @@
 """How much more CPU is suggested, and when none."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -114,3 +116,25 @@ def test_quiet_moments_between_restarts_do_not_make_the_step_smaller() -> None:
     shares = a_cpu_series(case.pods[0], attributes.CPU_THROTTLED, [0.0, 0.0, 0.86, 0.0, 0.8])
 
     assert limit_of(with_evidence(msgspec.structs.replace(case, cpu=(shares,)))) == "400m"
+
+
+def test_a_pod_that_stands_alone_is_given_more_itself() -> None:
+    container = cpu_limited(a_server(readiness=an_http_probe()), "100m")
+    pod = a_pod(
+        "api",
+        containers=[container],
+        statuses=[a_status(state=running(ago(300)), ready=False)],
+        owner_kind=None,
+    )
+    event = an_event(
+        "Unhealthy", "Readiness probe failed: context deadline exceeded", pod, at=ago(20)
+    )
+    case = a_case(app="api", pods=[pod], events=[event], rule=Rule.NOT_READY)
+    incident = replace(case.incident, workload=a_ref("Pod", "api"))
+    series = a_cpu_series(pod, attributes.CPU_THROTTLED, [0.4] * 10)
+    alone = with_evidence(msgspec.structs.replace(case, incident=incident, cpu=(series,)))
+
+    action = the_action(alone, cpu_limit_too_low(alone), CPU)
+
+    assert isinstance(action, SetResources)
+    assert (action.target, action.limits) == (a_ref("Pod", "api"), (("cpu", "200m"),))

@@ -62,6 +62,33 @@ def test_without_a_known_change_it_is_set_to_what_the_pods_carry() -> None:
     assert dict(action.entries) == {"app": "api", "old": None}
 
 
+def test_a_label_that_a_program_may_set_on_its_leader_is_not_taken_away() -> None:
+    case = a_caller_case(
+        refused("api"),
+        services=[a_service(selector={"app": "api", "role": "leader"})],
+        workloads=[a_peer()],
+    )
+
+    drafts, notes = drafts_and_notes(case, service_selector_mismatch(case), SELECTOR)
+
+    assert drafts == []
+    assert "a program may set the label role on one of the pods of api" in notes[0]
+
+
+def test_a_label_that_somebody_has_just_added_is_taken_away() -> None:
+    case = a_caller_case(
+        refused("api"),
+        services=[a_service(selector={"app": "api", "role": "leader"})],
+        workloads=[a_peer()],
+        changes=[a_change_of("Service", "api", "spec.selector.role", None, "leader")],
+    )
+
+    action = the_action(case, service_selector_mismatch(case), SELECTOR)
+
+    assert isinstance(action, SetSelector)
+    assert action.entries == (("role", None),)
+
+
 def test_a_selector_that_is_too_wide_is_made_narrower() -> None:
     api = a_peer(labels={"app": "api", "team": "shop"})
     db = a_peer("db", port=5432, labels={"app": "db", "team": "shop"})
