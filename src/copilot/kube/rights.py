@@ -147,7 +147,10 @@ _TEMPLATE: Writes = {
     ("delete", Kind.JOB): "that run, when the change is taken back",
     ("delete", Kind.POD): "pods that an ordered StatefulSet would wait for",
 }
-_RESIZED: Writes = {("patch", "Pod/resize"): "the same of a pod that stands alone, where it runs"}
+_RESIZED: Writes = {
+    ("patch", "Pod/resize"): "the same of a pod that stands alone, where it runs",
+    ("patch", Kind.POD): "our mark on such a pod",
+}
 _BESIDE: Writes = {
     ("create", Kind.JOB): _TEMPLATE["create", Kind.JOB],
     ("delete", Kind.JOB): _TEMPLATE["delete", Kind.JOB],
