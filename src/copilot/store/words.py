@@ -37,7 +37,9 @@ class Needle:
             return text.count(last)
         return sum(
             tuple(text[at : at + n - 1]) == self.words[:-1]
-            and (text[at + n - 1].startswith(last) if self.is_beginning else text[at + n - 1] == last)
+            and (
+                text[at + n - 1].startswith(last) if self.is_beginning else text[at + n - 1] == last
+            )
             for at in range(len(text) - n + 1)
         )
 

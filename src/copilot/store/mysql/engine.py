@@ -254,7 +254,7 @@ class MysqlEngine:
             yield Schema(await another(), another, self._on_statement)
         finally:
             for link in opened:
-                link.cut()
+                await link.end()
 
 
 def _nothing(sql: str) -> None:

@@ -85,4 +85,6 @@ class _Questions:
 
     async def auto_random(self) -> bool:
         await self.clear()
-        return await self.takes(f"CREATE TABLE {_SCRATCH} (id BIGINT PRIMARY KEY AUTO_RANDOM(5, 54))")
+        return await self.takes(
+            f"CREATE TABLE {_SCRATCH} (id BIGINT PRIMARY KEY AUTO_RANDOM(5, 54))"
+        )

@@ -45,7 +45,10 @@ class Schema:
     """Works on the schema over connections that commit each statement."""
 
     def __init__(
-        self, link: Link, another: Callable[[], Awaitable[Link]], on_statement: Callable[[str], None]
+        self,
+        link: Link,
+        another: Callable[[], Awaitable[Link]],
+        on_statement: Callable[[str], None],
     ) -> None:
         self._link = link
         self._another = another
@@ -165,7 +168,6 @@ class Schema:
         finally:
             keeping.cancel()
             await asyncio.wait({keeping})
-            link.cut()
             await self.execute(
                 "UPDATE schema_lease SET until_us = 0 WHERE name = 'schema' AND owner = ?",
                 (self._owner,),
