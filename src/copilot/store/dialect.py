@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from copilot.store.database import Match, Value, marks
 
@@ -55,6 +56,12 @@ class SqliteDialect:
         )
         params: tuple[Value, ...] = (expression,)
         return Match(sql=sql, params=params)
+
+    def vector_value(self, vector: bytes) -> Value:
+        return vector
+
+    def vector_bytes(self, value: Any) -> bytes:
+        return bytes(value)
 
 
 def _quoted(text: str) -> str:
