@@ -75,7 +75,8 @@ async def measured(embedder: Embedder) -> list[Asked]:
             await tx.runbooks.sync(
                 [parse_runbook(p.stem, p.read_text(), 0) for p in runbook_folder().glob("*.md")]
             )
-        await catch_up(store, embedder, clock)
+        while await catch_up(store, embedder, clock):
+            pass
         return [
             Asked(one["kind"], one["asks"], await _places(store, embedder, one))
             for one in json.loads(QUERIES.read_text())

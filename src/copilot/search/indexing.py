@@ -23,21 +23,25 @@ _COMMAND = re.compile(r"`[^`\n]{25,}`")
 _READ_AT_ONCE = 200
 _EMBED_AT_ONCE = 512
 _MOST_ROUNDS = 10_000
-"""Of one pass; the rest is for the next."""
+_EMBED_US = 10_000_000
+"""Of one pass; the rest is for the next, which begins with the words of what is new."""
 
 
 async def catch_up(store: Store, embedder: Embedder, clock: Clock) -> int:
     """How many documents were brought up to date.
+
+    A pass ends after a while, not only when nothing is left.
 
     Raises:
         Unavailable: the embedder is; the words are up to date by then.
     """
     n_read = sum([await _until_nothing(_read, store, corpus) for corpus in ORDER])
     n_gone = sum([await _until_nothing(_forget, store, corpus) for corpus in ORDER])
+    until_us = clock.now_us() + _EMBED_US
     n_embedded = 0
     if embedder.name:
         for corpus in ORDER:
-            n_embedded += await _embed(store, corpus, embedder, clock)
+            n_embedded += await _embed(store, corpus, embedder, clock, until_us)
     if n_read + n_gone + n_embedded:
         log.debug("index.caught_up", read=n_read, gone=n_gone, embedded=n_embedded)
     return n_read + n_gone + n_embedded
@@ -74,20 +78,23 @@ async def _forget(store: Store, corpus: Corpus) -> int:
     return len(gone)
 
 
-async def _embed(store: Store, corpus: Corpus, embedder: Embedder, clock: Clock) -> int:
+async def _embed(
+    store: Store, corpus: Corpus, embedder: Embedder, clock: Clock, until_us: int
+) -> int:
     """Batch by batch, resting as long as each took: what comes in from the cluster goes first."""
     total = 0
-    for _ in range(_MOST_ROUNDS):
+    while True:
         async with store.view() as view:
             documents = await view.index.unembedded(corpus, embedder.name, _EMBED_AT_ONCE)
+        if not documents:
+            return total
         for start in range(0, len(documents), embedder.batch):
+            if clock.now_us() > until_us:
+                return total
             part = documents[start : start + embedder.batch]
             took_us = await _embed_batch(store, corpus, part, embedder, clock)
             await clock.sleep(took_us / 1_000_000)
-        total += len(documents)
-        if not documents:
-            break
-    return total
+            total += len(part)
 
 
 async def _embed_batch(
