@@ -1,5 +1,8 @@
 """How well runbooks are found: by words, by meaning, and by both, on a labelled set of our own.
 
+`make bench-retrieval` prints the table; it exits with 1 where both ways together put a right runbook
+among the first three for fewer than nine queries of ten. `ARGS=-v` lists those that they miss.
+
 The queries were written from the runbooks' titles alone, half of them as people speak, and nothing
 in the runbooks was worded for them.
 """
@@ -25,6 +28,7 @@ from copilot.store import SqlStore, open_store
 from copilot.wiring import SystemClock, runbook_folder
 
 QUERIES = Path(__file__).with_name("retrieval_queries.json")
+LEAST_HIT_3 = 0.90
 WAYS = ("words", "meaning", "both")
 
 
@@ -131,7 +135,7 @@ async def main(verbose: bool) -> int:
         for one in asked:
             if not 0 < one.places["both"] <= 3:
                 print(one)
-    return 0
+    return 0 if scores(asked, "both").hit_3 >= LEAST_HIT_3 else 1
 
 
 if __name__ == "__main__":

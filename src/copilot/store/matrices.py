@@ -69,8 +69,8 @@ class Matrices:
                 await self._follow(matrix, database, corpus, near.model)
         rows, ids = matrix.rows[: matrix.n], matrix.ids[: matrix.n]
         if len(rows) <= _AT_ONCE:
-            return _top(rows, ids, near.vector, limit)
-        return await asyncio.to_thread(_top, rows, ids, near.vector, limit)
+            return top(rows, ids, near.vector, limit)
+        return await asyncio.to_thread(top, rows, ids, near.vector, limit)
 
     def _of(self, corpus: Corpus, near: Near) -> _Matrix:
         key = (corpus, near.model)
@@ -175,7 +175,7 @@ def _compact(matrix: _Matrix) -> None:
     matrix.place = {int(doc): place for place, doc in enumerate(ids)}
 
 
-def _top(
+def top(
     rows: NDArray[np.float32], ids: NDArray[np.int64], vector: bytes, limit: int
 ) -> dict[int, float]:
     import numpy as np
