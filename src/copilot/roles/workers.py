@@ -75,8 +75,7 @@ class Workers:
 
     async def _look_at_index_in(self, seconds: float) -> None:
         run_us = self.clock.now_us() + round(seconds * 1_000_000)
-        async with self.store.transaction() as tx:
-            await tx.jobs.put(INDEX, "", run_us=run_us, dedupe=INDEX)
+        await self.store.run(lambda tx: tx.jobs.put(INDEX, "", run_us=run_us, dedupe=INDEX))
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -97,10 +96,11 @@ class Workers:
 
     async def _work_once(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> bool:
         """Whether there was a job."""
-        async with self.store.transaction() as tx:
-            job = await tx.jobs.take(
+        job = await self.store.run(
+            lambda tx: tx.jobs.take(
                 queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
             )
+        )
         if job is None:
             return False
         try:
@@ -109,8 +109,7 @@ class Workers:
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
             await self._put_back(job, error)
         else:
-            async with self.store.transaction() as tx:
-                await tx.jobs.done(job)
+            await self.store.run(lambda tx: tx.jobs.done(job))
         return True
 
     @asynccontextmanager
@@ -126,8 +125,9 @@ class Workers:
     async def _renew(self, job: Job) -> None:
         while True:
             await asyncio.sleep(LEASE_US / 3 / 1_000_000)
-            async with self.store.transaction() as tx:
-                await tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            await self.store.run(
+                lambda tx: tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            )
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         """Try again later, longer each time; a bug is given up after `RETRIES`.
@@ -144,15 +144,13 @@ class Workers:
             error=str(_innermost(error)),
             exc_info=None if is_expected else error,
         )
-        async with self.store.transaction() as tx:
-            is_given_up = job.attempts >= RETRIES and job.queue not in (REMEDIATE, INDEX)
-            if is_given_up and not is_expected:
-                await tx.jobs.done(job)
-                return
-            delay_us = min(2 ** min(job.attempts, 5), 30) * 500_000
-            await tx.jobs.again(
-                job, run_us=self.clock.now_us() + delay_us, error=str(_innermost(error))[:500]
-            )
+        is_given_up = job.attempts >= RETRIES and job.queue not in (REMEDIATE, INDEX)
+        if is_given_up and not is_expected:
+            await self.store.run(lambda tx: tx.jobs.done(job))
+            return
+        run_us = self.clock.now_us() + min(2 ** min(job.attempts, 5), 30) * 500_000
+        why = str(_innermost(error))[:500]
+        await self.store.run(lambda tx: tx.jobs.again(job, run_us=run_us, error=why))
 
     async def report(self) -> None:
         """Send what waits in the outbox, for ever."""
@@ -167,10 +165,11 @@ class Workers:
 
     async def send_one(self) -> bool:
         """Send the next message that is due; whether there was one."""
-        async with self.store.transaction() as tx:
-            message = await tx.outbox.take(
+        message = await self.store.run(
+            lambda tx: tx.outbox.take(
                 owner=self.owner, now_us=self.clock.now_us(), lease_us=OUTBOX_LEASE_US
             )
+        )
         if message is None:
             return False
         try:
@@ -189,13 +188,12 @@ class Workers:
                 attempts=message.attempts,
                 error=error,
             )
-        async with self.store.transaction() as tx:
-            await tx.outbox.settle(
-                message.id,
-                delivery=delivery,
-                error=error,
-                retry_us=self._retry_us(message.attempts),
+        sent, outcome, why = message, delivery, error
+        await self.store.run(
+            lambda tx: tx.outbox.settle(
+                sent.id, delivery=outcome, error=why, retry_us=self._retry_us(sent.attempts)
             )
+        )
         return True
 
     def _retry_us(self, attempts: int) -> int:

@@ -15,6 +15,9 @@ _WORD = re.compile(r"[^\W_]+")
 class SqliteDialect:
     """Meets `copilot.store.database.Dialect`."""
 
+    locking = ""
+    keeps_words = False
+
     def upsert(
         self,
         table: str,
@@ -42,7 +45,13 @@ class SqliteDialect:
         )
 
     def match_events(
-        self, words: Sequence[str], phrases: Sequence[str], excluded: Sequence[str]
+        self,
+        words: Sequence[str],
+        phrases: Sequence[str],
+        excluded: Sequence[str],
+        *,
+        since_us: int,
+        until_us: int,
     ) -> Match:
         wanted = [f"{quoted} *" for quoted in map(_quoted, words) if quoted]
         wanted += [quoted for quoted in map(_quoted, phrases) if quoted]
@@ -50,12 +59,8 @@ class SqliteDialect:
         expression = " AND ".join(wanted)
         if unwanted:
             expression = f"({expression}) NOT ({' OR '.join(unwanted)})"
-        sql: str = (
-            "SELECT rowid AS id, -bm25(raw_events_fts) AS score "
-            "FROM raw_events_fts WHERE raw_events_fts MATCH ?"
-        )
-        params: tuple[Value, ...] = (expression,)
-        return Match(sql=sql, params=params)
+        sql = "SELECT rowid AS id FROM raw_events_fts WHERE raw_events_fts MATCH ?"
+        return Match(sql=sql, params=(expression,))
 
     def vector_value(self, vector: bytes) -> Value:
         return vector
