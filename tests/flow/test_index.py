@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from copilot.agents.runbook import parse_runbook
+from copilot.agents.runbook import parse_runbook, suggest
 from copilot.domain.alert import Rule
 from copilot.domain.errors import Unavailable
 from copilot.domain.hypothesis import Findings
-from copilot.domain.retrieval import Corpus, Near, Vector
-from copilot.domain.runbook import runbook_of
+from copilot.domain.retrieval import Corpus, Near, Ranked, Vector
+from copilot.domain.runbook import Runbook, runbook_of, section_id
 from copilot.local import LocalAgents
 from copilot.ports import Store
 from copilot.remediate.policy import Policy
@@ -24,7 +24,7 @@ from copilot.store import open_store
 from tests.builders_store import a_batch
 from tests.fakes import FixedClock
 from tests.fakes_embedder import FakeEmbedder
-from tests.unit.agents.test_runbook import a_case, an_alert
+from tests.unit.agents.test_runbook import a_case, an_alert, shipped
 
 RUNBOOK = """---
 title: {title}
@@ -54,7 +54,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-def a_runbook(slug: str, title: str, tag: str, text: str):  # type: ignore[no-untyped-def]
+def a_runbook(slug: str, title: str, tag: str, text: str) -> Runbook:
     return parse_runbook(slug, RUNBOOK.format(title=title, tag=tag, text=text), 0)
 
 
@@ -283,6 +283,27 @@ async def test_the_runbook_agent_finds_by_meaning_what_shares_no_word(store: Sto
 
     assert first.slug == "disk-full"
     assert first.reason == "is about what the alerts and logs say, in other words"
+
+
+async def test_what_the_index_finds_never_takes_away_what_a_page_is_worth_without_it() -> None:
+    store = await open_store(":memory:", clock=FixedClock())
+    await store.migrate()
+    async with store.transaction() as tx:
+        await tx.runbooks.sync(shipped())
+    async with store.view() as view:
+        runbooks = await view.runbooks.all()
+    case = a_case(an_alert(Rule.NOT_READY, title="web is running but not ready"))
+    misled = [
+        Ranked(doc_id=section_id(one.id, 0), score=0.9, by_words=0, by_meaning=place)
+        for place, one in enumerate(reversed(runbooks), start=1)
+    ]
+
+    with_index = suggest(case, NOTHING, runbooks, misled)
+    without = suggest(case, NOTHING, runbooks)
+
+    assert with_index[0].slug == without[0].slug == "bad-probe"
+    assert with_index[0].score == without[0].score
+    await store.close()
 
 
 async def test_the_runbook_agent_finds_by_words_before_the_index_has_read_anything(

@@ -119,14 +119,17 @@ def suggest(
     found: Sequence[Ranked] = (),
 ) -> tuple[RunbookMatch, ...]:
     """The three that fit best: by what the hypotheses say, by the rules that fired, and by how well
-    they answer the case's `question`, as `found` in the index. Without it their words are compared
-    here, as before the index has read them.
+    they answer the case's `question`: by their words, compared here, or by their place as `found` in
+    the index, whichever says more. So the index only adds, and nothing waits for it.
 
     None where nothing speaks for any. A runbook for another service never fits.
     """
     fitting = [r for r in runbooks if r.service in ("*", case.incident.app)]
-    answers = _in_order(fitting, found) if found else _by_words(case, findings, fitting)
-    matches = [_match(runbook, case, findings, answers[runbook.slug]) for runbook in fitting]
+    by_words, by_place = _by_words(case, findings, fitting), _in_order(fitting, found)
+    matches = [
+        _match(r, case, findings, max(by_words[r.slug], by_place[r.slug], key=lambda a: a.fit))
+        for r in fitting
+    ]
     good = [match for match in matches if match.score >= LEAST_SCORE]
     return tuple(sorted(good, key=lambda m: (-m.score, m.slug))[:MOST_MATCHES])
 
@@ -204,10 +207,10 @@ def _by_words(case: Case, findings: Findings, runbooks: Sequence[Runbook]) -> di
 
 
 def _in_order(runbooks: Sequence[Runbook], found: Sequence[Ranked]) -> dict[str, _Answer]:
-    """How well each slug answers by its place among them: 1, 0.8, 0.67, and then too little to be shown
-    for that alone."""
+    """How well each slug answers by its place: 1, 0.8, 0.67, and then too little to be shown for that
+    alone."""
     slugs = {runbook.id: runbook.slug for runbook in runbooks}
-    answers = dict.fromkeys(slugs.values(), _Answer(0.0, ""))
+    answers = {runbook.slug: _Answer(0.0, "") for runbook in runbooks}
     fitting = [(runbook_of(one.doc_id), one) for one in found if runbook_of(one.doc_id) in slugs]
     for place, (runbook_id, one) in enumerate(fitting):
         why = _SHARES_WORDS if one.by_words else _MEANS_THE_SAME

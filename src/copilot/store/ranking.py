@@ -21,7 +21,7 @@ from copilot.store.matrices import Matrices
 CANDIDATES = 50
 """Of each way, for the fusion."""
 LEAST_COSINE = 0.25
-"""What is farther has nothing to do with it: something is always the nearest."""
+"""Of what no word finds: something is always the nearest, and may have nothing to do with it."""
 _DIGITS = 5
 """Of a cosine: beyond, databases and processors differ."""
 _SECTIONS = 8
@@ -54,6 +54,17 @@ class _Scores:
         return order[:limit]
 
 
+@dataclass(frozen=True, slots=True)
+class _Close:
+    """The cosines of the nearest documents; those that are in the index have a hash."""
+
+    cosines: dict[int, float] = field(default_factory=dict)
+    hashes: dict[int, bytes] = field(default_factory=dict)
+
+    def best(self) -> list[int]:
+        return sorted(self.hashes, key=lambda doc: (-self.cosines[doc], self.hashes[doc], doc))
+
+
 class Ranking:
     """Over one snapshot."""
 
@@ -69,32 +80,32 @@ class Ranking:
         n = max(limit, CANDIDATES)
         wider = n * _SECTIONS if corpus is Corpus.RUNBOOK else n
         scores = await self._by_words(corpus, terms_of(text))
-        hashes = await self._by_meaning(corpus, near, wider) if near else {}
+        close = await self._by_meaning(corpus, near, wider) if near else _Close()
         by_words = _first_of_each(corpus, scores.best(wider))
-        by_meaning = _first_of_each(corpus, hashes)
-        hashes |= scores.hashes
+        by_meaning = _first_of_each(corpus, close.best())
+        far = {place for place, doc in by_meaning.items() if close.cosines[doc] < LEAST_COSINE}
+        hashes = close.hashes | scores.hashes
         found = fused(
             list(by_words)[:n],
-            list(by_meaning)[:n],
+            [place for place in by_meaning if place in by_words or place not in far][:n],
             {place: hashes[doc] for place, doc in (by_meaning | by_words).items()},
             was_meant=near is not None,
         )
         return tuple(_placed(one, by_words, by_meaning) for one in found[:limit])
 
-    async def _by_meaning(self, corpus: Corpus, near: Near, limit: int) -> dict[int, bytes]:
-        """The hashes of the nearest, the best first."""
-        close = await self._nearest(corpus, near, limit)
+    async def _by_meaning(self, corpus: Corpus, near: Near, limit: int) -> _Close:
+        """The nearest that are in the index."""
+        cosines = await self._nearest(corpus, near, limit)
         rows = await self._db.fetch_all(
             "SELECT doc_id, text_hash FROM search_docs "
-            f"WHERE corpus = ? AND doc_id IN ({marks(list(close))})",
-            (corpus, *close),
+            f"WHERE corpus = ? AND doc_id IN ({marks(list(cosines))})",
+            (corpus, *cosines),
         )
         hashes = {int(row["doc_id"]): bytes(row["text_hash"]) for row in rows}
-        order = sorted(hashes, key=lambda doc: (-close[doc], hashes[doc], doc))
-        return {doc: hashes[doc] for doc in order}
+        return _Close(cosines, hashes)
 
     async def _nearest(self, corpus: Corpus, near: Near, limit: int) -> dict[int, float]:
-        """How near each is, by cosine; what is too far is left out."""
+        """How near each is, by cosine."""
         home = HOMES[corpus]
         sql = self._db.dialect.nearest(home.vectors, home.key)
         if sql is None:
@@ -103,8 +114,7 @@ class Ranking:
             vector = self._db.dialect.vector_value(near.vector)
             rows = await self._db.fetch_all(sql, (vector, clip(near.model, MODEL_CHARS), limit))
             found = {int(row["doc_id"]): 1.0 - float(row["distance"]) for row in rows}
-        rounded = {doc: round(cosine, _DIGITS) for doc, cosine in found.items()}
-        return {doc: cosine for doc, cosine in rounded.items() if cosine >= LEAST_COSINE}
+        return {doc: round(cosine, _DIGITS) for doc, cosine in found.items()}
 
     async def _by_words(self, corpus: Corpus, words: Sequence[str]) -> _Scores:
         query = list(dict.fromkeys(words))[:_MOST_WORDS]
