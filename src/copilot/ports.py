@@ -53,6 +53,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery as GitDelivery
 from copilot.domain.pull_request import FileEdit, PullRequest
+from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, RunbookMatch
 from copilot.domain.search import Found, Query
 
@@ -726,6 +727,46 @@ class Runbooks(Protocol):
     async def all(self) -> tuple[Runbook, ...]: ...
 
 
+class Index(Protocol):
+    """What search finds by words and by meaning. It is behind its documents and catches up:
+    `search.indexing` reads what is missing and keeps what was made of it; again is harmless."""
+
+    async def rank(
+        self, corpus: Corpus, text: str, *, limit: int, near: Near | None = None
+    ) -> tuple[Ranked, ...]:
+        """The best, by words and, where `near` says what the text means, by meaning too; of a
+        runbook only its best section. Any word may match. The same order on every database."""
+        ...
+
+    async def unread(self, corpus: Corpus, limit: int) -> tuple[Document, ...]:
+        """Documents whose words are not, or no longer, in the index."""
+        ...
+
+    async def keep_words(self, corpus: Corpus, documents: Sequence[Document]) -> None: ...
+
+    async def gone(self, corpus: Corpus, limit: int) -> tuple[int, ...]:
+        """Documents in the index that are gone where they came from."""
+        ...
+
+    async def forget(self, corpus: Corpus, documents: Sequence[int]) -> None:
+        """Their words and their vectors of every model."""
+        ...
+
+    async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
+        """Documents whose words are in the index, and without a vector of the model for them."""
+        ...
+
+    async def keep_vectors(
+        self, corpus: Corpus, model: str, made: Sequence[tuple[Document, Vector]]
+    ) -> None:
+        """Beside those of other models."""
+        ...
+
+    async def backlog(self, model: str | None) -> tuple[Backlog, ...]:
+        """How far each corpus is behind; without a model no vectors are missing."""
+        ...
+
+
 class Outbox(Protocol):
     async def put(self, notification: Notification, *, due_us: int) -> None:
         """Once for each `dedupe_key`."""
@@ -764,6 +805,8 @@ class Session(Protocol):
     def runbooks(self) -> Runbooks: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def index(self) -> Index: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -876,6 +919,55 @@ class LanguageModel(Protocol):
             Unavailable: no answer in time, or no valid one.
         """
         ...
+
+
+class EmbedderUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What an embedder did since the process started."""
+
+    texts: int
+    tokens: int
+    cost_usd: float
+    """By the price that is set; 0 for a model of our own."""
+    failures: int
+    """Answers that did not come or were of no use, repeated ones too."""
+
+
+class Embedder(Protocol):
+    """What texts mean, as vectors. Only templates, sections of runbooks, incidents and questions
+    are given to it, never log lines."""
+
+    @property
+    def name(self) -> str:
+        """The model, under which its vectors are kept; empty where there is none."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """For people: which model, or why there is none."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has; 0 where that is not known yet."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many texts it likes to be given at once."""
+        ...
+
+    @property
+    def use(self) -> EmbedderUse: ...
+
+    async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        """One vector a text, in order; a long text is cut where the model ends.
+
+        Raises:
+            Unavailable: there is no model, no answer in time, or none of use.
+        """
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Notifier(Protocol):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
-from copilot.store.database import Match, marks
+from copilot.store.database import Match, Value, marks
 
 _WORD = re.compile(r"[^\W_]+")
 """What the full-text tokenizer of `raw_events_fts` takes for a word."""
@@ -60,6 +61,15 @@ class SqliteDialect:
             expression = f"({expression}) NOT ({' OR '.join(unwanted)})"
         sql = "SELECT rowid AS id FROM raw_events_fts WHERE raw_events_fts MATCH ?"
         return Match(sql=sql, params=(expression,))
+
+    def vector_value(self, vector: bytes) -> Value:
+        return vector
+
+    def vector_bytes(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def nearest(self, table: str, key: str) -> str | None:
+        return None
 
 
 def _quoted(text: str) -> str:

@@ -96,6 +96,11 @@ class Link:
             raise
         return link
 
+    @property
+    def version(self) -> str:
+        """As the server says it when it greets: `8.0.11-TiDB-v8.5.7`, `10.11.6-MariaDB`."""
+        return str(self._connection.get_server_info())
+
     def is_older_than(self, age_s: float, now_s: float) -> bool:
         return now_s - self._born_s > age_s
 
