@@ -110,14 +110,32 @@ async def test_every_kind_that_was_listed_whole_is_noted(watched: Watched) -> No
 
 async def test_a_selector_that_means_nothing_opens_an_incident(watched: Watched) -> None:
     await watched.see_all(
-        DEPLOYMENT=[a_deployment("web")], SERVICE=[a_service(selector={"app": "web", "v": "2"})]
+        DEPLOYMENT=[a_deployment("web")], SERVICE=[a_service(selector={"app": "wbe"})]
     )
 
     await watched.tick_after(6)
 
     ((key, title, _),) = await watched.incidents()
     assert key == "Service/demo/web"
-    assert title == "Service web has no endpoints: its selector app=web,v=2 means no pod"
+    assert title == "Service web has no endpoints: its selector app=wbe means no pod"
+
+
+async def test_a_label_that_no_template_carries_is_waited_for_and_then_told(
+    watched: Watched,
+) -> None:
+    """A program may set it on one of its pods; where none does, the Service leads nowhere."""
+    await watched.see_all(
+        DEPLOYMENT=[a_deployment("web")],
+        SERVICE=[a_service(selector={"app": "web", "role": "leader"})],
+    )
+
+    await watched.tick_after(6)
+    assert await watched.incidents() == []
+    await watched.tick_after(60)
+
+    ((key, title, _),) = await watched.incidents()
+    assert key == "Service/demo/web"
+    assert title == "Service web has no endpoints: its selector app=web,role=leader means no pod"
 
 
 async def test_scaling_down_what_somebody_calls_is_told_with_the_caller(watched: Watched) -> None:
@@ -373,7 +391,7 @@ async def test_a_fix_is_judged_by_what_its_own_pods_do_and_not_by_namesakes(
         for namespace, name in (own, ("demo", "web-2"), ("staging", own[1]))
     ]
     points = [Point(stream=s, name=MEMORY_KILLS, value=1, ts_us=NOW_US) for s in streams]
-    intake.note_points(
+    await watched.flow.receive(
         Batch(key=b"k" * 16, source="kubelet", cluster="c", received_us=NOW_US, points=points)
     )
     for stream in streams:
