@@ -177,14 +177,15 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
             gaps = await view.objects.gaps(parts.cluster_name)
             is_verbose = "verbose" in request.query_params
             index = await index_view(view, parts.embedder) if is_verbose else None
-        found: dict[str, object] = {
+        answer: dict[str, object] = {
             "status": "ok",
             "cluster": parts.cluster_name,
             "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
         }
         if index is not None:
-            found["index"] = asdict(index)
-        return JSONResponse(found)
+            answer["index"] = asdict(index)
+            answer["store"] = asdict(await parts.store.capabilities())
+        return JSONResponse(answer)
 
     async def metrics(request: Request) -> Response:
         _let_in(request, doorkeeper)

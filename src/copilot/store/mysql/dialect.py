@@ -15,13 +15,13 @@ from copilot.store.words import MOST_LETTERS, wanted
 
 
 class MysqlDialect:
-    """Meets `copilot.store.database.Dialect`."""
+    """Meets `copilot.store.database.Dialect`; a view's locks nothing."""
 
-    locking = " FOR UPDATE"
     keeps_words = True
 
-    def __init__(self, *, has_vectors: bool) -> None:
+    def __init__(self, *, is_locking: bool = True, has_vectors: bool = False) -> None:
         """`has_vectors`: there is a type for them, as on TiDB."""
+        self.locking = " FOR UPDATE" if is_locking else ""
         self._has_vectors = has_vectors
 
     def upsert(

@@ -53,13 +53,15 @@ async def open_store(
 class MysqlDatabase:
     """One open transaction on a link; meets `copilot.store.database.Database`."""
 
-    def __init__(self, link: Link, on_statement: Callable[[str], None]) -> None:
+    def __init__(
+        self, link: Link, on_statement: Callable[[str], None], *, is_view: bool = False
+    ) -> None:
         self._link = link
         self._on_statement = on_statement
         self._is_over = False
         self._is_lost = False
         self._failure: Exception | None = None
-        self.dialect = MysqlDialect(has_vectors="TiDB" in link.version)
+        self.dialect = MysqlDialect(is_locking=not is_view, has_vectors="TiDB" in link.version)
 
     @property
     def is_usable(self) -> bool:
@@ -218,7 +220,7 @@ class MysqlEngine:
     async def _view(self) -> AsyncIterator[MysqlDatabase]:
         self._on_statement(_SNAPSHOT.decode())
         link = await self._readers.take(_SNAPSHOT)
-        database = MysqlDatabase(link, self._on_statement)
+        database = MysqlDatabase(link, self._on_statement, is_view=True)
         is_clean = False
         try:
             yield database
