@@ -97,7 +97,7 @@ async def wired(
         if needs_cluster:
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
-        embedder = _embedder(settings, clock)
+        embedder = embedder_of(settings, clock)
         stack.push_async_callback(embedder.close)
         meaning = Meaning(embedder)
         git = _git(settings, stack) if _REMEDIATOR in roles else None
@@ -233,7 +233,7 @@ def _model(settings: Settings) -> LanguageModel | None:
     )
 
 
-def _embedder(settings: Settings, clock: Clock) -> Embedder:
+def embedder_of(settings: Settings, clock: Clock) -> Embedder:
     """What gives texts their meaning; the local model is not read before there is a text.
 
     Raises:

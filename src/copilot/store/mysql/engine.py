@@ -61,7 +61,7 @@ class MysqlDatabase:
         self._is_over = False
         self._is_lost = False
         self._failure: Exception | None = None
-        self.dialect = MysqlDialect(has_vectors="TiDB" in link.version, is_locking=not is_view)
+        self.dialect = MysqlDialect(is_locking=not is_view, has_vectors="TiDB" in link.version)
 
     @property
     def is_usable(self) -> bool:
