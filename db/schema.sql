@@ -255,3 +255,14 @@ CREATE TABLE watch_listed (
 -- 0003_deliveries
 -- How proposals go through Git: their pull requests.
 CREATE TABLE deliveries (proposal_id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+
+-- 0008_template_families
+-- Which templates are one, because they differ by a word that is a value. Lines and counts keep
+-- their template for ever; a family only grows.
+CREATE TABLE template_families (
+  template_id INTEGER PRIMARY KEY, family_id INTEGER NOT NULL, -- family_id: its oldest template
+  first_key BLOB, last_key BLOB, -- where its siblings are found; NULL: it has none
+  pattern TEXT) STRICT; -- what all of a family share, on its oldest template
+CREATE INDEX template_families_k_family ON template_families (family_id);
+CREATE INDEX template_families_k_first ON template_families (first_key);
+CREATE INDEX template_families_k_last ON template_families (last_key);

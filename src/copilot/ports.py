@@ -302,7 +302,8 @@ class Telemetry(Protocol):
     async def activity(
         self, *, min_severity: int, window_us: int, now_us: int, namespace: str = "", app: str = ""
     ) -> tuple[TemplateActivity, ...]:
-        """Templates seen within the window ending now, busiest first, 200 at most."""
+        """Templates seen within the window ending now, a family as one; busiest first, 200 at
+        most."""
         ...
 
     async def series(

@@ -20,6 +20,7 @@ from copilot.domain.event import (
     Signal,
     Span,
     Stream,
+    TemplateActivity,
 )
 from copilot.domain.evidence import Gap
 from copilot.domain.objects import KubeEvent, ObjectRef
@@ -286,6 +287,68 @@ async def test_an_event_that_is_not_there_is_not_found(store: SqlStore) -> None:
 
 
 # --------------------------------------------------------------------------- counts, metrics, spans
+
+
+USERS = ("root", "alice", "bob", "carol", "dave", "erin")
+
+
+async def login(store: SqlStore, user: str, **given: int) -> None:
+    pattern = f"login of user {user} failed"
+    await add(store, a_batch(pattern, pattern=pattern, **given))  # type: ignore[arg-type]
+
+
+async def the_activity(store: SqlStore) -> tuple[TemplateActivity, ...]:
+    async with store.view() as look:
+        return await look.telemetry.activity(
+            min_severity=0, window_us=600 * SECOND_US, now_us=NOW_US + 60 * SECOND_US
+        )
+
+
+@pytest.mark.parametrize("users", [USERS, tuple(reversed(USERS))], ids=["forth", "back"])
+async def test_templates_that_differ_by_a_value_count_as_one_in_any_order(
+    store: SqlStore, users: tuple[str, ...]
+) -> None:
+    for i, user in enumerate(users):
+        await login(store, user, ts_us=NOW_US + i * SECOND_US)
+
+    [one] = await the_activity(store)
+
+    assert (one.pattern, one.recent_count) == ("login of user * failed", len(users))
+    assert one.first_us == NOW_US
+
+
+async def test_templates_stay_apart_until_enough_of_a_kind_were_seen(store: SqlStore) -> None:
+    for user in USERS[:3]:
+        await login(store, user)
+
+    assert {one.pattern for one in await the_activity(store)} == {
+        f"login of user {user} failed" for user in USERS[:3]
+    }
+
+
+async def test_one_more_of_a_family_is_not_the_first_of_its_kind(store: SqlStore) -> None:
+    for user in USERS:
+        await login(store, user)
+
+    async with store.view() as look:
+        events = await look.telemetry.events(
+            namespace="demo", names=["oom-demo-abc"], since_us=0, limit=9
+        )
+
+    assert {e.body for e in events} == {f"login of user {user} failed" for user in USERS[:3]}
+
+
+async def test_two_families_that_meet_become_one(store: SqlStore) -> None:
+    for user in USERS[:4]:
+        await login(store, user)
+    for verb in ("refused", "denied", "forgotten", "taken"):
+        pattern = f"login of user eve {verb}"
+        await add(store, a_batch(pattern, pattern=pattern))
+    assert len(await the_activity(store)) == 2
+
+    await login(store, "eve")
+
+    assert [one.pattern for one in await the_activity(store)] == ["login of user * *"]
 
 
 async def test_activity_compares_the_window_with_the_one_before(store: SqlStore) -> None:
