@@ -25,20 +25,25 @@ PATTERN_CHARS = 1000
 _DIGITS = str.maketrans("123456789", "000000000")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
-_KLOG_HEAD = re.compile(r"[IWEF]0000 00:00:00\.0+ +0+ [^\s\]]+\] ")
+_KLOG_HEAD = re.compile(r"[IWEF]0+ 0+:0+:0+\.0+ +0+ [^\s\]]+\] ")
 _IN_QUOTES = r'"((?:[^"\\]|\\.)*+)"'
 _KLOG_MESSAGE = re.compile(_IN_QUOTES)
 _LOGFMT_MESSAGE = re.compile(rf"(?:^|(?<=\s))(?:msg|message)=(?:{_IN_QUOTES}|(\S++))")
-_LOGFMT_LEVEL = re.compile(r"(?:^|(?<=\s))(?:level|lvl|severity)=\"?([A-Za-z]++)")
+_LOGFMT_LEVEL = re.compile(r"(?:^|(?<=\s))(?:level|lvl|severity)=\"?([A-Za-z]++)(?!\w)")
 
 _QUOTED = r'"[^"]*+"' + r"|(?<!\w)'[^']*+'(?!\w)"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)"
-_DATE = rf"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:{_MONTH} {{1,2}}00?\b|00? {_MONTH}\b)"
 _START = r"(?<![\w.:/+@%#~-])"
 _REST = r"(?:[\w/+@%#~-]++|[.:]++(?=[\w/+@%#~-]))*+"
 """What goes on within a token: a dot or colon belongs to it only where more follows."""
-_TOKEN = rf"(?P<key>[A-Za-z_]{{2,}}+:(?=0))?+(?:[^\W0-9]|[.:/+@%#~-])*+0{_REST}"
-"""Of `key:17` the key stays."""
+_DAY = "(?=[a-f]*+0)[0a-f]++"
+"""A number; hexadecimal, because shapes may take a number and its letters for one."""
+_DATE = (
+    rf"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"
+    rf"(?:{_MONTH} {{1,2}}{_DAY}{_REST}|{_DAY} {_MONTH}\b)"
+)
+_TOKEN = rf"(?P<key>[A-Za-z_]{{2,}}+:(?=[a-f]*+0))?+(?:[^\W0-9]|[.:/+@%#~-])*+0{_REST}"
+"""Of `key:17` and `key:c0ffee` the key stays."""
 _PATH = rf"(?:[\w.+@%~-]*+/){{2,}}+{_REST}"
 _VALUES = re.compile(f"{_QUOTED}|{_DATE}|{_START}(?:{_TOKEN}|{_PATH})")
 _UNITS = "(?:[kmgtp]i?)?b|bytes?|[mun]?s|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?"
