@@ -52,6 +52,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery as GitDelivery
 from copilot.domain.pull_request import FileEdit, PullRequest
+from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, RunbookMatch
 from copilot.domain.search import Found, Query
 
@@ -678,6 +679,42 @@ class Runbooks(Protocol):
     async def all(self) -> tuple[Runbook, ...]: ...
 
 
+class Index(Protocol):
+    """What search finds by words and by meaning. It is behind its documents and catches up:
+    `search.indexing` reads what is missing and keeps what was made of it; again is harmless."""
+
+    async def rank(
+        self, corpus: Corpus, text: str, *, limit: int, near: Near | None = None
+    ) -> tuple[Ranked, ...]:
+        """The best, by words and, where `near` says what the text means, by meaning too; of a
+        runbook only its best section. Any word may match. The same order on every database."""
+        ...
+
+    async def unread(self, corpus: Corpus, limit: int) -> tuple[Document, ...]:
+        """Documents whose words are not, or no longer, in the index."""
+        ...
+
+    async def keep_words(self, corpus: Corpus, documents: Sequence[Document]) -> None: ...
+
+    async def forget_gone(self, corpus: Corpus, limit: int) -> int:
+        """Removes what is left of documents that are gone; how many there were."""
+        ...
+
+    async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
+        """Documents whose words are in the index, and without a vector of the model for them."""
+        ...
+
+    async def keep_vectors(
+        self, corpus: Corpus, model: str, made: Sequence[tuple[Document, Vector]]
+    ) -> None:
+        """Beside those of other models."""
+        ...
+
+    async def backlog(self, model: str | None) -> tuple[Backlog, ...]:
+        """How far each corpus is behind; without a model no vectors are missing."""
+        ...
+
+
 class Outbox(Protocol):
     async def put(self, notification: Notification, *, due_us: int) -> None:
         """Once for each `dedupe_key`."""
@@ -716,6 +753,8 @@ class Session(Protocol):
     def runbooks(self) -> Runbooks: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def index(self) -> Index: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,13 +44,21 @@ def relevance(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[
     mean = sum(len(words) for words in documents) / max(1, len(documents)) or 1.0
     scores = [0.0] * len(documents)
     for word in dict.fromkeys(query):
-        n_with = sum(word in count for count in counts)
-        rarity = math.log(1 + (len(documents) - n_with + 0.5) / (n_with + 0.5))
+        rare = rarity(sum(word in count for count in counts), len(documents))
         for i, count in enumerate(counts):
             if n := count[word]:
-                norm = _K1 * (1 - _B + _B * len(documents[i]) / mean)
-                scores[i] += rarity * n * (_K1 + 1) / (n + norm)
+                scores[i] += rare * weight(n, len(documents[i]) / mean)
     return scores
+
+
+def rarity(n_with: int, n_documents: int) -> float:
+    """What a word says that stands in `n_with` of the documents."""
+    return math.log(1 + (max(n_documents, n_with) - n_with + 0.5) / (n_with + 0.5))
+
+
+def weight(n: int, length: float) -> float:
+    """What a word counts that stands `n` times in a document; its length is 1 for a usual one."""
+    return n * (_K1 + 1) / (n + _K1 * (1 - _B + _B * length))
 
 
 def _with_parts(whole: str) -> list[str]:

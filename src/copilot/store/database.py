@@ -81,6 +81,14 @@ class Dialect(Protocol):
         """
         ...
 
+    def vector_value(self, vector: bytes) -> Value:
+        """Float32, little-endian, as what a vector's column takes."""
+        ...
+
+    def vector_bytes(self, value: Any) -> bytes:
+        """The same back from a column."""
+        ...
+
 
 class Database(Protocol):
     """One open transaction. Expected failures come as `Unavailable`, a taken key as `Clash`."""

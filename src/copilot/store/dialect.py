@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from copilot.store.database import Match, marks
 
@@ -60,6 +61,12 @@ class SqliteDialect:
             expression = f"({expression}) NOT ({' OR '.join(unwanted)})"
         sql = "SELECT rowid AS id FROM raw_events_fts WHERE raw_events_fts MATCH ?"
         return Match(sql=sql, params=(expression,))
+
+    def vector_value(self, vector: bytes) -> Value:
+        return vector
+
+    def vector_bytes(self, value: Any) -> bytes:
+        return bytes(value)
 
 
 def _quoted(text: str) -> str:

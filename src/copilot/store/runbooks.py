@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from copilot.domain.errors import NotFound
-from copilot.domain.runbook import Runbook
-from copilot.store.coding import from_json, to_json
+from copilot.domain.runbook import Runbook, Section, section_id, sections_of
+from copilot.store.coding import clip, digest16, from_json, to_json
 from copilot.store.database import Database, Row, marks
 
 _COLUMNS = ("slug", "service", "title", "body", "tags", "source", "updated_us")
@@ -35,6 +35,7 @@ class SqlRunbooks:
                 for r in changed
             ],
         )
+        await self._keep_sections()
         return len(gone) + len(changed)
 
     async def get(self, slug: str) -> Runbook:
@@ -48,6 +49,33 @@ class SqlRunbooks:
         """By slug."""
         rows = await self._db.fetch_all("SELECT * FROM runbooks ORDER BY slug")
         return tuple(_runbook(row) for row in rows)
+
+    async def _keep_sections(self) -> None:
+        """Makes the sections those of the runbooks, also of ones that were loaded as SQL."""
+        wanted = {
+            section_id(runbook.id, section.seq): (runbook, section)
+            for runbook in await self.all()
+            for section in sections_of(runbook.body)
+        }
+        stamps = {doc: _stamp(runbook, section) for doc, (runbook, section) in wanted.items()}
+        rows = await self._db.fetch_all("SELECT id, stamp FROM runbook_chunks")
+        stored = {int(row["id"]): int(row["stamp"]) for row in rows}
+        gone = [doc for doc in stored if doc not in wanted]
+        await self._db.executemany("DELETE FROM runbook_chunks WHERE id = ?", [(d,) for d in gone])
+        columns = ("id", "runbook_id", "seq", "heading", "text", "stamp")
+        await self._db.executemany(
+            self._db.dialect.upsert("runbook_chunks", columns, ("id",), replace=columns[1:]),
+            [
+                (doc, r.id, s.seq, clip(s.heading, 255), s.text, stamps[doc])
+                for doc, (r, s) in wanted.items()
+                if stored.get(doc) != stamps[doc]
+            ],
+        )
+
+
+def _stamp(runbook: Runbook, section: Section) -> int:
+    """Another number for another text, small enough for every client."""
+    return int.from_bytes(digest16(runbook.title, section.heading, section.text)[:6], "little")
 
 
 def _differ(one: Runbook, other: Runbook) -> bool:

@@ -15,6 +15,7 @@ from copilot.store.audit import SqlAudit
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
+from copilot.store.index import SqlIndex
 from copilot.store.jobs import SqlJobs
 from copilot.store.memories import SqlMemories
 from copilot.store.objects import SqlObjects
@@ -76,6 +77,10 @@ class SqlSession:
     @cached_property
     def outbox(self) -> SqlOutbox:
         return SqlOutbox(self._database)
+
+    @cached_property
+    def index(self) -> SqlIndex:
+        return SqlIndex(self._database)
 
 
 class SqlStore:

@@ -1,0 +1,83 @@
+"""The corpora as tables: where their documents come from, and where words and vectors lie.
+
+What is behind is read off the rows themselves (a document without an entry, or with an older
+stamp), so there is no list of work that could be lost or that somebody could forget to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from copilot.domain.retrieval import Corpus, Document
+from copilot.store.coding import digest16
+from copilot.store.database import Row
+
+MOST_CHARS = 16_000
+"""Of a document; the rest says nothing new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The tables of a corpus. Its documents are the rows of `table` (called `s`, with a column
+    `id`), their text is in `columns` of it and of what is joined."""
+
+    table: str
+    stamp: str
+    columns: str
+    text: Callable[[Row], str]
+    joined: str = ""
+    vectors: str
+    key: str
+    """The column of `vectors` that holds the document's id."""
+
+    @property
+    def select(self) -> str:
+        return f"SELECT s.id AS doc_id, {self.stamp} AS stamp, {self.columns} FROM {self.source}"
+
+    @property
+    def source(self) -> str:
+        return f"{self.table} s {self.joined}"
+
+
+def document(home: Home, row: Row) -> Document:
+    """The document in a row that has `doc_id`, `stamp` and the home's columns."""
+    text = home.text(row)[:MOST_CHARS]
+    return Document(
+        doc_id=int(row["doc_id"]), text=text, text_hash=digest16(text), stamp=int(row["stamp"])
+    )
+
+
+HOMES: dict[Corpus, Home] = {
+    Corpus.TEMPLATE: Home(
+        table="templates",
+        stamp="0",  # a template never changes
+        columns="s.pattern",
+        text=lambda row: str(row["pattern"]),
+        vectors="events_embeddings",
+        key="template_id",
+    ),
+    Corpus.RUNBOOK: Home(
+        table="runbook_chunks",
+        joined="JOIN runbooks r ON r.id = s.runbook_id",
+        stamp="s.stamp",
+        columns="r.title, s.heading, s.text",
+        text=lambda row: f"{row['title']}\n{row['heading']}\n{row['text']}",
+        vectors="runbook_vec",
+        key="chunk_id",
+    ),
+    Corpus.INCIDENT: Home(
+        table="incidents",
+        stamp="s.rev",
+        columns="s.title, s.summary, s.resolution, s.namespace, s.app",
+        text=lambda row: "\n".join(
+            filter(None, (row["title"], row["summary"], row["resolution"], _place(row)))
+        ),
+        vectors="incident_vec",
+        key="incident_id",
+    ),
+}
+
+
+def _place(row: Row) -> str:
+    return f"{row['namespace']}/{row['app']}" if row["app"] else str(row["namespace"])

@@ -1,0 +1,186 @@
+"""The index behind search: words of documents as postings, their meaning as vectors, kept current.
+
+Plain tables, so that every database finds the same; see ADR 0018.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
+from copilot.domain.words import words_of
+from copilot.store.coding import clip
+from copilot.store.corpora import HOMES, Home, document
+from copilot.store.database import Database, marks
+from copilot.store.ranking import Ranking
+
+_MOST_TF = 32_767
+_MODEL_CHARS = 64
+
+
+class SqlIndex:
+    """Meets `copilot.ports.Index`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._ranking = Ranking(database)
+
+    async def rank(
+        self, corpus: Corpus, text: str, *, limit: int, near: Near | None = None
+    ) -> tuple[Ranked, ...]:
+        """See the port."""
+        return await self._ranking.rank(corpus, text, limit=limit, near=near)
+
+    async def unread(self, corpus: Corpus, limit: int) -> tuple[Document, ...]:
+        """See the port."""
+        home = HOMES[corpus]
+        rows = await self._db.fetch_all(
+            f"{home.select} LEFT JOIN search_docs d ON d.corpus = ? AND d.doc_id = s.id "
+            f"WHERE d.doc_id IS NULL OR d.stamp <> {home.stamp} LIMIT ?",
+            (corpus, limit),
+        )
+        return tuple(document(home, row) for row in rows)
+
+    async def keep_words(self, corpus: Corpus, documents: Sequence[Document]) -> None:
+        """See the port."""
+        ids = [one.doc_id for one in documents]
+        known = {
+            int(row["doc_id"]): row
+            for row in await self._db.fetch_all(
+                "SELECT doc_id, len, text_hash FROM search_docs "
+                f"WHERE corpus = ? AND doc_id IN ({marks(ids)})",
+                (corpus, *ids),
+            )
+        }
+        new = [
+            one
+            for one in documents
+            if one.doc_id not in known or bytes(known[one.doc_id]["text_hash"]) != one.text_hash
+        ]
+        words = {one.doc_id: words_of(one.text) for one in new}
+        await self._begin(
+            corpus,
+            n_docs=sum(doc not in known for doc in words),
+            n_words=sum(len(w) - (known[d]["len"] if d in known else 0) for d, w in words.items()),
+        )
+        await self._forget_words(corpus, [doc for doc in words if doc in known])
+        await self._db.executemany(
+            "INSERT INTO search_terms (corpus, term, doc_id, tf) VALUES (?, ?, ?, ?)",
+            [
+                (corpus, term, doc, min(tf, _MOST_TF))
+                for doc, found in words.items()
+                for term, tf in sorted(Counter(found).items())
+            ],
+        )
+        columns = ("corpus", "doc_id", "len", "text_hash", "stamp")
+        lengths = {doc: int(row["len"]) for doc, row in known.items()}
+        lengths |= {doc: len(found) for doc, found in words.items()}
+        await self._db.executemany(
+            self._db.dialect.upsert("search_docs", columns, columns[:2], replace=columns[2:]),
+            [(corpus, d.doc_id, lengths[d.doc_id], d.text_hash, d.stamp) for d in documents],
+        )
+
+    async def forget_gone(self, corpus: Corpus, limit: int) -> int:
+        """See the port."""
+        home = HOMES[corpus]
+        rows = await self._db.fetch_all(
+            f"SELECT d.doc_id, d.len FROM search_docs d LEFT JOIN {home.table} s "
+            "ON s.id = d.doc_id WHERE d.corpus = ? AND s.id IS NULL LIMIT ?",
+            (corpus, limit),
+        )
+        if not rows:
+            return 0
+        ids = [int(row["doc_id"]) for row in rows]
+        await self._begin(corpus, n_docs=-len(ids), n_words=-sum(int(row["len"]) for row in rows))
+        await self._forget_words(corpus, ids)
+        await self._db.execute(
+            f"DELETE FROM search_docs WHERE corpus = ? AND doc_id IN ({marks(ids)})", (corpus, *ids)
+        )
+        await self._db.execute(
+            f"DELETE FROM {home.vectors} WHERE {home.key} IN ({marks(ids)})", ids
+        )
+        return len(ids)
+
+    async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
+        """See the port."""
+        home = HOMES[corpus]
+        rows = await self._db.fetch_all(
+            f"{home.select} {_joined(home, 'INNER')} WHERE {_behind(home)} LIMIT ?",
+            (corpus, clip(model, _MODEL_CHARS), limit),
+        )
+        return tuple(document(home, row) for row in rows)
+
+    async def keep_vectors(
+        self, corpus: Corpus, model: str, made: Sequence[tuple[Document, Vector]]
+    ) -> None:
+        """See the port."""
+        home = HOMES[corpus]
+        rev = await self._begin(corpus)
+        columns = (home.key, "model", "text_hash", "embedding", "rev")
+        await self._db.executemany(
+            self._db.dialect.upsert(home.vectors, columns, columns[:2], replace=columns[2:]),
+            [
+                (
+                    one.doc_id,
+                    clip(model, _MODEL_CHARS),
+                    one.text_hash,
+                    self._db.dialect.vector_value(vector),
+                    rev,
+                )
+                for one, vector in made
+            ],
+        )
+
+    async def backlog(self, model: str | None) -> tuple[Backlog, ...]:
+        """See the port."""
+        return tuple([await self._backlog(corpus, model) for corpus in Corpus])
+
+    async def _backlog(self, corpus: Corpus, model: str | None) -> Backlog:
+        home = HOMES[corpus]
+        unread = await self._db.fetch_one(
+            f"SELECT COUNT(*) AS n, COUNT(CASE WHEN d.doc_id IS NULL OR d.stamp <> {home.stamp} "
+            f"THEN 1 END) AS unread FROM {home.source} "
+            "LEFT JOIN search_docs d ON d.corpus = ? AND d.doc_id = s.id",
+            (corpus,),
+        )
+        unembedded = model and await self._db.fetch_one(
+            f"SELECT COUNT(*) AS n FROM {home.source} {_joined(home, 'LEFT')} "
+            f"WHERE d.doc_id IS NULL OR {_behind(home)}",
+            (corpus, clip(model, _MODEL_CHARS)),
+        )
+        return Backlog(
+            corpus=corpus,
+            documents=int(unread["n"]) if unread else 0,
+            words=int(unread["unread"]) if unread else 0,
+            vectors=int(unembedded["n"]) if unembedded else 0,
+        )
+
+    async def _begin(self, corpus: Corpus, *, n_docs: int = 0, n_words: int = 0) -> int:
+        """Counts a write, and makes others wait that write to the same corpus: a reader that sees
+        a `rev` then sees all up to it."""
+        columns = ("corpus", "n_docs", "n_words", "rev")
+        await self._db.execute(
+            self._db.dialect.upsert("search_corpora", columns, columns[:1], add=columns[1:]),
+            (corpus, n_docs, n_words, 1),
+        )
+        row = await self._db.fetch_one("SELECT rev FROM search_corpora WHERE corpus = ?", (corpus,))
+        return int(row["rev"]) if row else 0
+
+    async def _forget_words(self, corpus: Corpus, ids: Sequence[int]) -> None:
+        await self._db.execute(
+            f"DELETE FROM search_terms WHERE corpus = ? AND doc_id IN ({marks(ids)})",
+            (corpus, *ids),
+        )
+
+
+def _joined(home: Home, side: str) -> str:
+    """A document's entry of its words, and its vector of a model, which may be missing."""
+    return (
+        f"{side} JOIN search_docs d ON d.corpus = ? AND d.doc_id = s.id "
+        f"LEFT JOIN {home.vectors} v ON v.{home.key} = s.id AND v.model = ?"
+    )
+
+
+def _behind(home: Home) -> str:
+    return f"(v.{home.key} IS NULL OR v.text_hash <> d.text_hash)"

@@ -1,0 +1,122 @@
+"""Which documents of a corpus answer a text: BM25 over the postings, and nearness of meaning.
+
+The database only counts and hands over; all scores are made here and equal ones are ordered by
+what the documents say, so that the order is the same on every database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from copilot.domain.retrieval import Corpus, Near, Ranked, fused
+from copilot.domain.runbook import runbook_of
+from copilot.domain.words import rarity, weight, words_of
+from copilot.store.database import Database, marks
+
+CANDIDATES = 50
+"""Of each way, for the fusion."""
+_MOST_WORDS = 300
+"""Of a query: the first different ones."""
+_MOST_POSTINGS = 20_000
+"""That are read for the rare words of a query; common ones are then looked up for what those
+found. A word in more documents than this says little about any."""
+_LOOK_AT = 200
+"""Documents whose common words are looked up."""
+
+
+@dataclass(slots=True)
+class _Scores:
+    """BM25 of the documents seen so far."""
+
+    n_docs: int
+    mean: float
+    scores: Counter[int] = field(default_factory=Counter)
+    lengths: dict[int, int] = field(default_factory=dict)
+    hashes: dict[int, bytes] = field(default_factory=dict)
+
+    def add(self, doc: int, tf: int, n_with: int) -> None:
+        length = self.lengths[doc] / self.mean
+        self.scores[doc] += rarity(n_with, self.n_docs) * weight(tf, length)  # type: ignore[assignment]  # a Counter of floats
+
+    def best(self, limit: int) -> list[int]:
+        order = sorted(self.scores, key=lambda doc: (-self.scores[doc], self.hashes[doc], doc))
+        return order[:limit]
+
+
+class Ranking:
+    """Over one snapshot."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def rank(
+        self, corpus: Corpus, text: str, *, limit: int, near: Near | None = None
+    ) -> tuple[Ranked, ...]:
+        """The best `limit` documents; of a runbook only its best section. With `near` also by
+        meaning. Nothing where no word occurs and nothing is near."""
+        scores = await self._by_words(corpus, words_of(text))
+        by_words = _one_each(corpus, scores.best(max(limit, CANDIDATES) * 8))
+        found = fused(by_words[: max(limit, CANDIDATES)], (), scores.hashes, was_meant=False)
+        return tuple(found[:limit])
+
+    async def _by_words(self, corpus: Corpus, words: Sequence[str]) -> _Scores:
+        query = list(dict.fromkeys(words))[:_MOST_WORDS]
+        total = await self._db.fetch_one(
+            "SELECT n_docs, n_words FROM search_corpora WHERE corpus = ?", (corpus,)
+        )
+        if total is None or not query or total["n_docs"] < 1:
+            return _Scores(n_docs=0, mean=1.0)
+        scores = _Scores(n_docs=total["n_docs"], mean=total["n_words"] / total["n_docs"] or 1.0)
+        n_with = await self._frequencies(corpus, query)
+        rare, common = _split(n_with)
+        for row in await self._db.fetch_all(
+            "SELECT t.term, t.doc_id, t.tf, d.len, d.text_hash FROM search_terms t "
+            "JOIN search_docs d ON d.corpus = t.corpus AND d.doc_id = t.doc_id "
+            f"WHERE t.corpus = ? AND t.term IN ({marks(rare)}) "
+            "ORDER BY t.tf DESC, t.doc_id LIMIT ?",
+            (corpus, *rare, _MOST_POSTINGS),
+        ):
+            doc = int(row["doc_id"])
+            scores.lengths[doc] = row["len"]
+            scores.hashes[doc] = bytes(row["text_hash"])
+            scores.add(doc, row["tf"], n_with[row["term"]])
+        looked_at = scores.best(_LOOK_AT) if common else []
+        for row in await self._db.fetch_all(
+            "SELECT term, doc_id, tf FROM search_terms WHERE corpus = ? "
+            f"AND term IN ({marks(common)}) AND doc_id IN ({marks(looked_at)})",
+            (corpus, *common, *looked_at),
+        ):
+            scores.add(int(row["doc_id"]), row["tf"], n_with[row["term"]])
+        return scores
+
+    async def _frequencies(self, corpus: Corpus, words: Sequence[str]) -> dict[str, int]:
+        """In how many documents each word stands that occurs at all."""
+        rows = await self._db.fetch_all(
+            "SELECT term, COUNT(*) AS n FROM search_terms "
+            f"WHERE corpus = ? AND term IN ({marks(words)}) GROUP BY term",
+            (corpus, *words),
+        )
+        return {row["term"]: int(row["n"]) for row in rows}
+
+
+def _split(n_with: dict[str, int]) -> tuple[list[str], list[str]]:
+    """The rare words, at least one, whose postings are read whole; and the others."""
+    by_rarity = sorted(n_with, key=lambda word: (n_with[word], word))
+    n_read = 0
+    for place, word in enumerate(by_rarity):
+        n_read += n_with[word]
+        if place and n_read > _MOST_POSTINGS:
+            return by_rarity[:place], by_rarity[place:]
+    return by_rarity, []
+
+
+def _one_each(corpus: Corpus, documents: Iterable[int]) -> list[int]:
+    """The same; of a runbook only the first section."""
+    if corpus is not Corpus.RUNBOOK:
+        return list(documents)
+    best: dict[int, int] = {}
+    for doc in documents:
+        best.setdefault(runbook_of(doc), doc)
+    return list(best.values())

@@ -1,0 +1,223 @@
+"""What every store promises of the index: it catches up, and it ranks alike on every database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from copilot.domain.retrieval import Corpus, Document, Ranked
+from copilot.domain.runbook import Runbook, runbook_of
+from copilot.store import SqlStore
+from tests.builders_store import STORES, a_batch, a_new_incident, a_runbook, a_store
+
+DISK = "It fills.\n\n## Symptoms\n- no space left on device\n\n## Steps\n1. Look: `df -h`\n"
+MEMORY = "It grows.\n\n## Symptoms\n- OOMKilled, exit code 137\n\n## Steps\n1. Raise the limit.\n"
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
+    async with a_store(request.param, tmp_path) as store:
+        yield store
+
+
+async def keep(store: SqlStore, *runbooks: Runbook) -> None:
+    async with store.transaction() as tx:
+        await tx.runbooks.sync(runbooks)
+
+
+async def add_lines(store: SqlStore, *patterns: str) -> None:
+    async with store.transaction() as tx:
+        for pattern in patterns:
+            await tx.telemetry.add(a_batch("a line", pattern=pattern))
+
+
+async def read_all(store: SqlStore, corpus: Corpus) -> tuple[Document, ...]:
+    """Brings the words up to date; what was not."""
+    async with store.transaction() as tx:
+        documents = await tx.index.unread(corpus, 1000)
+        await tx.index.keep_words(corpus, documents)
+    return documents
+
+
+async def found(store: SqlStore, corpus: Corpus, text: str, limit: int = 10) -> list[Ranked]:
+    async with store.view() as look:
+        return list(await look.index.rank(corpus, text, limit=limit))
+
+
+async def patterns(store: SqlStore, text: str, limit: int = 10) -> list[str]:
+    """Those of the templates that are found."""
+    async with store.view() as look:
+        texts = {one.doc_id: one.text for one in await look.index.unembedded(_T, "none", 1000)}
+        return [texts[one.doc_id] for one in await look.index.rank(_T, text, limit=limit)]
+
+
+_T = Corpus.TEMPLATE
+
+
+def a_disk(body: str = DISK) -> Runbook:
+    return replace(a_runbook("disk"), title="A disk is full", body=body)
+
+
+def a_leak() -> Runbook:
+    return replace(a_runbook("leak"), title="Memory leaks", body=MEMORY)
+
+
+# --------------------------------------------------------------------------- words
+
+
+async def test_an_empty_index_finds_nothing(store: SqlStore) -> None:
+    assert await found(store, Corpus.RUNBOOK, "disk full") == []
+
+
+async def test_a_template_is_found_by_any_of_its_words_the_best_first(store: SqlStore) -> None:
+    await add_lines(store, "connection refused by peer", "connection accepted", "cache warmed")
+    await read_all(store, Corpus.TEMPLATE)
+
+    assert await patterns(store, "connection refused") == [
+        "connection refused by peer",
+        "connection accepted",
+    ]
+
+
+async def test_the_words_of_operations_are_found_whole_and_by_their_parts(store: SqlStore) -> None:
+    await add_lines(
+        store, "java.lang.OutOfMemoryError thrown", "Last State: OOMKilled", "exited with code 137"
+    )
+    await read_all(store, Corpus.TEMPLATE)
+
+    assert await patterns(store, "out of memory error") == ["java.lang.OutOfMemoryError thrown"]
+    assert await patterns(store, "oom") == ["Last State: OOMKilled"]
+    assert (await patterns(store, "exit code 137"))[0] == "exited with code 137"
+
+
+async def test_a_text_without_a_word_finds_nothing(store: SqlStore) -> None:
+    await add_lines(store, "connection refused")
+    await read_all(store, Corpus.TEMPLATE)
+
+    assert await patterns(store, "... --- !!!") == []
+    assert await patterns(store, "") == []
+
+
+async def test_equal_templates_come_in_one_order_whatever_their_ids(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    equal = ["alpha stopped", "beta stopped", "gamma stopped", "delta stopped"]
+    await add_lines(store, *equal)
+    await read_all(store, Corpus.TEMPLATE)
+
+    async with a_store("sqlite-memory", tmp_path) as other:
+        await add_lines(other, *reversed(equal))
+        await read_all(other, Corpus.TEMPLATE)
+
+        assert await patterns(store, "stopped") == await patterns(other, "stopped")
+
+
+async def test_of_a_runbook_only_its_best_section_is_found(store: SqlStore) -> None:
+    await keep(store, a_disk(), a_leak())
+    await read_all(store, Corpus.RUNBOOK)
+
+    ranked = await found(store, Corpus.RUNBOOK, "the disk is full: no space left on device")
+
+    async with store.view() as look:
+        disk = await look.runbooks.get("disk")
+        documents = await look.index.unembedded(Corpus.RUNBOOK, "none", 100)
+    assert [runbook_of(one.doc_id) for one in ranked if one.by_words == 1] == [disk.id]
+    assert len({runbook_of(one.doc_id) for one in ranked}) == len(ranked)
+    best = next(one.text for one in documents if one.doc_id == ranked[0].doc_id)
+    assert best.startswith("A disk is full\nSymptoms\n")
+
+
+async def test_the_first_by_words_alone_scores_one(store: SqlStore) -> None:
+    await keep(store, a_disk(), a_leak())
+    await read_all(store, Corpus.RUNBOOK)
+
+    first, *_ = await found(store, Corpus.RUNBOOK, "full disk")
+
+    assert (first.score, first.by_words, first.by_meaning) == (1.0, 1, 0)
+
+
+async def test_common_words_do_not_hide_what_rare_ones_find(store: SqlStore) -> None:
+    await add_lines(store, *(f"error number{n:03} while reading" for n in range(100)))
+    await read_all(store, Corpus.TEMPLATE)
+
+    assert (await patterns(store, "error while reading number042"))[0] == (
+        "error number042 while reading"
+    )
+
+
+# --------------------------------------------------------------------------- catching up
+
+
+async def test_what_was_read_is_not_read_again(store: SqlStore) -> None:
+    await add_lines(store, "connection refused")
+    await keep(store, a_disk())
+
+    assert len(await read_all(store, Corpus.TEMPLATE)) == 1
+    assert len(await read_all(store, Corpus.RUNBOOK)) == 3
+    assert await read_all(store, Corpus.TEMPLATE) == ()
+    assert await read_all(store, Corpus.RUNBOOK) == ()
+
+
+async def test_only_the_section_that_changed_is_read_again(store: SqlStore) -> None:
+    await keep(store, a_disk())
+    await read_all(store, Corpus.RUNBOOK)
+
+    await keep(store, a_disk(DISK.replace("no space left", "quota exceeded")))
+
+    assert [one.text.split("\n")[1] for one in await read_all(store, Corpus.RUNBOOK)] == [
+        "Symptoms"
+    ]
+    assert await found(store, Corpus.RUNBOOK, "left on") == await found(store, Corpus.RUNBOOK, "on")
+
+
+async def test_what_is_gone_is_found_no_more(store: SqlStore) -> None:
+    await keep(store, a_disk(), a_leak())
+    await read_all(store, Corpus.RUNBOOK)
+    await keep(store, a_leak())
+
+    async with store.transaction() as tx:
+        assert await tx.index.forget_gone(Corpus.RUNBOOK, 100) == 3
+        assert await tx.index.forget_gone(Corpus.RUNBOOK, 100) == 0
+
+    assert await found(store, Corpus.RUNBOOK, "disk space") == []
+
+
+async def test_keeping_the_same_words_twice_changes_nothing(store: SqlStore) -> None:
+    await keep(store, a_disk(), a_leak())
+    documents = await read_all(store, Corpus.RUNBOOK)
+    before = await found(store, Corpus.RUNBOOK, "memory limit")
+
+    async with store.transaction() as tx:
+        await tx.index.keep_words(Corpus.RUNBOOK, documents)
+
+    assert await found(store, Corpus.RUNBOOK, "memory limit") == before
+
+
+async def test_an_incident_is_read_again_once_it_says_something_else(store: SqlStore) -> None:
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident())
+    await read_all(store, Corpus.INCIDENT)
+
+    async with store.transaction() as tx:
+        await tx.incidents.save(replace(incident, summary="The certificate has expired."))
+
+    assert len(await read_all(store, Corpus.INCIDENT)) == 1
+    assert [one.doc_id for one in await found(store, Corpus.INCIDENT, "expired certificate")] == [
+        incident.id
+    ]
+
+
+async def test_the_backlog_counts_what_has_not_been_read(store: SqlStore) -> None:
+    await add_lines(store, "connection refused", "cache warmed")
+    async with store.view() as look:
+        behind = {one.corpus: one for one in await look.index.backlog(None)}
+    assert (behind[Corpus.TEMPLATE].documents, behind[Corpus.TEMPLATE].words) == (2, 2)
+
+    await read_all(store, Corpus.TEMPLATE)
+
+    async with store.view() as look:
+        behind = {one.corpus: one for one in await look.index.backlog(None)}
+    assert (behind[Corpus.TEMPLATE].documents, behind[Corpus.TEMPLATE].words) == (2, 0)
