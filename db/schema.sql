@@ -323,17 +323,19 @@ SELECT 6, '0006_search_index', X'409ebd05b115ce3410c389199fe11978d0f8a50b3f0ad61
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 6);
 
--- 0008_template_families
+-- 0008_families_and_search
 -- Which templates are one, because they differ by a word that is a value. Lines and counts keep
 -- their template for ever; a family only grows.
-CREATE TABLE template_families (
+CREATE TABLE IF NOT EXISTS template_families (
   template_id BIGINT NOT NULL, family_id BIGINT NOT NULL, -- family_id: its oldest template
   first_key BINARY(16) NULL, last_key BINARY(16) NULL, -- where its siblings are found; NULL: it has none
   pattern TEXT NULL, -- what all of a family share, on its oldest template
   PRIMARY KEY (template_id) /*!80000 CLUSTERED */,
   KEY k_family (family_id), KEY k_first (first_key), KEY k_last (last_key))
-  DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- The newest events and alerts, without the log lines among them.
+CREATE INDEX k_type ON raw_events (type, ts_us);
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 8, '0008_template_families', X'55083edfd3baf4c0fc57b4811bb93891313c0de62c5ac3718e7243b86ff0be29', 0
+SELECT 8, '0008_families_and_search', X'3ca94a475883cd0307c01c418f7b4f64fc0077f39f95e7b02b6aea1715a2c48b', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);

@@ -309,7 +309,7 @@ SELECT 6, '0006_search_index', X'4891879e3c1f32a0d2f06c6e7717822ed6660ead54fba35
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 6);
 
--- 0008_template_families
+-- 0008_families_and_search
 -- Which templates are one, because they differ by a word that is a value. Lines and counts keep
 -- their template for ever; a family only grows.
 CREATE TABLE template_families (
@@ -319,7 +319,9 @@ CREATE TABLE template_families (
 CREATE INDEX template_families_k_family ON template_families (family_id);
 CREATE INDEX template_families_k_first ON template_families (first_key);
 CREATE INDEX template_families_k_last ON template_families (last_key);
+-- The newest events and alerts, without the log lines among them.
+CREATE INDEX raw_events_k_seen ON raw_events (ts_us) WHERE uid IS NOT NULL;
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 8, '0008_template_families', X'49db08ddf15fe7579d33e3bc52039c777fb2606fb127702bbe86d78b51735d81', 0
+SELECT 8, '0008_families_and_search', X'84988b67160ef519d54d4c2e699b54c5c215896959e314e0ab77d03eacc3b977', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);

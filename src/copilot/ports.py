@@ -54,7 +54,7 @@ from copilot.domain.pull_request import Delivery as GitDelivery
 from copilot.domain.pull_request import FileEdit, PullRequest
 from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, RunbookMatch
-from copilot.domain.search import Found, Query
+from copilot.domain.search import Counted, Found, Query
 
 T = TypeVar("T")
 
@@ -330,8 +330,19 @@ class Telemetry(Protocol):
         """Raises: NotFound."""
         ...
 
-    async def search(self, query: Query) -> Found:
-        """Logs, events, incidents, runbooks and changes that match, best first."""
+    async def search(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
+        """A page of what matches, see `Found`; `after` is the `next` of the page before. `near`
+        says what the words mean: then what says the same in other words is found, too.
+
+        Raises:
+            Invalid: `after` is none.
+        """
+        ...
+
+    async def search_counts(
+        self, query: Query, *, now_us: int, near: Near | None = None
+    ) -> Counted:
+        """How many match, by kind, place, level and time, as far as was looked."""
         ...
 
     async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from copilot.domain.change import Change, FieldChange, ObjectVersion
-from copilot.domain.errors import NotFound
+from copilot.domain.errors import Invalid, NotFound
 from copilot.domain.event import (
     LineAddress,
     LogLine,
@@ -452,15 +453,12 @@ async def test_search_finds_events_incidents_runbooks_changes_and_lines(store: S
 
     found = await search(store, "MEMORY")
 
-    assert [hit.kind for hit in found.hits] == [
-        HitKind.INCIDENT,
-        HitKind.RUNBOOK,
-        HitKind.CHANGE,
-        HitKind.EVENT,
-        HitKind.LOG,
-    ]
-    assert found.hits[1].ref == "oom-killed"
-    assert found.hits[4].snippet == "memory grows"
+    known, happened = found.hits[:2], found.hits[2:]
+    assert [hit.kind for hit in known] == [HitKind.INCIDENT, HitKind.RUNBOOK]
+    assert known[1].ref == "oom-killed"
+    assert {hit.kind for hit in happened} == {HitKind.LOG, HitKind.EVENT, HitKind.CHANGE}
+    assert [hit.ts_us for hit in happened] == sorted((h.ts_us for h in happened), reverse=True)
+    assert next(hit for hit in happened if hit.kind is HitKind.LOG).snippet == "memory grows"
 
 
 def an_oom_event() -> KubeEvent:
@@ -477,7 +475,7 @@ async def test_search_finds_a_request_id_that_no_row_holds_and_says_it_saw_all(
 
     assert [hit.snippet for hit in found.hits] == ["request 00271"]
     assert (found.looked_back_to_us, found.scanned_lines) == (0, 300)
-    assert nothing == Found(hits=(), looked_back_to_us=0, scanned_lines=300)
+    assert nothing == Found(hits=(), next="", looked_back_to_us=0, scanned_lines=300)
 
 
 async def test_a_search_that_has_enough_says_how_far_it_looked(store: SqlStore) -> None:
@@ -487,6 +485,99 @@ async def test_a_search_that_has_enough_says_how_far_it_looked(store: SqlStore) 
 
     assert len(found.hits) == 3
     assert found.looked_back_to_us > NOW_US
+
+
+async def pages(store: SqlStore, *words: str, **given: object) -> list[Found]:
+    """Every page of a search."""
+    found: list[Found] = []
+    async with store.view() as look:
+        query = a_query(*words, **given)  # type: ignore[arg-type]
+        while not found or found[-1].next:
+            after = found[-1].next if found else ""
+            found.append(await look.telemetry.search(query, after=after))
+            assert len(found) < 100
+    return found
+
+
+async def filled(store: SqlStore) -> None:
+    """Lines, every third a warning (a row), from two streams, in times out of order; changes."""
+    for n in range(12):
+        severity = Severity.WARN if n % 3 == 0 else Severity.INFO
+        ts_us = NOW_US + (n * 7 % 12) * 100 * SECOND_US
+        bodies = [f"tick {n} {i}" for i in range(5)]
+        stream = OTHER if n % 2 else STREAM
+        pattern = f"tick {severity}"
+        batch = a_batch(*bodies, ts_us=ts_us, severity=severity, stream=stream, pattern=pattern)
+        await add(store, batch)
+    async with store.transaction() as tx:
+        for n in range(4):
+            change = a_change(NOW_US + n * 250 * SECOND_US)
+            change = replace(change, title=f"tick {n}")
+            await tx.objects.save(a_version(str(n)), change)
+        await tx.incidents.open(a_new_incident(title="tick tock"))
+
+
+@pytest.mark.parametrize("limit", [1, 4, 7, 50, 200])
+async def test_pages_together_give_every_hit_once_newest_first(store: SqlStore, limit: int) -> None:
+    await filled(store)
+
+    found = await pages(store, "tick", limit=limit)
+
+    hits = [hit for page in found for hit in page.hits]
+    refs = [(hit.kind, hit.ref) for hit in hits]
+    assert len(refs) == len(set(refs)) == 12 * 5 + 4 + 1
+    assert hits[0].kind is HitKind.INCIDENT
+    times = [hit.ts_us for hit in hits[1:]]
+    assert times == sorted(times, reverse=True)
+    assert all(len(page.hits) == limit for page in found[:-1])
+
+
+async def test_pages_without_words_give_every_line_once(store: SqlStore) -> None:
+    await filled(store)
+
+    found = await pages(store, limit=7, kinds=frozenset({HitKind.LOG}))
+
+    refs = [hit.ref for page in found for hit in page.hits]
+    assert len(refs) == len(set(refs)) == 12 * 5
+
+
+async def test_what_comes_in_meanwhile_does_not_move_the_next_page(store: SqlStore) -> None:
+    await filled(store)
+    first, second, *_ = await pages(store, "tick", limit=9)
+
+    await add(store, a_batch("tick new", ts_us=NOW_US + 3000 * SECOND_US))
+    async with store.view() as look:
+        again = await look.telemetry.search(a_query("tick", limit=9), after=first.next)
+
+    assert again.hits == second.hits
+
+
+async def test_a_page_that_goes_on_from_nowhere_is_refused(store: SqlStore) -> None:
+    async with store.view() as look:
+        with pytest.raises(Invalid, match="from the start"):
+            await look.telemetry.search(a_query("tick"), after="no page")
+
+
+async def test_hits_are_counted_by_kind_place_level_and_time(store: SqlStore) -> None:
+    await filled(store)
+
+    async with store.view() as look:
+        counted = await look.telemetry.search_counts(
+            a_query("tick", kinds=frozenset({HitKind.LOG})), now_us=NOW_US + 1200 * SECOND_US
+        )
+
+    assert {f.value: f.n for f in counted.kinds} == {
+        "log": 60,
+        "event": 0,
+        "incident": 1,
+        "runbook": 0,
+        "change": 4,
+    }
+    assert {f.value: f.n for f in counted.apps} == {"oom-demo": 30, "web": 30}
+    assert {f.value: f.n for f in counted.levels} == {"info": 40, "warn": 20}
+    assert sum(bar.n for bar in counted.bars) == 60
+    assert not any(facet.is_least for facet in counted.kinds)
+    assert (counted.looked_back_to_us, counted.scanned_lines) == (0, 60)
 
 
 @pytest.mark.parametrize(

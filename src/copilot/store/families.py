@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from copilot.domain.event import Template
@@ -68,17 +68,14 @@ class Families:
             if family_id == template_id and family_id not in taken_over
         )
 
-    async def members(self, family_ids: Collection[int]) -> dict[int, int]:
-        """Every template of these families, each with its family."""
-        found: dict[int, int] = {}
-        for part in _parts(sorted(family_ids)):
-            rows = await self._db.fetch_all(
-                "SELECT template_id, family_id FROM template_families "
-                f"WHERE family_id IN ({marks(part)})",
-                part,
-            )
-            found |= {int(row["template_id"]): int(row["family_id"]) for row in rows}
-        return found
+    async def members_of(self, template_id: int) -> list[int]:
+        """Every template of the family that a template belongs to, itself at least."""
+        rows = await self._db.fetch_all(
+            "SELECT o.template_id FROM template_families f "
+            "JOIN template_families o ON o.family_id = f.family_id WHERE f.template_id = ? LIMIT ?",
+            (template_id, _MANY),
+        )
+        return [int(row["template_id"]) for row in rows] or [template_id]
 
     async def _siblings(self, members: Sequence[Member]) -> list[Member]:
         """Stored templates that share a key with one of these."""

@@ -16,7 +16,8 @@ from copilot.domain.event import (
     TemplateActivity,
     TemplateId,
 )
-from copilot.domain.search import Found, Query
+from copilot.domain.retrieval import Near
+from copilot.domain.search import Counted, Found, Query
 from copilot.ports import Counts, SetAsideRow, StoredBatch
 from copilot.store.coding import clip, digest16, pack, unpack
 from copilot.store.database import Database, Row
@@ -24,6 +25,7 @@ from copilot.store.events import Events, alert_stream, kube_stream
 from copilot.store.families import Families
 from copilot.store.lines import LogLines
 from copilot.store.metrics import Metrics
+from copilot.store.ranking import Ranking
 from copilot.store.search import Search
 from copilot.store.streams import Streams, newest_lines, stream_of, template_spans
 
@@ -63,6 +65,7 @@ class SqlTelemetry:
         self._lines = LogLines(database, writer)
         self._events = Events(database)
         self._metrics = Metrics(database)
+        self._search = Search(database, self._lines, Ranking(database))
 
     async def add(self, batch: Batch) -> StoredBatch:
         """See the port."""
@@ -145,9 +148,15 @@ class SqlTelemetry:
         """Raises: NotFound."""
         return await self._events.get(event_id)
 
-    async def search(self, query: Query) -> Found:
+    async def search(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
         """See the port."""
-        return await Search(self._db, self._lines).find(query)
+        return await self._search.find(query, after=after, near=near)
+
+    async def search_counts(
+        self, query: Query, *, now_us: int, near: Near | None = None
+    ) -> Counted:
+        """See the port."""
+        return await self._search.count(query, now_us=now_us, near=near)
 
     async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:
         """Newest first; `before_id` pages on."""
