@@ -20,8 +20,10 @@ from copilot.store.hits import hit_of
 from copilot.store.needles import Needles
 from copilot.store.ranking import Ranking
 
-MOST = 10
+MOST = 3
 """Of a kind, before what happened; all that fit where no other kind is asked for."""
+LOOK_FOR = 10
+"""Documents that the index is asked for, at least: some are filtered out."""
 MOST_SIMILAR = 3
 LOOK_AT = 1_000
 """Incidents that are looked at for words, the newest."""
@@ -141,7 +143,7 @@ class RankedHits:
         if asked.near is None or not asked.query.text:
             return []
         found = await self._ranking.rank(
-            Corpus.TEMPLATE, asked.query.text, limit=MOST, near=asked.near
+            Corpus.TEMPLATE, asked.query.text, limit=LOOK_FOR, near=asked.near
         )
         hits: list[Hit] = []
         for one in found:
@@ -174,7 +176,7 @@ class RankedHits:
     async def _rank(self, corpus: Corpus, asked: Asked) -> list[int]:
         if not asked.query.text:
             return []
-        limit = max(asked.most, MOST)
+        limit = max(asked.most, LOOK_FOR)
         found = await self._ranking.rank(corpus, asked.query.text, limit=limit, near=asked.near)
         return [one.doc_id for one in found]
 

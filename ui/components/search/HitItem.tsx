@@ -35,6 +35,7 @@ export function HitItem({ hit, words }: { hit: Hit; words: string[] }) {
     <li>
       <button
         type="button"
+        data-hit
         aria-expanded={isOpen}
         onClick={() => setOpen(!isOpen)}
         className="grid w-full grid-cols-[1rem_minmax(0,1fr)_1rem] items-start gap-x-2.5 px-3 py-2 text-left hover:bg-raised"
