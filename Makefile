@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster soak-cluster soak-cluster-one bench-watcher bench-templates mariadb test-mysql test-tidb
+        test-cluster soak-cluster soak-cluster-one bench-watcher bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -170,6 +170,12 @@ bench-templates: $(STAMP)/dev ## Accuracy of log templates beside drain3, on lab
 
 bench-watcher: $(STAMP)/dev ## Memory and speed on 5,000 pods (control plane only)
 	@$(BIN)/python bench/watcher.py
+
+bench-retrieval: $(STAMP)/dev ## How well runbooks are found: by words, by meaning, by both
+	@$(BIN)/python bench/retrieval.py $(ARGS)
+
+bench-vectors: $(STAMP)/dev ## The ten nearest of 100,000 vectors, exactly
+	@$(BIN)/python bench/vectors.py
 
 bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
 	@$(BIN)/python bench/loop.py

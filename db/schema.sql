@@ -333,9 +333,10 @@ CREATE TABLE IF NOT EXISTS template_families (
   PRIMARY KEY (template_id) /*!80000 CLUSTERED */,
   KEY k_family (family_id), KEY k_first (first_key), KEY k_last (last_key))
   DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
 -- The newest events and alerts, without the log lines among them.
 CREATE INDEX k_type ON raw_events (type, ts_us);
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 8, '0008_families_and_search', X'3ca94a475883cd0307c01c418f7b4f64fc0077f39f95e7b02b6aea1715a2c48b', 0
+SELECT 8, '0008_families_and_search', X'b2a3a4bd262afd8ca3808485f4d0e2bf3cd55884f50a08ee92f8b9a8a4b3bf90', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);

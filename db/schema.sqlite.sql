@@ -319,9 +319,10 @@ CREATE TABLE template_families (
 CREATE INDEX template_families_k_family ON template_families (family_id);
 CREATE INDEX template_families_k_first ON template_families (first_key);
 CREATE INDEX template_families_k_last ON template_families (last_key);
+INSERT OR IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
 -- The newest events and alerts, without the log lines among them.
 CREATE INDEX raw_events_k_seen ON raw_events (ts_us) WHERE uid IS NOT NULL;
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 8, '0008_families_and_search', X'84988b67160ef519d54d4c2e699b54c5c215896959e314e0ab77d03eacc3b977', 0
+SELECT 8, '0008_families_and_search', X'dacf9b2141d6228842f7105d40caed1abb60afdd6697aeca9deff57d2a21616f', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);

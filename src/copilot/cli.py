@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from copilot.ports import Embedder
     from copilot.roles.security import Tokens
     from copilot.settings import Settings
 
@@ -276,7 +277,10 @@ async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) 
                 running = compose(ROLES, parts, doorkeeper, settings)
 
                 def ready() -> None:
-                    _announce(settings, url, tokens, parts.cluster_name, is_new, demo, open_page)
+                    search = _search_by(parts.embedder)
+                    _announce(
+                        settings, url, tokens, parts.cluster_name, search, is_new, demo, open_page
+                    )
 
                 await run(running, bound, ready)
         finally:
@@ -385,6 +389,7 @@ def _announce(
     url: str,
     tokens: Tokens,
     cluster: str,
+    search: str,
     is_new: bool,
     demo: bool,
     open_page: bool,
@@ -399,10 +404,18 @@ def _announce(
         )
     else:
         typer.echo(f"  open          {url}   (sign-in token: incident-copilot token)")
+    typer.echo(f"  search        {search}")
     typer.echo("  stop          Ctrl-C")
     sys.stdout.flush()
     if open_page and sys.stdout.isatty() and _has_display():
         webbrowser.open(link)
+
+
+def _search_by(embedder: Embedder) -> str:
+    """By what search finds, and why not by more."""
+    if embedder.name:
+        return f"by words and by meaning ({embedder.about})"
+    return f"by words alone: {embedder.about}"
 
 
 def _has_display() -> bool:

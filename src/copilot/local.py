@@ -24,12 +24,14 @@ from copilot.domain.proposal import (
     ProposalStatus,
     Way,
 )
+from copilot.domain.retrieval import Corpus
 from copilot.domain.runbook import RunbookMatch
 from copilot.ports import Clock, Cluster, GitHost, LanguageModel, Notifier, Store
 from copilot.remediate.apply import apply
 from copilot.remediate.gitops.pull import open_pull, with_pull, without_pull
 from copilot.remediate.policy import Policy
 from copilot.remediate.propose import prepare, recheck
+from copilot.search.meaning import Meaning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class LocalAgents:
         model: LanguageModel | None,
         notifiers: dict[Channel, Notifier],
         git: ThroughGit | None = None,
+        meaning: Meaning | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -66,6 +69,7 @@ class LocalAgents:
         self._model = model
         self._notifiers = notifiers
         self._git = git
+        self._meaning = meaning
         self._reading = asyncio.Lock()  # several proposals read the same files: one asks for them
 
     async def context(self, incident_id: IncidentId) -> Case:
@@ -79,9 +83,12 @@ class LocalAgents:
         return await detective.hypothesis(case, self._model) if self._model else None
 
     async def suggest(self, case: Case, findings: Findings) -> tuple[RunbookMatch, ...]:
+        text = runbook.question(case, findings)
+        near = await self._meaning.of(text) if self._meaning else None
         async with self._store.view() as view:
             runbooks = await view.runbooks.all()
-        return runbook.suggest(case, findings, runbooks)
+            found = await view.index.rank(Corpus.RUNBOOK, text, limit=len(runbooks) or 1, near=near)
+        return runbook.suggest(case, findings, runbooks, found)
 
     async def propose(self, case: Case, findings: Findings) -> tuple[Proposal, ...]:
         drafts = remediator.drafts(case, findings)

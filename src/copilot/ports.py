@@ -707,8 +707,12 @@ class Index(Protocol):
 
     async def keep_words(self, corpus: Corpus, documents: Sequence[Document]) -> None: ...
 
-    async def forget_gone(self, corpus: Corpus, limit: int) -> int:
-        """Removes what is left of documents that are gone; how many there were."""
+    async def gone(self, corpus: Corpus, limit: int) -> tuple[int, ...]:
+        """Documents in the index that are gone where they came from."""
+        ...
+
+    async def forget(self, corpus: Corpus, documents: Sequence[int]) -> None:
+        """Their words and their vectors of every model."""
         ...
 
     async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
@@ -878,6 +882,55 @@ class LanguageModel(Protocol):
             Unavailable: no answer in time, or no valid one.
         """
         ...
+
+
+class EmbedderUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What an embedder did since the process started."""
+
+    texts: int
+    tokens: int
+    cost_usd: float
+    """By the price that is set; 0 for a model of our own."""
+    failures: int
+    """Answers that did not come or were of no use, repeated ones too."""
+
+
+class Embedder(Protocol):
+    """What texts mean, as vectors. Only templates, sections of runbooks, incidents and questions
+    are given to it, never log lines."""
+
+    @property
+    def name(self) -> str:
+        """The model, under which its vectors are kept; empty where there is none."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """For people: which model, or why there is none."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has; 0 where that is not known yet."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many texts it likes to be given at once."""
+        ...
+
+    @property
+    def use(self) -> EmbedderUse: ...
+
+    async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        """One vector a text, in order; a long text is cut where the model ends.
+
+        Raises:
+            Unavailable: there is no model, no answer in time, or none of use.
+        """
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Notifier(Protocol):

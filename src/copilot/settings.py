@@ -33,6 +33,13 @@ class GitHostKind(StrEnum):
     GITLAB = "gitlab"
 
 
+class EmbedderKind(StrEnum):
+    AUTO = "auto"
+    OFF = "off"
+    LOCAL = "local"
+    OPENAI = "openai"
+
+
 class LogLevel(StrEnum):
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -187,6 +194,22 @@ class Settings(BaseSettings):
     """The model's name."""
     model_timeout: float = Field(default=60.0, gt=0)
     """Seconds to wait for one answer of the model."""
+
+    embedder: EmbedderKind = EmbedderKind.AUTO
+    """What lets search find by meaning: `local` (a small model on this machine), `openai` (any
+    OpenAI-compatible API), `off` (words alone), `auto`: local where the extra `embed` is installed."""
+    embedding_model: str = "text-embedding-3-small"
+    """The model's name at that API."""
+    embedding_dimensions: int = Field(default=0, ge=0, le=16_383)
+    """How many numbers to ask it for; 0 takes its own (1536)."""
+    embedding_base_url: str = ""
+    """The API's address; empty takes the language model's."""
+    embedding_api_key: SecretStr | None = None
+    """Its key; without one the language model's is taken, where the address is the same."""
+    embedding_price: float = Field(default=0.02, ge=0)
+    """US dollars for a million tokens, for the count of what it cost."""
+    embedding_timeout: float = Field(default=20.0, gt=0)
+    """Seconds to wait for one answer of it."""
 
     slack_webhook_url: SecretStr | None = None
     """Slack-compatible incoming webhook; without it nothing is sent there."""

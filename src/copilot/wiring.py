@@ -17,15 +17,26 @@ from copilot.agents.runbook import parse_runbook
 from copilot.detect.rules import RULES
 from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
+from copilot.embed import NoEmbedder
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
-from copilot.ports import Agents, Clock, Cluster, GitHost, LanguageModel, Notifier, Store
+from copilot.ports import (
+    Agents,
+    Clock,
+    Cluster,
+    Embedder,
+    GitHost,
+    LanguageModel,
+    Notifier,
+    Store,
+)
 from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.policy import KINDS, Policy, parse_guardrail
 from copilot.remediate.policy import Mode as PolicyMode
 from copilot.remote import RemoteAgents
-from copilot.settings import FixDelivery, Settings
+from copilot.search.meaning import Meaning
+from copilot.settings import EmbedderKind, FixDelivery, Settings
 from copilot.store import SqlStore, open_store
 
 
@@ -51,6 +62,8 @@ class Parts:
     flow: Flow
     owner: str
     model: LanguageModel | None
+    embedder: Embedder
+    meaning: Meaning
 
 
 @asynccontextmanager
@@ -80,6 +93,9 @@ async def wired(
         if needs_cluster:
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
+        embedder = _embedder(settings, clock)
+        stack.push_async_callback(embedder.close)
+        meaning = Meaning(embedder)
         git = _git(settings, stack) if _REMEDIATOR in roles else None
         notifiers, policy = _notifiers(settings), policy_of(settings)
         local = LocalAgents(
@@ -90,6 +106,7 @@ async def wired(
             model=model,
             notifiers=notifiers,
             git=git,
+            meaning=meaning,
         )
         agents = RemoteAgents(
             urls=_agents_elsewhere(settings, roles), token=agent_token, local=local
@@ -120,6 +137,8 @@ async def wired(
             flow=flow,
             owner=owner,
             model=model,
+            embedder=embedder,
+            meaning=meaning,
         )
 
 
@@ -199,6 +218,46 @@ def _model(settings: Settings) -> LanguageModel | None:
         api_key=key,
         model=settings.openai_model,
         timeout_s=settings.model_timeout,
+    )
+
+
+def _embedder(settings: Settings, clock: Clock) -> Embedder:
+    """What gives texts their meaning; the local model is not read before there is a text.
+
+    Raises:
+        Invalid: what was asked for by name cannot be had, with what to do.
+    """
+    if settings.embedder is EmbedderKind.OFF:
+        return NoEmbedder("switched off by COPILOT_EMBEDDER")
+    if settings.embedder is EmbedderKind.OPENAI:
+        return _embedder_elsewhere(settings, clock)
+    from copilot.embed.local import LocalEmbedder, missing
+
+    if not (lacks := missing()):
+        return LocalEmbedder()
+    what_to_do = f"install incident-copilot[embed] ({lacks} is missing)"
+    if settings.embedder is EmbedderKind.LOCAL:
+        raise Invalid(f"COPILOT_EMBEDDER=local: {what_to_do}")
+    return NoEmbedder(f"no model is installed; {what_to_do}")
+
+
+def _embedder_elsewhere(settings: Settings, clock: Clock) -> Embedder:
+    base_url = settings.embedding_base_url or settings.openai_base_url
+    key = settings.embedding_api_key
+    if key is None and base_url == settings.openai_base_url:  # a key is for its own address only
+        key = settings.openai_api_key
+    if key is None and not base_url:
+        raise Invalid("COPILOT_EMBEDDER=openai needs OPENAI_API_KEY or COPILOT_EMBEDDING_BASE_URL")
+    from copilot.embed.openai_compatible import OpenAIEmbedder  # 0.5 s: only who has one pays
+
+    return OpenAIEmbedder(
+        base_url=base_url,
+        api_key=key.get_secret_value() if key else "",
+        model=settings.embedding_model,
+        dimensions=settings.embedding_dimensions,
+        price_usd=settings.embedding_price,
+        timeout_s=settings.embedding_timeout,
+        clock=clock,
     )
 
 

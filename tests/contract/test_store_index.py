@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from copilot.domain.retrieval import Corpus, Document, Ranked
+from copilot.domain.retrieval import Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, runbook_of
 from copilot.store import SqlStore
 from tests.builders_store import STORES, a_batch, a_new_incident, a_runbook, a_store
@@ -127,7 +128,7 @@ async def test_of_a_runbook_only_its_best_section_is_found(store: SqlStore) -> N
     assert [runbook_of(one.doc_id) for one in ranked if one.by_words == 1] == [disk.id]
     assert len({runbook_of(one.doc_id) for one in ranked}) == len(ranked)
     best = next(one.text for one in documents if one.doc_id == ranked[0].doc_id)
-    assert best.startswith("A disk is full\nSymptoms\n")
+    assert "\nSymptoms\n" in best
 
 
 async def test_the_first_by_words_alone_scores_one(store: SqlStore) -> None:
@@ -146,6 +147,133 @@ async def test_common_words_do_not_hide_what_rare_ones_find(store: SqlStore) -> 
     assert (await patterns(store, "error while reading number042"))[0] == (
         "error number042 while reading"
     )
+
+
+# --------------------------------------------------------------------------- meaning
+
+
+def a_vector(*numbers: float) -> Vector:
+    """Of length 1 where the numbers are."""
+    return Vector(struct.pack(f"<{len(numbers)}f", *numbers))
+
+
+async def embed(store: SqlStore, meanings: dict[str, Vector], model: str = "m") -> None:
+    """Keeps these vectors for the templates that say so."""
+    async with store.transaction() as tx:
+        documents = await tx.index.unembedded(_T, model, 1000)
+        made = [(one, meanings[one.text]) for one in documents if one.text in meanings]
+        await tx.index.keep_vectors(_T, model, made)
+
+
+async def near(store: SqlStore, text: str, *numbers: float, model: str = "m") -> list[str]:
+    """The templates that are found by words and by meaning."""
+    async with store.view() as look:
+        texts = {one.doc_id: one.text for one in await look.index.unembedded(_T, "none", 1000)}
+        ranked = await look.index.rank(
+            _T, text, limit=10, near=Near(model=model, vector=a_vector(*numbers))
+        )
+    return [texts[one.doc_id] for one in ranked]
+
+
+MEANINGS = {
+    "disk full": a_vector(1.0, 0.0, 0.0),
+    "no space left": a_vector(0.8, 0.6, 0.0),
+    "cache warmed": a_vector(0.0, 0.0, 1.0),
+}
+
+
+@pytest.fixture
+async def embedded(store: SqlStore) -> SqlStore:
+    await add_lines(store, *MEANINGS)
+    await read_all(store, _T)
+    await embed(store, MEANINGS)
+    return store
+
+
+async def test_what_means_the_same_is_found_without_a_common_word(embedded: SqlStore) -> None:
+    assert await near(embedded, "volume exhausted", 0.9, 0.43589, 0.0) == [
+        "no space left",
+        "disk full",
+    ]
+
+
+async def test_what_is_far_off_is_not_found(embedded: SqlStore) -> None:
+    assert await near(embedded, "volume exhausted", 0.0, -1.0, 0.0) == []
+
+
+async def test_what_both_ways_find_comes_before_what_one_finds(embedded: SqlStore) -> None:
+    assert await near(embedded, "disk", 0.8, 0.6, 0.0) == ["disk full", "no space left"]
+
+
+async def test_vectors_of_another_model_are_not_compared(embedded: SqlStore) -> None:
+    assert await near(embedded, "exhausted", 1.0, 0.0, 0.0, model="other") == []
+
+
+async def test_a_new_model_fills_in_beside_the_old_one(embedded: SqlStore) -> None:
+    await embed(embedded, {"disk full": a_vector(0.0, 1.0)}, model="new")
+
+    assert await near(embedded, "exhausted", 0.0, 1.0, model="new") == ["disk full"]
+    assert await near(embedded, "exhausted", 1.0, 0.0, 0.0) == ["disk full", "no space left"]
+    async with embedded.view() as look:
+        behind = {model: (await look.index.backlog(model))[0] for model in ("m", "new")}
+    assert (behind["m"].vectors, behind["new"].vectors) == (0, 2)
+
+
+async def test_a_vector_that_is_made_again_takes_the_place_of_the_old_one(
+    embedded: SqlStore,
+) -> None:
+    assert await near(embedded, "exhausted", 0.0, 0.0, 1.0) == ["cache warmed"]
+    async with embedded.transaction() as tx:
+        documents = await tx.index.unembedded(_T, "none", 10)
+        warmed = next(one for one in documents if one.text == "cache warmed")
+        await tx.index.keep_vectors(_T, "m", [(warmed, a_vector(0.0, 1.0, 0.0))])
+
+    assert await near(embedded, "exhausted", 0.0, 0.0, 1.0) == []
+    assert "cache warmed" in await near(embedded, "exhausted", 0.0, 1.0, 0.0)
+
+
+async def test_vectors_that_come_later_are_found_too(embedded: SqlStore) -> None:
+    assert "disk slow" not in await near(embedded, "exhausted", 1.0, 0.0, 0.0)
+    await add_lines(embedded, "disk slow")
+    await read_all(embedded, _T)
+
+    await embed(embedded, {"disk slow": a_vector(0.9, 0.0, 0.43589)})
+
+    assert "disk slow" in await near(embedded, "exhausted", 1.0, 0.0, 0.0)
+
+
+async def test_text_that_stays_the_same_is_not_embedded_again(store: SqlStore) -> None:
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident())
+    documents = await read_all(store, Corpus.INCIDENT)
+    async with store.transaction() as tx:
+        made = [(one, a_vector(1.0, 0.0)) for one in documents]
+        await tx.index.keep_vectors(Corpus.INCIDENT, "m", made)
+
+        await tx.incidents.save(incident)  # another revision that says the same
+
+    assert len(await read_all(store, Corpus.INCIDENT)) == 1
+    async with store.view() as look:
+        assert await look.index.unembedded(Corpus.INCIDENT, "m", 10) == ()
+
+
+async def test_what_is_gone_takes_its_vectors_of_every_model_with_it(store: SqlStore) -> None:
+    await keep(store, a_disk(), a_leak())
+    documents = await read_all(store, Corpus.RUNBOOK)
+    async with store.transaction() as tx:
+        for model in ("m", "new"):
+            made = [(one, a_vector(1.0, 0.0)) for one in documents]
+            await tx.index.keep_vectors(Corpus.RUNBOOK, model, made)
+    await keep(store, a_leak())
+    async with store.transaction() as tx:
+        await tx.index.forget(Corpus.RUNBOOK, await tx.index.gone(Corpus.RUNBOOK, 100))
+
+    async with store.view() as look:
+        left = await look.index.rank(
+            Corpus.RUNBOOK, "", limit=10, near=Near(model="m", vector=a_vector(1.0, 0.0))
+        )
+        leak = await look.runbooks.get("leak")
+    assert [runbook_of(one.doc_id) for one in left] == [leak.id]
 
 
 # --------------------------------------------------------------------------- catching up
@@ -179,8 +307,10 @@ async def test_what_is_gone_is_found_no_more(store: SqlStore) -> None:
     await keep(store, a_leak())
 
     async with store.transaction() as tx:
-        assert await tx.index.forget_gone(Corpus.RUNBOOK, 100) == 3
-        assert await tx.index.forget_gone(Corpus.RUNBOOK, 100) == 0
+        gone = await tx.index.gone(Corpus.RUNBOOK, 100)
+        await tx.index.forget(Corpus.RUNBOOK, gone)
+        await tx.index.forget(Corpus.RUNBOOK, gone)
+        assert (len(gone), await tx.index.gone(Corpus.RUNBOOK, 100)) == (3, ())
 
     assert await found(store, Corpus.RUNBOOK, "disk space") == []
 

@@ -44,7 +44,8 @@ def free_port() -> int:
 def environment(data: Path, **more: str) -> dict[str, str]:
     """Ours and nothing of the developer's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("COPILOT_", "OPENAI_"))}
-    return {**kept, "COPILOT_DATA": str(data), "COPILOT_USER": "ada", **more}
+    ours = {"COPILOT_DATA": str(data), "COPILOT_USER": "ada", "COPILOT_EMBEDDER": "off"}
+    return {**kept, **ours, **more}
 
 
 @dataclass

@@ -19,6 +19,7 @@ from copilot.store import SqlStore
 from tests.builders_notify import FakeJira, a_message, jira_at, slack_at
 from tests.builders_store import NOW_US, a_store
 from tests.fakes import FixedClock
+from tests.fakes_embedder import FakeEmbedder
 from tests.fakes_http import Answer, HttpServer, served
 
 DAY_S = 86_400
@@ -46,7 +47,14 @@ def a_reporter(store: SqlStore, clock: FixedClock, **notifiers: Notifier) -> Wor
         notifiers={Channel(name): notifier for name, notifier in notifiers.items()},
     )
     flow = Flow(store=store, agents=agents, clock=clock, journal=Journal(cluster="lab"), rules={})
-    return Workers(store=store, flow=flow, agents=agents, clock=clock, owner="reporter-1")
+    return Workers(
+        store=store,
+        flow=flow,
+        agents=agents,
+        clock=clock,
+        owner="reporter-1",
+        embedder=FakeEmbedder(),
+    )
 
 
 async def sends(reporter: Workers) -> bool:

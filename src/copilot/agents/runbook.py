@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import yaml
@@ -17,7 +18,8 @@ from copilot.domain.alert import Rule
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid
 from copilot.domain.hypothesis import Cause, Findings, Hypothesis, Verdict
-from copilot.domain.runbook import Runbook, RunbookId, RunbookMatch
+from copilot.domain.retrieval import Ranked
+from copilot.domain.runbook import Runbook, RunbookId, RunbookMatch, runbook_of
 from copilot.domain.words import relevance, words_of
 
 SOURCE = "docs/runbooks"
@@ -33,6 +35,8 @@ _UNDECIDED = 0.5
 """What an inconclusive hypothesis counts for, against a supported one."""
 
 _MOST_LINES = 50
+_SHARES_WORDS = "shares words with the alerts and logs"
+_MEANS_THE_SAME = "is about what the alerts and logs say, in other words"
 
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _STEPS = re.compile(r"^## Steps[ \t]*\n(?P<steps>.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
@@ -45,6 +49,14 @@ class _FrontMatter(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
     rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How well a runbook answers the case's question, 0 to 1, and why we think so."""
+
+    fit: float
+    why: str
 
 
 def parse_runbook(slug: str, text: str, updated_us: int) -> Runbook:
@@ -88,19 +100,33 @@ def steps_of(body: str) -> tuple[str, ...]:
     return tuple("\n".join(_undented(item)) for item in items)
 
 
+def question(case: Case, findings: Findings) -> str:
+    """What the case says, for who looks for procedures: what tells most comes first."""
+    texts = [
+        case.incident.title,
+        *(f"{a.title} {a.message}" for a in case.alerts),
+        *(h.title for h in findings.hypotheses if _names_trouble(h)),
+        *(f"{e.reason} {e.message}" for e in case.events[-_MOST_LINES:] if e.type == "Warning"),
+        *(line.body for line in case.lines[-_MOST_LINES:]),
+    ]
+    return "\n".join(texts)
+
+
 def suggest(
-    case: Case, findings: Findings, runbooks: Sequence[Runbook]
+    case: Case,
+    findings: Findings,
+    runbooks: Sequence[Runbook],
+    found: Sequence[Ranked] = (),
 ) -> tuple[RunbookMatch, ...]:
-    """The three that fit best: by what the hypotheses say, by the rules that fired, by words.
+    """The three that fit best: by what the hypotheses say, by the rules that fired, and by how well
+    they answer the case's `question`, as `found` in the index. Without it their words are compared
+    here, as before the index has read them.
 
     None where nothing speaks for any. A runbook for another service never fits.
     """
     fitting = [r for r in runbooks if r.service in ("*", case.incident.app)]
-    by_words = _by_words(case, findings, fitting)
-    matches = [
-        _match(runbook, case, findings, words)
-        for runbook, words in zip(fitting, by_words, strict=True)
-    ]
+    answers = _in_order(fitting, found) if found else _by_words(case, findings, fitting)
+    matches = [_match(runbook, case, findings, answers[runbook.slug]) for runbook in fitting]
     good = [match for match in matches if match.score >= LEAST_SCORE]
     return tuple(sorted(good, key=lambda m: (-m.score, m.slug))[:MOST_MATCHES])
 
@@ -118,10 +144,10 @@ def seed_sql(runbooks: Sequence[Runbook]) -> str:
     return head + "".join(_seed_row(r) for r in sorted(runbooks, key=lambda r: r.slug))
 
 
-def _match(runbook: Runbook, case: Case, findings: Findings, words: float) -> RunbookMatch:
+def _match(runbook: Runbook, case: Case, findings: Findings, answer: _Answer) -> RunbookMatch:
     reasons = []
     hypothesis = _best_for(runbook, findings.hypotheses)
-    score = _WORDS_WEIGHT * words
+    score = _WORDS_WEIGHT * answer.fit
     if hypothesis:
         score += _CAUSE_WEIGHT * _weight(hypothesis)
         reasons.append(
@@ -135,7 +161,7 @@ def _match(runbook: Runbook, case: Case, findings: Findings, words: float) -> Ru
     if runbook.service != "*":
         reasons.append(f"kept for {runbook.service}")
     if not reasons:
-        reasons.append("shares words with the alerts and logs")
+        reasons.append(answer.why)
     return RunbookMatch(
         runbook_id=runbook.id,
         slug=runbook.slug,
@@ -166,19 +192,27 @@ def _weight(hypothesis: Hypothesis) -> float:
     return hypothesis.confidence * (1.0 if is_supported else _UNDECIDED)
 
 
-def _by_words(case: Case, findings: Findings, runbooks: Sequence[Runbook]) -> list[float]:
-    """How well each answers the case's words, 0 to 1, the best 1."""
-    texts = [
-        case.incident.title,
-        *(f"{a.title} {a.message}" for a in case.alerts),
-        *(h.title for h in findings.hypotheses if _names_trouble(h)),
-        *(f"{e.reason} {e.message}" for e in case.events[-_MOST_LINES:] if e.type == "Warning"),
-        *(line.body for line in case.lines[-_MOST_LINES:]),
-    ]
+def _by_words(case: Case, findings: Findings, runbooks: Sequence[Runbook]) -> dict[str, _Answer]:
+    """How well each slug answers the case's words; the best 1."""
     documents = [words_of(f"{r.title} {' '.join(r.tags)} {r.body}") for r in runbooks]
-    scores = relevance(words_of("\n".join(texts)), documents)
-    best = max(scores, default=0.0)
-    return [score / best if best else 0.0 for score in scores]
+    scores = relevance(words_of(question(case, findings)), documents)
+    best = max(scores, default=0.0) or 1.0
+    return {
+        r.slug: _Answer(score / best, _SHARES_WORDS)
+        for r, score in zip(runbooks, scores, strict=True)
+    }
+
+
+def _in_order(runbooks: Sequence[Runbook], found: Sequence[Ranked]) -> dict[str, _Answer]:
+    """How well each slug answers by its place among them: 1, 0.8, 0.67, and then too little to be shown
+    for that alone."""
+    slugs = {runbook.id: runbook.slug for runbook in runbooks}
+    answers = dict.fromkeys(slugs.values(), _Answer(0.0, ""))
+    fitting = [(runbook_of(one.doc_id), one) for one in found if runbook_of(one.doc_id) in slugs]
+    for place, (runbook_id, one) in enumerate(fitting):
+        why = _SHARES_WORDS if one.by_words else _MEANS_THE_SAME
+        answers[slugs[runbook_id]] = _Answer(1 / (1 + place / 4), why)
+    return answers
 
 
 def _plain(name: str) -> str:

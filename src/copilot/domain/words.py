@@ -22,6 +22,18 @@ _EXIT = re.compile(
     re.IGNORECASE,
 )
 
+_ID = re.compile(r"(?<![\w.:/-])(?=[\w.:/-]{12})(?:[^\W0-9]|[.:/-])*+\d[\w.:/-]*+")
+"""Twelve characters or more, with a digit among them."""
+
+_FILLERS = (
+    "a an and are as at be been being but by can could did do does done for from had has have he her "
+    "his how i if in into is it its may might must nor of on or our she should so than that the "
+    "their them then there they this those to too us was we were what when where which who why will "
+    "with would you your"
+)
+_EVERYWHERE = frozenset(_FILLERS.split())
+"""English words that say nothing; `no`, `not`, `up` and `down` say much."""
+
 _K1 = 1.2
 _B = 0.75
 
@@ -33,6 +45,18 @@ def words_of(text: str) -> list[str]:
         words.extend(_with_parts(match.group()))
     words.extend(f"exit_{match.group(1)}" for match in _EXIT.finditer(text))
     return words
+
+
+def terms_of(text: str) -> list[str]:
+    """The words by which a text is indexed and found: without those that are in every sentence, and
+    without the plural's `s`."""
+    return [_singular(word) for word in words_of(text) if word not in _EVERYWHERE]
+
+
+def masked(text: str) -> str:
+    """The text with ids, hashes, addresses and times as `*`: they say nothing to a model of
+    language and cost it the most. Short ones stay: `137`, `64Mi`, `v1.24`, `http2`."""
+    return _ID.sub("*", text)
 
 
 def relevance(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[float]:
@@ -59,6 +83,10 @@ def rarity(n_with: int, n_documents: int) -> float:
 def weight(n: int, length: float) -> float:
     """What a word counts that stands `n` times in a document; its length is 1 for a usual one."""
     return n * (_K1 + 1) / (n + _K1 * (1 - _B + _B * length))
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word
 
 
 def _with_parts(whole: str) -> list[str]:

@@ -26,8 +26,8 @@ from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
+from copilot.bounded import BoundedTransport
 from copilot.domain.errors import Unavailable
-from copilot.llm.bounded import BoundedTransport
 from copilot.llm.shape import misfit
 from copilot.ports import Reply
 
@@ -36,6 +36,8 @@ MAX_TOKENS = 1_200
 TRIES = 2
 BYTES_A_TOKEN = 3
 """A careful guess, for servers that do not count."""
+MAX_BYTES = 2**20
+"""Of one answer; 1,500 tokens with all their frills are some 20 KB."""
 CONNECT_S = 5.0
 
 _FAILURES = (TimeoutError, AgentRunError, UserError, OpenAIError, httpx2.HTTPError)
@@ -81,7 +83,7 @@ class OpenAICompatible:
                     api_key=api_key or "none",  # local servers take any
                     max_retries=0,  # a port does not retry by itself
                     http_client=httpx2.AsyncClient(
-                        transport=BoundedTransport(),
+                        transport=BoundedTransport(MAX_BYTES),
                         timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
                         trust_env=False,
                     ),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
@@ -23,6 +23,7 @@ from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
+from copilot.roles.index_view import index_view
 from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
 from copilot.roles.screens import screen_routes
@@ -70,6 +71,7 @@ def compose(
         agents=parts.agents,
         clock=parts.clock,
         owner=parts.owner,
+        embedder=parts.embedder,
     )
     loops: list[Loop] = []
     app.router.routes.extend(_health_routes(parts, doorkeeper))
@@ -100,6 +102,7 @@ def compose(
     if GATEWAY in chosen:
         loops.extend([workers.investigate] * AT_ONCE)
         loops.append(workers.consult)
+        loops.append(workers.index)
         for_people = _add_gateway(app, parts, doorkeeper, settings)
     return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
 
@@ -117,6 +120,8 @@ def _add_gateway(
         model=parts.model.name if parts.model else None,
         whoami=doorkeeper.person,
         cluster_info=_cluster_info(parts),
+        embedder=parts.embedder,
+        meaning=parts.meaning,
     )
     rest = APIRouter()
     rest.include_router(gateway_router(gateway), prefix="/api")
@@ -170,19 +175,24 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
         _let_in(request, doorkeeper)
         async with parts.store.view() as view:
             gaps = await view.objects.gaps(parts.cluster_name)
-        return JSONResponse(
-            {
-                "status": "ok",
-                "cluster": parts.cluster_name,
-                "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
-            }
-        )
+            is_verbose = "verbose" in request.query_params
+            index = await index_view(view, parts.embedder) if is_verbose else None
+        found: dict[str, object] = {
+            "status": "ok",
+            "cluster": parts.cluster_name,
+            "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
+        }
+        if index is not None:
+            found["index"] = asdict(index)
+        return JSONResponse(found)
 
     async def metrics(request: Request) -> Response:
         _let_in(request, doorkeeper)
         async with parts.store.view() as view:
             counts = await view.telemetry.counts()
             opened = await view.incidents.opened(parts.cluster_name)
+            index = await index_view(view, parts.embedder)
+        use = parts.embedder.use
         figures = {
             "copilot_lines_stored": counts.lines,
             "copilot_events_stored": counts.events,
@@ -191,6 +201,13 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
             "copilot_templates": counts.templates,
             "copilot_records_set_aside": counts.set_aside,
             "copilot_incidents_open": len(opened),
+            "copilot_index_documents": index.documents,
+            "copilot_index_words_waiting": index.words_waiting,
+            "copilot_index_vectors_waiting": index.vectors_waiting,
+            "copilot_embedder_texts": use.texts,
+            "copilot_embedder_tokens": use.tokens,
+            "copilot_embedder_cost_usd": use.cost_usd,
+            "copilot_embedder_failures": use.failures,
         }
         text = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

@@ -21,8 +21,9 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import ProposalId
 from copilot.flow import Flow
 from copilot.learn.postmortem import postmortem
-from copilot.ports import Clock, Store
+from copilot.ports import Clock, Embedder, Store
 from copilot.roles import heatmap, problems, room
+from copilot.roles.index_view import index_view
 from copilot.roles.live import feed_message
 from copilot.roles.views import (
     ApprovalAccepted,
@@ -53,6 +54,7 @@ from copilot.roles.views import (
     SetAsideView,
     StatusView,
 )
+from copilot.search.meaning import Meaning
 from copilot.search.query import parse
 
 PAGE = 50
@@ -72,6 +74,9 @@ class Gateway:
     """The signed-in person's name. Raises: Unauthenticated."""
     cluster_info: Callable[[], Awaitable[tuple[str, bool]]]
     """Version of the cluster and whether it is the demo cluster."""
+    embedder: Embedder
+    meaning: Meaning
+    """What a question means, for `view.index.rank(.., near=..)`; asked before a view is opened."""
 
 
 def gateway_router(gateway: Gateway) -> APIRouter:
@@ -118,6 +123,8 @@ def openapi_json() -> str:
         model=None,
         whoami=_nobody,
         cluster_info=cast(Callable[[], Awaitable[tuple[str, bool]]], None),
+        embedder=cast(Embedder, None),
+        meaning=cast(Meaning, None),
     )
     document = openapi_app(unwired).openapi()
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
@@ -143,6 +150,7 @@ def _about(gateway: Gateway) -> APIRouter:
             counts = await view.telemetry.counts()
             opened = await view.incidents.opened(gateway.cluster)
             nodes = await view.objects.find(gateway.cluster, "Node")
+            index = await index_view(view, gateway.embedder)
             return StatusView(
                 version=__version__,
                 cluster=gateway.cluster,
@@ -159,6 +167,7 @@ def _about(gateway: Gateway) -> APIRouter:
                 lines=counts.lines,
                 events=counts.events,
                 set_aside=counts.set_aside,
+                index=index,
             )
 
     @router.get("/cluster")
@@ -356,8 +365,9 @@ def _search(gateway: Gateway) -> APIRouter:
         happened, the newest first. See the search page for operators."""
         started_us = gateway.clock.now_us()
         query = parse(q, now_us=started_us, limit=limit)
+        near = await gateway.meaning.of(query.text) if not after else None
         async with gateway.store.view() as view:
-            found = await view.telemetry.search(query, after=after)
+            found = await view.telemetry.search(query, after=after, near=near)
         return SearchView(
             hits=list(found.hits),
             words=[*query.phrases, *query.words],
@@ -374,8 +384,9 @@ def _search(gateway: Gateway) -> APIRouter:
         """How many hits a search has: by kind, namespace, app and level, and over time."""
         started_us = gateway.clock.now_us()
         query = parse(q, now_us=started_us, limit=limit)
+        near = await gateway.meaning.of(query.text)
         async with gateway.store.view() as view:
-            counted = await view.telemetry.search_counts(query, now_us=started_us)
+            counted = await view.telemetry.search_counts(query, now_us=started_us, near=near)
         took_ms = (gateway.clock.now_us() - started_us) // 1000
         return SearchCountsView(counted=counted, took_ms=took_ms)
 

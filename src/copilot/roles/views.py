@@ -39,6 +39,24 @@ class Me:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexView:
+    """What search finds by meaning, and how far it is behind."""
+
+    model: str | None
+    """None: search is by words alone."""
+    about: str
+    """The model for people, or why there is none."""
+    documents: int
+    """Templates, sections of runbooks, incidents."""
+    words_waiting: int
+    vectors_waiting: int
+    texts: int
+    """Embedded by this process since it started; so are the tokens and what they cost."""
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """About this co-pilot and the cluster it watches."""
 
@@ -59,6 +77,7 @@ class StatusView:
     lines: int
     events: int
     set_aside: int
+    index: IndexView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Loops that do queued work: legs 2 and 3, and the outbox."""
+"""Loops that do queued work: legs 2 and 3, the index, and the outbox."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
 from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
-from copilot.ports import Agents, Clock, Job, Store
+from copilot.ports import Agents, Clock, Embedder, Job, Store
+from copilot.search.indexing import catch_up
 
 log = structlog.get_logger(__name__)
 
+INDEX = "index"
+"""One job that always waits or runs: its lease makes one process the one that keeps the index."""
+
 POLL_S = 0.1
+INDEX_PAUSES_S = (2, 60)
+"""Between two looks at what the index lacks: fifty times as long as a look takes, within these."""
 LEASE_US = 15_000_000
 RETRIES = 8
 OUTBOX_LEASE_US = 60_000_000
@@ -36,6 +42,7 @@ class Workers:
     agents: Agents
     clock: Clock
     owner: str
+    embedder: Embedder
 
     async def investigate(self) -> None:
         """Leg 2, for ever."""
@@ -54,6 +61,30 @@ class Workers:
     async def _remediate(self, job: Job) -> None:
         await self.flow.remediate(ProposalId(int(job.payload)))
 
+    async def index(self) -> None:
+        """Keep the index up to date, for ever."""
+        await self._patiently(lambda: self._look_at_index_in(0))
+        await self._work(INDEX, self._index)
+
+    async def _index(self, job: Job) -> None:
+        started_us = self.clock.now_us()
+        n = await catch_up(self.store, self.embedder, self.clock)
+        took_s = (self.clock.now_us() - started_us) / 1_000_000
+        shortest, longest = INDEX_PAUSES_S
+        await self._look_at_index_in(shortest if n else min(max(shortest, 50 * took_s), longest))
+
+    async def _look_at_index_in(self, seconds: float) -> None:
+        run_us = self.clock.now_us() + round(seconds * 1_000_000)
+        await self.store.run(lambda tx: tx.jobs.put(INDEX, "", run_us=run_us, dedupe=INDEX))
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except Unavailable as error:
+                log.warning("store.unavailable", error=error.message)
+                await asyncio.sleep(1)
+
     async def _work(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> None:
         while True:
             try:
@@ -65,10 +96,11 @@ class Workers:
 
     async def _work_once(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> bool:
         """Whether there was a job."""
-        async with self.store.transaction() as tx:
-            job = await tx.jobs.take(
+        job = await self.store.run(
+            lambda tx: tx.jobs.take(
                 queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
             )
+        )
         if job is None:
             return False
         try:
@@ -77,8 +109,7 @@ class Workers:
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
             await self._put_back(job, error)
         else:
-            async with self.store.transaction() as tx:
-                await tx.jobs.done(job)
+            await self.store.run(lambda tx: tx.jobs.done(job))
         return True
 
     @asynccontextmanager
@@ -94,13 +125,15 @@ class Workers:
     async def _renew(self, job: Job) -> None:
         while True:
             await asyncio.sleep(LEASE_US / 3 / 1_000_000)
-            async with self.store.transaction() as tx:
-                await tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            await self.store.run(
+                lambda tx: tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            )
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         """Try again later, longer each time; a bug is given up after `RETRIES`.
 
-        Except a bug in leg 3: what was approved must come to an end that people can see.
+        Except a bug in leg 3: what was approved must come to an end that people can see. And the
+        index: nobody would begin with it again.
         """
         is_expected = isinstance(_innermost(error), CopilotError)
         log.warning(
@@ -111,14 +144,13 @@ class Workers:
             error=str(_innermost(error)),
             exc_info=None if is_expected else error,
         )
-        async with self.store.transaction() as tx:
-            if job.attempts >= RETRIES and not is_expected and job.queue != REMEDIATE:
-                await tx.jobs.done(job)
-                return
-            delay_us = min(2 ** min(job.attempts, 5), 30) * 500_000
-            await tx.jobs.again(
-                job, run_us=self.clock.now_us() + delay_us, error=str(_innermost(error))[:500]
-            )
+        is_given_up = job.attempts >= RETRIES and job.queue not in (REMEDIATE, INDEX)
+        if is_given_up and not is_expected:
+            await self.store.run(lambda tx: tx.jobs.done(job))
+            return
+        run_us = self.clock.now_us() + min(2 ** min(job.attempts, 5), 30) * 500_000
+        why = str(_innermost(error))[:500]
+        await self.store.run(lambda tx: tx.jobs.again(job, run_us=run_us, error=why))
 
     async def report(self) -> None:
         """Send what waits in the outbox, for ever."""
@@ -133,10 +165,11 @@ class Workers:
 
     async def send_one(self) -> bool:
         """Send the next message that is due; whether there was one."""
-        async with self.store.transaction() as tx:
-            message = await tx.outbox.take(
+        message = await self.store.run(
+            lambda tx: tx.outbox.take(
                 owner=self.owner, now_us=self.clock.now_us(), lease_us=OUTBOX_LEASE_US
             )
+        )
         if message is None:
             return False
         try:
@@ -155,13 +188,12 @@ class Workers:
                 attempts=message.attempts,
                 error=error,
             )
-        async with self.store.transaction() as tx:
-            await tx.outbox.settle(
-                message.id,
-                delivery=delivery,
-                error=error,
-                retry_us=self._retry_us(message.attempts),
+        sent, outcome, why = message, delivery, error
+        await self.store.run(
+            lambda tx: tx.outbox.settle(
+                sent.id, delivery=outcome, error=why, retry_us=self._retry_us(sent.attempts)
             )
+        )
         return True
 
     def _retry_us(self, attempts: int) -> int:

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from copilot.domain.retrieval import Corpus, Document
-from copilot.store.coding import digest16
+from copilot.store.coding import digest16, from_json
 from copilot.store.database import Row
 
 MOST_CHARS = 16_000
 """Of a document; the rest says nothing new."""
+
+MODEL_CHARS = 64
+"""Of a model's name, as wide as its column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,8 @@ HOMES: dict[Corpus, Home] = {
         table="runbook_chunks",
         joined="JOIN runbooks r ON r.id = s.runbook_id",
         stamp="s.stamp",
-        columns="r.title, s.heading, s.text",
-        text=lambda row: f"{row['title']}\n{row['heading']}\n{row['text']}",
+        columns="r.title, r.tags, s.heading, s.text",
+        text=lambda row: _section(row["title"], row["tags"], row["heading"], row["text"]),
         vectors="runbook_vec",
         key="chunk_id",
     ),
@@ -77,6 +80,12 @@ HOMES: dict[Corpus, Home] = {
         key="incident_id",
     ),
 }
+
+
+def _section(title: str, tags: str, heading: str, text: str) -> str:
+    """What it is part of comes first; a model may not read to the end."""
+    topics = " ".join(tag for tag in from_json(tags, tuple[str, ...]) if ":" not in tag)
+    return f"{title} ({topics})\n{heading}\n{text}"
 
 
 def _place(row: Row) -> str:

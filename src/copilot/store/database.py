@@ -89,6 +89,11 @@ class Dialect(Protocol):
         """The same back from a column."""
         ...
 
+    def nearest(self, table: str, key: str) -> str | None:
+        """A query for `doc_id` and `distance` (of the cosine, 0 to 2), the nearest first, given a
+        vector's value, the model and a limit; None where we compare vectors ourselves."""
+        ...
+
 
 class Database(Protocol):
     """One open transaction. Expected failures come as `Unavailable`, a taken key as `Clash`."""

@@ -73,6 +73,9 @@ class SqliteDialect:
     def vector_bytes(self, value: Any) -> bytes:
         return bytes(value)
 
+    def nearest(self, table: str, key: str) -> str | None:
+        return None
+
 
 def _quoted(text: str) -> str:
     """An FTS5 string, which is a phrase of its words; nothing in it is an operator."""

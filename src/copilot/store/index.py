@@ -9,22 +9,22 @@ from collections import Counter
 from collections.abc import Sequence
 
 from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
-from copilot.domain.words import words_of
+from copilot.domain.words import terms_of
 from copilot.store.coding import clip
-from copilot.store.corpora import HOMES, Home, document
+from copilot.store.corpora import HOMES, MODEL_CHARS, Home, document
 from copilot.store.database import Database, marks
+from copilot.store.matrices import Matrices
 from copilot.store.ranking import Ranking
 
 _MOST_TF = 32_767
-_MODEL_CHARS = 64
 
 
 class SqlIndex:
     """Meets `copilot.ports.Index`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, matrices: Matrices) -> None:
         self._db = database
-        self._ranking = Ranking(database)
+        self._ranking = Ranking(database, matrices)
 
     async def rank(
         self, corpus: Corpus, text: str, *, limit: int, near: Near | None = None
@@ -58,7 +58,7 @@ class SqlIndex:
             for one in documents
             if one.doc_id not in known or bytes(known[one.doc_id]["text_hash"]) != one.text_hash
         ]
-        words = {one.doc_id: words_of(one.text) for one in new}
+        words = {one.doc_id: terms_of(one.text) for one in new}
         await self._begin(
             corpus,
             n_docs=sum(doc not in known for doc in words),
@@ -81,18 +81,26 @@ class SqlIndex:
             [(corpus, d.doc_id, lengths[d.doc_id], d.text_hash, d.stamp) for d in documents],
         )
 
-    async def forget_gone(self, corpus: Corpus, limit: int) -> int:
+    async def gone(self, corpus: Corpus, limit: int) -> tuple[int, ...]:
         """See the port."""
-        home = HOMES[corpus]
         rows = await self._db.fetch_all(
-            f"SELECT d.doc_id, d.len FROM search_docs d LEFT JOIN {home.table} s "
+            f"SELECT d.doc_id FROM search_docs d LEFT JOIN {HOMES[corpus].table} s "
             "ON s.id = d.doc_id WHERE d.corpus = ? AND s.id IS NULL LIMIT ?",
             (corpus, limit),
         )
-        if not rows:
-            return 0
-        ids = [int(row["doc_id"]) for row in rows]
-        await self._begin(corpus, n_docs=-len(ids), n_words=-sum(int(row["len"]) for row in rows))
+        return tuple(int(row["doc_id"]) for row in rows)
+
+    async def forget(self, corpus: Corpus, documents: Sequence[int]) -> None:
+        """See the port."""
+        home, ids = HOMES[corpus], list(documents)
+        row = await self._db.fetch_one(
+            "SELECT COUNT(*) AS n, COALESCE(SUM(len), 0) AS words FROM search_docs "
+            f"WHERE corpus = ? AND doc_id IN ({marks(ids)})",
+            (corpus, *ids),
+        )
+        if row is None or not row["n"]:
+            return
+        await self._begin(corpus, n_docs=-int(row["n"]), n_words=-int(row["words"]))
         await self._forget_words(corpus, ids)
         await self._db.execute(
             f"DELETE FROM search_docs WHERE corpus = ? AND doc_id IN ({marks(ids)})", (corpus, *ids)
@@ -100,14 +108,13 @@ class SqlIndex:
         await self._db.execute(
             f"DELETE FROM {home.vectors} WHERE {home.key} IN ({marks(ids)})", ids
         )
-        return len(ids)
 
     async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
         """See the port."""
         home = HOMES[corpus]
         rows = await self._db.fetch_all(
             f"{home.select} {_joined(home, 'INNER')} WHERE {_behind(home)} LIMIT ?",
-            (corpus, clip(model, _MODEL_CHARS), limit),
+            (corpus, clip(model, MODEL_CHARS), limit),
         )
         return tuple(document(home, row) for row in rows)
 
@@ -123,7 +130,7 @@ class SqlIndex:
             [
                 (
                     one.doc_id,
-                    clip(model, _MODEL_CHARS),
+                    clip(model, MODEL_CHARS),
                     one.text_hash,
                     self._db.dialect.vector_value(vector),
                     rev,
@@ -147,7 +154,7 @@ class SqlIndex:
         unembedded = model and await self._db.fetch_one(
             f"SELECT COUNT(*) AS n FROM {home.source} {_joined(home, 'LEFT')} "
             f"WHERE d.doc_id IS NULL OR {_behind(home)}",
-            (corpus, clip(model, _MODEL_CHARS)),
+            (corpus, clip(model, MODEL_CHARS)),
         )
         return Backlog(
             corpus=corpus,

@@ -7,16 +7,25 @@ what the documents say, so that the order is the same on every database.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from copilot.domain.retrieval import Corpus, Near, Ranked, fused
 from copilot.domain.runbook import runbook_of
-from copilot.domain.words import rarity, weight, words_of
+from copilot.domain.words import rarity, terms_of, weight
+from copilot.store.coding import clip
+from copilot.store.corpora import HOMES, MODEL_CHARS
 from copilot.store.database import Database, marks
+from copilot.store.matrices import Matrices
 
 CANDIDATES = 50
 """Of each way, for the fusion."""
+LEAST_COSINE = 0.25
+"""What is farther has nothing to do with it: something is always the nearest."""
+_DIGITS = 5
+"""Of a cosine: beyond, databases and processors differ."""
+_SECTIONS = 8
+"""Of a runbook, that a search must go through to find as many runbooks."""
 _MOST_WORDS = 300
 """Of a query: the first different ones."""
 _MOST_POSTINGS = 20_000
@@ -48,18 +57,54 @@ class _Scores:
 class Ranking:
     """Over one snapshot."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, matrices: Matrices) -> None:
         self._db = database
+        self._matrices = matrices
 
     async def rank(
         self, corpus: Corpus, text: str, *, limit: int, near: Near | None = None
     ) -> tuple[Ranked, ...]:
         """The best `limit` documents; of a runbook only its best section. With `near` also by
         meaning. Nothing where no word occurs and nothing is near."""
-        scores = await self._by_words(corpus, words_of(text))
-        by_words = _one_each(corpus, scores.best(max(limit, CANDIDATES) * 8))
-        found = fused(by_words[: max(limit, CANDIDATES)], (), scores.hashes, was_meant=False)
-        return tuple(found[:limit])
+        n = max(limit, CANDIDATES)
+        wider = n * _SECTIONS if corpus is Corpus.RUNBOOK else n
+        scores = await self._by_words(corpus, terms_of(text))
+        hashes = await self._by_meaning(corpus, near, wider) if near else {}
+        by_words = _first_of_each(corpus, scores.best(wider))
+        by_meaning = _first_of_each(corpus, hashes)
+        hashes |= scores.hashes
+        found = fused(
+            list(by_words)[:n],
+            list(by_meaning)[:n],
+            {place: hashes[doc] for place, doc in (by_meaning | by_words).items()},
+            was_meant=near is not None,
+        )
+        return tuple(_placed(one, by_words, by_meaning) for one in found[:limit])
+
+    async def _by_meaning(self, corpus: Corpus, near: Near, limit: int) -> dict[int, bytes]:
+        """The hashes of the nearest, the best first."""
+        close = await self._nearest(corpus, near, limit)
+        rows = await self._db.fetch_all(
+            "SELECT doc_id, text_hash FROM search_docs "
+            f"WHERE corpus = ? AND doc_id IN ({marks(list(close))})",
+            (corpus, *close),
+        )
+        hashes = {int(row["doc_id"]): bytes(row["text_hash"]) for row in rows}
+        order = sorted(hashes, key=lambda doc: (-close[doc], hashes[doc], doc))
+        return {doc: hashes[doc] for doc in order}
+
+    async def _nearest(self, corpus: Corpus, near: Near, limit: int) -> dict[int, float]:
+        """How near each is, by cosine; what is too far is left out."""
+        home = HOMES[corpus]
+        sql = self._db.dialect.nearest(home.vectors, home.key)
+        if sql is None:
+            found = await self._matrices.nearest(self._db, corpus, near, limit)
+        else:
+            vector = self._db.dialect.vector_value(near.vector)
+            rows = await self._db.fetch_all(sql, (vector, clip(near.model, MODEL_CHARS), limit))
+            found = {int(row["doc_id"]): 1.0 - float(row["distance"]) for row in rows}
+        rounded = {doc: round(cosine, _DIGITS) for doc, cosine in found.items()}
+        return {doc: cosine for doc, cosine in rounded.items() if cosine >= LEAST_COSINE}
 
     async def _by_words(self, corpus: Corpus, words: Sequence[str]) -> _Scores:
         query = list(dict.fromkeys(words))[:_MOST_WORDS]
@@ -112,11 +157,17 @@ def _split(n_with: dict[str, int]) -> tuple[list[str], list[str]]:
     return by_rarity, []
 
 
-def _one_each(corpus: Corpus, documents: Iterable[int]) -> list[int]:
-    """The same; of a runbook only the first section."""
+def _first_of_each(corpus: Corpus, documents: Iterable[int]) -> dict[int, int]:
+    """The documents by themselves; sections by their runbook, of each only the first."""
     if corpus is not Corpus.RUNBOOK:
-        return list(documents)
-    best: dict[int, int] = {}
+        return {doc: doc for doc in documents}
+    first: dict[int, int] = {}
     for doc in documents:
-        best.setdefault(runbook_of(doc), doc)
-    return list(best.values())
+        first.setdefault(runbook_of(doc), doc)
+    return first
+
+
+def _placed(one: Ranked, by_words: Mapping[int, int], by_meaning: Mapping[int, int]) -> Ranked:
+    """With the document that was found, by whichever way put it higher."""
+    is_by_words = one.by_words and (not one.by_meaning or one.by_words <= one.by_meaning)
+    return replace(one, doc_id=(by_words if is_by_words else by_meaning)[one.doc_id])

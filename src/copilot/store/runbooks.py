@@ -75,7 +75,8 @@ class SqlRunbooks:
 
 def _stamp(runbook: Runbook, section: Section) -> int:
     """Another number for another text, small enough for every client."""
-    return int.from_bytes(digest16(runbook.title, section.heading, section.text)[:6], "little")
+    parts = (runbook.title, *runbook.tags, section.heading, section.text)
+    return int.from_bytes(digest16(*parts)[:6], "little")
 
 
 def _differ(one: Runbook, other: Runbook) -> bool:

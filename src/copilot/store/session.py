@@ -17,6 +17,7 @@ from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
 from copilot.store.index import SqlIndex
 from copilot.store.jobs import SqlJobs
+from copilot.store.matrices import Matrices
 from copilot.store.memories import SqlMemories
 from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
@@ -34,13 +35,14 @@ _PAUSE_S = 0.1
 class SqlSession:
     """Meets `copilot.ports.Session` over one open transaction."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(self, database: Database, writer: str, matrices: Matrices) -> None:
         self._database = database
         self._writer = writer
+        self._matrices = matrices
 
     @cached_property
     def telemetry(self) -> SqlTelemetry:
-        return SqlTelemetry(self._database, self._writer)
+        return SqlTelemetry(self._database, self._writer, self._matrices)
 
     @cached_property
     def objects(self) -> SqlObjects:
@@ -80,7 +82,7 @@ class SqlSession:
 
     @cached_property
     def index(self) -> SqlIndex:
-        return SqlIndex(self._database)
+        return SqlIndex(self._database, self._matrices)
 
 
 class SqlStore:
@@ -91,6 +93,7 @@ class SqlStore:
         self._clock = clock
         self._writer = secrets.token_hex(8)
         """Names this process as the writer of its log segments."""
+        self._matrices = Matrices()
 
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.transaction())
@@ -129,4 +132,4 @@ class SqlStore:
         self, opening: AbstractAsyncContextManager[Database]
     ) -> AsyncIterator[SqlSession]:
         async with opening as database:
-            yield SqlSession(database, self._writer)
+            yield SqlSession(database, self._writer, self._matrices)

@@ -24,6 +24,7 @@ from copilot.store.database import Database, Row
 from copilot.store.events import Events, alert_stream, kube_stream
 from copilot.store.families import Families
 from copilot.store.lines import LogLines
+from copilot.store.matrices import Matrices
 from copilot.store.metrics import Metrics
 from copilot.store.ranking import Ranking
 from copilot.store.search import Search
@@ -40,10 +41,12 @@ SELECT h.id AS template_id, a.recent, a.earlier, COALESCE(fh.pattern, h.pattern)
   h.first_us, t.severity, l.segment_id, l.line,
   s.cluster, s.namespace, s.app, s.pod, s.container, s.node
 FROM (
-  SELECT template_id, stream_id, MAX(bucket_us) AS last_bucket_us,
-    SUM(CASE WHEN bucket_us > ? THEN n ELSE 0 END) AS recent,
-    SUM(CASE WHEN bucket_us > ? THEN 0 ELSE n END) AS earlier
-  FROM template_counts WHERE bucket_us > ? AND bucket_us <= ? GROUP BY template_id, stream_id
+  SELECT c.template_id, c.stream_id, MAX(c.bucket_us) AS last_bucket_us,
+    SUM(CASE WHEN c.bucket_us > ? THEN c.n ELSE 0 END) AS recent,
+    SUM(CASE WHEN c.bucket_us > ? THEN 0 ELSE c.n END) AS earlier
+  FROM streams alive JOIN template_counts c ON c.stream_id = alive.id
+  WHERE alive.last_line_us > ? AND c.bucket_us > ? AND c.bucket_us <= ?
+  GROUP BY c.template_id, c.stream_id
 ) a
 JOIN templates t ON t.id = a.template_id
 LEFT JOIN template_families f ON f.template_id = a.template_id
@@ -59,13 +62,13 @@ ORDER BY a.recent DESC, a.template_id, a.stream_id LIMIT ?"""
 class SqlTelemetry:
     """Meets `copilot.ports.Telemetry`."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(self, database: Database, writer: str, matrices: Matrices) -> None:
         self._db = database
         self._streams = Streams(database)
         self._lines = LogLines(database, writer)
         self._events = Events(database)
         self._metrics = Metrics(database)
-        self._search = Search(database, self._lines, Ranking(database))
+        self._search = Search(database, self._lines, Ranking(database, matrices))
 
     async def add(self, batch: Batch) -> StoredBatch:
         """See the port."""
@@ -114,7 +117,8 @@ class SqlTelemetry:
         rows = await self._db.fetch_all(
             _ACTIVITY,
             (
-                *(recent_us - BUCKET_US, recent_us - BUCKET_US, earlier_us - BUCKET_US, now_us),
+                *(recent_us - BUCKET_US, recent_us - BUCKET_US),
+                *(earlier_us - BUCKET_US, earlier_us - BUCKET_US, now_us),
                 *(min_severity, namespace, namespace, app, app, _MOST_ACTIVE),
             ),
         )
@@ -201,13 +205,15 @@ class SqlTelemetry:
 
     async def _is_new(self, batch: Batch) -> bool:
         key = batch.key if len(batch.key) == _KEY_LENGTH else digest16(batch.key)
-        await self._db.execute(
-            "DELETE FROM ingest_batches WHERE received_us < ?", (batch.received_us - BATCH_KEYS_US,)
+        source = clip(batch.source, 64)
+        await self._db.execute(  # each source forgets its own: no index leads with time alone
+            "DELETE FROM ingest_batches WHERE source = ? AND received_us < ?",
+            (source, batch.received_us - BATCH_KEYS_US),
         )
         columns = ("batch_key", "source", "n", "received_us")
         added = await self._db.execute(
             self._db.dialect.insert_new("ingest_batches", columns),
-            (key, clip(batch.source, 64), batch.n_records, batch.received_us),
+            (key, source, batch.n_records, batch.received_us),
         )
         return added == 1
 

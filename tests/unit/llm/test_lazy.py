@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 HEAVY = ("pydantic_ai", "openai", "httpx2")
+EMBEDS = ("onnxruntime", "tokenizers", "numpy")
 
 
 def imported_by(statement: str) -> set[str]:
     """Which of the heavy packages a fresh interpreter has loaded afterwards."""
-    program = f"import sys\n{statement}\nprint(*(m for m in {HEAVY} if m in sys.modules))"
+    heavy = HEAVY + EMBEDS
+    program = f"import sys\n{statement}\nprint(*(m for m in {heavy} if m in sys.modules))"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
     )
@@ -22,4 +24,8 @@ def test_without_a_model_nothing_of_its_client_is_imported() -> None:
 
 
 def test_with_a_model_its_client_is_imported_without_a_warning() -> None:
-    assert imported_by("import copilot.llm") == set(HEAVY)
+    assert imported_by("import copilot.llm") >= set(HEAVY)
+
+
+def test_an_embedder_that_has_no_text_yet_is_not_read() -> None:
+    assert imported_by("from copilot.embed.local import LocalEmbedder, missing; missing()") == set()

@@ -54,12 +54,32 @@ function About({ status }: { status: StatusView }) {
         {status.model ?? 'None'}
         {status.model === null && <Small>The detective works without one.</Small>}
       </Row>
+      <Row name="Search">
+        {status.index.model === null ? 'By words alone' : 'By words and by meaning'}
+        <Small>{status.index.about}</Small>
+        <Waiting index={status.index} />
+      </Row>
       <Row name="Signed in as">{me?.name ?? '…'}</Row>
       <Row name="Stored">
         {number(status.lines)} lines, {number(status.events)} events
       </Row>
       <Row name="Version">{status.version}</Row>
     </dl>
+  )
+}
+
+/** How far search is behind what it is of, and what it has cost. */
+function Waiting({ index }: { index: StatusView['index'] }) {
+  const waiting = Math.max(index.words_waiting, index.vectors_waiting)
+  return (
+    <>
+      {waiting > 0 && <Small>{number(waiting)} of {number(index.documents)} texts are still waiting</Small>}
+      {index.cost_usd > 0 && (
+        <Small>
+          {number(index.tokens)} tokens, {index.cost_usd.toFixed(4)} US dollars since the start
+        </Small>
+      )}
+    </>
   )
 }
 

@@ -1078,6 +1078,28 @@ export interface components {
             stage: string;
         };
         /**
+         * IndexView
+         * @description What search finds by meaning, and how far it is behind.
+         */
+        IndexView: {
+            /** About */
+            about: string;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Documents */
+            documents: number;
+            /** Model */
+            model: string | null;
+            /** Texts */
+            texts: number;
+            /** Tokens */
+            tokens: number;
+            /** Vectors Waiting */
+            vectors_waiting: number;
+            /** Words Waiting */
+            words_waiting: number;
+        };
+        /**
          * LogLine
          * @description One stored line, read back.
          */
@@ -1518,6 +1540,7 @@ export interface components {
             feed_head: number;
             /** Gaps */
             gaps: components["schemas"]["Gap"][];
+            index: components["schemas"]["IndexView"];
             /** Is Demo */
             is_demo: boolean;
             /** Is Synced */

@@ -7,8 +7,10 @@ MariaDB.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from copilot.store.database import Match, Value, marks
+from copilot.store.vectors import as_bytes, as_text, nearest
 from copilot.store.words import MOST_LETTERS, wanted
 
 
@@ -17,6 +19,10 @@ class MysqlDialect:
 
     locking = " FOR UPDATE"
     keeps_words = True
+
+    def __init__(self, *, has_vectors: bool) -> None:
+        """`has_vectors`: there is a type for them, as on TiDB."""
+        self._has_vectors = has_vectors
 
     def upsert(
         self,
@@ -64,6 +70,15 @@ class MysqlDialect:
             sql += f" AND event_id {is_in} (SELECT event_id FROM {_POSTINGS.format(term.test)})"
             params += (term.value, *span)
         return Match(sql=sql, params=tuple(params), on="f.id = e.id AND f.ts_us = e.ts_us")
+
+    def vector_value(self, vector: bytes) -> Value:
+        return as_text(vector) if self._has_vectors else vector
+
+    def vector_bytes(self, value: Any) -> bytes:
+        return as_bytes(value) if self._has_vectors else bytes(value)
+
+    def nearest(self, table: str, key: str) -> str | None:
+        return nearest(table, key) if self._has_vectors else None
 
 
 _POSTINGS = "raw_event_terms WHERE {} AND ts_us >= ? AND ts_us <= ?"

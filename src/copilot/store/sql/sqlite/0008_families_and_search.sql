@@ -7,5 +7,6 @@ CREATE TABLE template_families (
 CREATE INDEX template_families_k_family ON template_families (family_id);
 CREATE INDEX template_families_k_first ON template_families (first_key);
 CREATE INDEX template_families_k_last ON template_families (last_key);
+INSERT OR IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
 -- The newest events and alerts, without the log lines among them.
 CREATE INDEX raw_events_k_seen ON raw_events (ts_us) WHERE uid IS NOT NULL;

@@ -7,5 +7,6 @@ CREATE TABLE IF NOT EXISTS template_families (
   PRIMARY KEY (template_id) /*!80000 CLUSTERED */,
   KEY k_family (family_id), KEY k_first (first_key), KEY k_last (last_key))
   DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
 -- The newest events and alerts, without the log lines among them.
 CREATE INDEX k_type ON raw_events (type, ts_us);
