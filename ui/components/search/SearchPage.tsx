@@ -48,7 +48,7 @@ export function SearchPage() {
       <SearchBox q={q} box={box} onDown={() => hits.current?.querySelector<HTMLElement>('[data-hit]')?.focus()} />
       <Operators />
       {isAsked ? (
-        <div className="mt-3 grid items-start gap-3 lg:grid-cols-[15rem_minmax(0,1fr)]">
+        <div className="mt-3 grid grid-cols-[minmax(0,1fr)] items-start gap-3 lg:grid-cols-[15rem_minmax(0,1fr)]">
           <Counts q={q} />
           {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- the arrows of the buttons inside */}
           <div
