@@ -1,4 +1,4 @@
-"""The command line: `incident-copilot up`, `serve ROLE`, `demo`, `token`, `schema`, `runbooks`."""
+"""The command line: `incident-copilot up`, `serve ROLE`, `search`, `demo`, `token`, `schema`, `runbooks`."""
 
 from __future__ import annotations
 
@@ -130,6 +130,36 @@ def schema_apply(data: Data = None) -> None:
 
 
 @app.command()
+def search(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help='Words and operators, as on the search page: oom ns:shop "exact".'),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Hits.")] = 20,
+    after: Annotated[str, typer.Option(help="Go on where a page ended.")] = "",
+    counts: Annotated[bool, typer.Option("--counts", help="Show how the hits spread.")] = False,
+    line: Annotated[str, typer.Option(help="Show a line (12:340) among its neighbours.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the API says.")] = False,
+    url: Annotated[
+        str, typer.Option(help="Of the co-pilot.", show_default="http://127.0.0.1:PORT")
+    ] = "",
+    data: Data = None,
+    port: Port = None,
+) -> None:
+    """Search what a running co-pilot knows; ends with 1 where nothing is found."""
+    from copilot.domain.errors import CopilotError
+
+    settings = _settings(data=data, port=port)
+    try:
+        is_found = _search(
+            settings, " ".join(words or ()), limit, after, counts, line, as_json, url
+        )
+    except CopilotError as error:
+        _fail(error.message)
+    raise typer.Exit(0 if is_found else 1)
+
+
+@app.command()
 def runbooks() -> None:
     """Print the runbooks as SQL, as in db/seed_runbooks.sql."""
     from copilot.agents.runbook import parse_runbook, seed_sql
@@ -247,6 +277,41 @@ async def _opted_in(settings: Settings) -> list[str]:
     from copilot.wiring import SystemClock, labelled_namespaces
 
     return await labelled_namespaces(settings, SystemClock(), f"{OPT_IN_LABEL}={OPTED_IN}")
+
+
+def _search(
+    settings: Settings,
+    q: str,
+    limit: int,
+    after: str,
+    counts: bool,
+    line: str,
+    as_json: bool,
+    url: str,
+) -> bool:
+    """Whether there was anything to print."""
+    import msgspec
+    from rich.console import Console
+
+    from copilot.roles.terminal import Asking, print_counts, print_lines, print_page
+    from copilot.roles.views import LogWindow
+
+    tokens, _ = _tokens(settings)
+    asking = Asking(
+        url=url or f"http://{_shown(settings.host)}:{settings.port}", token=tokens.access
+    )
+    console = Console(highlight=False)
+    answer = asking.lines_at(line) if line else asking.search(q, limit=limit, after=after)
+    counted = asking.counts(q) if counts and not line else None
+    if as_json:
+        typer.echo(msgspec.json.encode(counted or answer))
+    elif isinstance(answer, LogWindow):
+        print_lines(console, answer)
+    else:
+        print_page(console, answer)
+        if counted:
+            print_counts(console, counted)
+    return bool(answer.lines if isinstance(answer, LogWindow) else answer.hits)
 
 
 async def _schema_apply(settings: Settings) -> None:

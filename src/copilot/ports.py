@@ -55,7 +55,7 @@ from copilot.domain.pull_request import Delivery as GitDelivery
 from copilot.domain.pull_request import FileEdit, PullRequest
 from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, RunbookMatch
-from copilot.domain.search import Found, Query
+from copilot.domain.search import Counted, Found, Query
 
 T = TypeVar("T")
 
@@ -335,7 +335,8 @@ class Telemetry(Protocol):
     async def activity(
         self, *, min_severity: int, window_us: int, now_us: int, namespace: str = "", app: str = ""
     ) -> tuple[TemplateActivity, ...]:
-        """Templates seen within the window ending now, busiest first, 200 at most."""
+        """Templates seen within the window ending now, a family as one; busiest first, 200 at
+        most."""
         ...
 
     async def template_history(
@@ -374,8 +375,19 @@ class Telemetry(Protocol):
         """Raises: NotFound."""
         ...
 
-    async def search(self, query: Query) -> Found:
-        """Logs, events, incidents, runbooks and changes that match, best first."""
+    async def search(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
+        """A page of what matches, see `Found`; `after` is the `next` of the page before. `near`
+        says what the words mean: then what says the same in other words is found, too.
+
+        Raises:
+            Invalid: `after` is none.
+        """
+        ...
+
+    async def search_counts(
+        self, query: Query, *, now_us: int, near: Near | None = None
+    ) -> Counted:
+        """How many match, by kind, place, level and time, as far as was looked."""
         ...
 
     async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:

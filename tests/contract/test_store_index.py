@@ -141,11 +141,11 @@ async def test_the_first_by_words_alone_scores_one(store: SqlStore) -> None:
 
 
 async def test_common_words_do_not_hide_what_rare_ones_find(store: SqlStore) -> None:
-    await add_lines(store, *(f"error number{n:03} while reading" for n in range(100)))
+    await add_lines(store, *(f"error number{n:03} while reading block{n:03}" for n in range(100)))
     await read_all(store, Corpus.TEMPLATE)
 
     assert (await patterns(store, "error while reading number042"))[0] == (
-        "error number042 while reading"
+        "error number042 while reading block042"
     )
 
 

@@ -42,7 +42,7 @@ class SqlSession:
 
     @cached_property
     def telemetry(self) -> SqlTelemetry:
-        return SqlTelemetry(self._database, self._writer)
+        return SqlTelemetry(self._database, self._writer, self._matrices)
 
     @cached_property
     def objects(self) -> SqlObjects:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from copilot.domain.event import (
     Batch,
@@ -15,13 +16,17 @@ from copilot.domain.event import (
     TemplateActivity,
     TemplateId,
 )
-from copilot.domain.search import Found, Query
+from copilot.domain.retrieval import Near
+from copilot.domain.search import Counted, Found, Query
 from copilot.ports import Counts, SetAsideRow, StoredBatch
 from copilot.store.coding import clip, digest16, pack, unpack
 from copilot.store.database import Database, Row
 from copilot.store.events import Events, alert_stream, kube_stream
+from copilot.store.families import Families
 from copilot.store.lines import LogLines
+from copilot.store.matrices import Matrices
 from copilot.store.metrics import Metrics
+from copilot.store.ranking import Ranking
 from copilot.store.search import Search
 from copilot.store.streams import Streams, newest_lines, stream_of, template_spans
 
@@ -32,7 +37,8 @@ BATCH_KEYS_US = 48 * 3600 * 1_000_000
 _KEY_LENGTH = 16
 _MOST_ACTIVE = 200
 _ACTIVITY = """\
-SELECT a.template_id, a.recent, a.earlier, t.pattern, t.severity, t.first_us, l.segment_id, l.line,
+SELECT h.id AS template_id, a.recent, a.earlier, COALESCE(fh.pattern, h.pattern) AS pattern,
+  h.first_us, t.severity, l.segment_id, l.line,
   s.cluster, s.namespace, s.app, s.pod, s.container, s.node
 FROM (
   SELECT c.template_id, c.stream_id, MAX(c.bucket_us) AS last_bucket_us,
@@ -43,6 +49,9 @@ FROM (
   GROUP BY c.template_id, c.stream_id
 ) a
 JOIN templates t ON t.id = a.template_id
+LEFT JOIN template_families f ON f.template_id = a.template_id
+LEFT JOIN template_families fh ON fh.template_id = f.family_id
+JOIN templates h ON h.id = COALESCE(f.family_id, t.id)
 JOIN streams s ON s.id = a.stream_id
 JOIN template_counts l ON l.template_id = a.template_id AND l.stream_id = a.stream_id
   AND l.bucket_us = a.last_bucket_us
@@ -61,12 +70,13 @@ GROUP BY c.bucket_us ORDER BY c.bucket_us LIMIT ?"""
 class SqlTelemetry:
     """Meets `copilot.ports.Telemetry`."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(self, database: Database, writer: str, matrices: Matrices) -> None:
         self._db = database
         self._streams = Streams(database)
         self._lines = LogLines(database, writer)
         self._events = Events(database)
         self._metrics = Metrics(database)
+        self._search = Search(database, self._lines, Ranking(database, matrices))
 
     async def add(self, batch: Batch) -> StoredBatch:
         """See the port."""
@@ -120,7 +130,7 @@ class SqlTelemetry:
                 *(min_severity, namespace, namespace, app, app, _MOST_ACTIVE),
             ),
         )
-        return tuple(_activity(row) for row in rows)
+        return _together(_activity(row) for row in rows)
 
     async def template_history(
         self,
@@ -170,9 +180,15 @@ class SqlTelemetry:
         """Raises: NotFound."""
         return await self._events.get(event_id)
 
-    async def search(self, query: Query) -> Found:
+    async def search(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
         """See the port."""
-        return await Search(self._db, self._lines).find(query)
+        return await self._search.find(query, after=after, near=near)
+
+    async def search_counts(
+        self, query: Query, *, now_us: int, near: Near | None = None
+    ) -> Counted:
+        """See the port."""
+        return await self._search.count(query, now_us=now_us, near=near)
 
     async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:
         """Newest first; `before_id` pages on."""
@@ -230,7 +246,11 @@ class SqlTelemetry:
         return added == 1
 
     async def _add_lines(self, batch: Batch, streams: dict[Stream, int]) -> LineAddress:
-        templates, new = await self._streams.keep_templates(template_spans(batch))
+        spans = template_spans(batch)
+        templates, new = await self._streams.keep_templates(spans)
+        unseen_ids = await Families(self._db).place(
+            {templates[template]: (template, spans[template][0]) for template in new}
+        )
         lines = batch.lines
         stream_at = [streams[stream] for stream in batch.streams]
         template_at = [templates.get(template, 0) for template in batch.templates]
@@ -244,7 +264,7 @@ class SqlTelemetry:
             body=lines.body,
         )
         await self._count(lines.ts_us, stream_ids, template_ids, first)
-        unseen = {i for i, template in enumerate(batch.templates) if template in new}
+        unseen = {i for i, template_id in enumerate(template_at) if template_id in unseen_ids}
         chosen = _worth_a_row(lines.severity, lines.template, unseen)
         if chosen:
             await self._events.add_lines(batch, chosen, stream_ids, template_ids, first)
@@ -291,6 +311,26 @@ def _worth_a_row(severity: list[int], template: list[int], unseen: set[int]) -> 
             chosen.append(i)
             unseen.discard(template[i])
     return chosen
+
+
+def _together(parts: Iterable[TemplateActivity]) -> tuple[TemplateActivity, ...]:
+    """One for each family and stream, busiest first; of several the busiest says where the last
+    line is."""
+    found: dict[tuple[TemplateId, Stream], TemplateActivity] = {}
+    for part in parts:
+        key = (part.template_id, part.stream)
+        known = found.get(key)
+        found[key] = part if known is None else _added(known, part)
+    return tuple(sorted(found.values(), key=lambda one: -one.recent_count))
+
+
+def _added(one: TemplateActivity, other: TemplateActivity) -> TemplateActivity:
+    return replace(
+        one,
+        severity=max(one.severity, other.severity),
+        recent_count=one.recent_count + other.recent_count,
+        earlier_count=one.earlier_count + other.earlier_count,
+    )
 
 
 def _activity(row: Row) -> TemplateActivity:
