@@ -128,6 +128,28 @@ def runbooks() -> None:
 
 
 @app.command()
+def retention(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would go; changes nothing.")
+    ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact",
+            help="Then write the SQLite file anew without its free space: takes as much free disk "
+            "as the file has, and whoever writes waits.",
+        ),
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Retire now what is older or more than is kept (COPILOT_RETENTION_*), as a running co-pilot
+    does every hour by itself."""
+    if dry_run and compact:
+        _fail("--dry-run changes nothing, so there is nothing to --compact")
+    _run(_retention(_settings(data=data), is_dry=dry_run, compacts=compact))
+
+
+@app.command()
 def openapi() -> None:
     """Print the API's OpenAPI document; the UI's client is generated from it."""
     from copilot.roles.gateway import openapi_json
@@ -287,6 +309,27 @@ async def _serve(settings: Settings, role: str) -> None:
     ) as parts:
         running = compose([role], parts, doorkeeper, settings)
         await run(running, bound, lambda: typer.echo(f"{role} listens on {url}"))
+
+
+async def _retention(settings: Settings, *, is_dry: bool, compacts: bool) -> None:
+    from rich.console import Console
+
+    from copilot.roles.reports import retention_table
+    from copilot.store import open_store
+    from copilot.wiring import SystemClock, retention_of
+
+    policy = retention_of(settings)
+    if not (settings.data / "copilot.db").exists():
+        _fail(f"there is no store in {settings.data}; name its folder with --data")
+    store = await open_store(settings.data / "copilot.db", clock=SystemClock())
+    try:
+        await store.migrate()
+        found = await store.retire(policy, is_dry=is_dry)
+        Console().print(retention_table(policy, found, is_dry=is_dry))
+        if compacts:
+            typer.echo(f"the store is {await store.compact() / (1 << 20):,.1f} MiB smaller")
+    finally:
+        await store.close()
 
 
 def _announce(

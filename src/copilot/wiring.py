@@ -17,6 +17,8 @@ from copilot.agents.runbook import parse_runbook
 from copilot.detect.rules import RULES
 from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
+from copilot.domain.retention import Keep, Tier, parse_keep
+from copilot.domain.retention import Policy as RetentionPolicy
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
@@ -266,6 +268,20 @@ def policy_of(settings: Settings) -> Policy:
         freezes=tuple(map(parse_freeze, settings.freezes)),
         lifetime_s=settings.approval_lifetime,
     )
+
+
+def retention_of(settings: Settings) -> RetentionPolicy:
+    """How long each tier is kept.
+
+    Raises:
+        Invalid: a setting makes no sense.
+    """
+    given: dict[Tier, Keep] = {
+        tier: parse_keep(tier, getattr(settings, f"retention_{tier}"))
+        for tier in Tier
+        if tier is not Tier.JOBS
+    }
+    return {**given, Tier.JOBS: given[Tier.MESSAGES]}
 
 
 def runbook_folder() -> Path:

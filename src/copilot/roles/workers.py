@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,12 +14,15 @@ from copilot.domain.errors import CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
+from copilot.domain.retention import Policy, Tier
 from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
 from copilot.ports import Agents, Clock, Job, Store
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.1
+RETENTION = "retention"
+RETENTION_POLL_S = 10.0
 LEASE_US = 15_000_000
 RETRIES = 8
 OUTBOX_LEASE_US = 60_000_000
@@ -36,6 +40,12 @@ class Workers:
     agents: Agents
     clock: Clock
     owner: str
+    keep: Policy = field(default_factory=dict)
+    """How long each tier of the store is kept."""
+    retention_s: int = 3600
+    """Between two looks at what is to go."""
+    retired: Counter[Tier] = field(default_factory=Counter)
+    """What this process has retired since it started."""
 
     async def investigate(self) -> None:
         """Leg 2, for ever."""
@@ -54,11 +64,44 @@ class Workers:
     async def _remediate(self, job: Job) -> None:
         await self.flow.remediate(ProposalId(int(job.payload)))
 
-    async def _work(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> None:
+    async def retain(self) -> None:
+        """Retention, for ever. All processes wait for the same job, so one does it at a time."""
+        await self._work(RETENTION, self._retire, poll_s=RETENTION_POLL_S, first=self._plan)
+
+    async def _plan(self, in_s: float = 0) -> None:
+        async with self.store.transaction() as tx:
+            at_us = self.clock.now_us() + int(in_s * 1_000_000)
+            await tx.jobs.put(RETENTION, "", run_us=at_us, dedupe="next")
+
+    async def _retire(self, job: Job) -> None:
+        await self._plan(self.retention_s)  # first: a failure must not be the last try
+        for went in await self.store.retire(self.keep):
+            if went.n:
+                self.retired[went.tier] += went.n
+                log.info(
+                    "store.retired",
+                    tier=went.tier,
+                    n=went.n,
+                    bytes=went.bytes,
+                    before_us=went.before_us,
+                    reason=went.reason,
+                )
+
+    async def _work(
+        self,
+        queue: str,
+        handle: Callable[[Job], Awaitable[None]],
+        *,
+        poll_s: float = POLL_S,
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         while True:
             try:
+                if first is not None:
+                    await first()
+                    first = None
                 if not await self._work_once(queue, handle):
-                    await asyncio.sleep(POLL_S)
+                    await asyncio.sleep(poll_s)
             except Unavailable as error:  # the store's: a job in hand is taken again by its lease
                 log.warning("store.unavailable", queue=queue, error=error.message)
                 await asyncio.sleep(1)

@@ -90,6 +90,10 @@ class Engine(Protocol):
 
     async def migrate(self, now_us: int) -> tuple[str, ...]: ...
 
+    async def compact(self) -> int:
+        """Give the space of what was removed back to the system; how many bytes."""
+        ...
+
     async def close(self) -> None: ...
 
 

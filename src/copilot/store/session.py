@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 
+from copilot.domain.retention import Policy, Retired
 from copilot.ports import Clock
 from copilot.store.audit import SqlAudit
 from copilot.store.database import Database, Engine
@@ -17,6 +18,7 @@ from copilot.store.memories import SqlMemories
 from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
 from copilot.store.remediation import SqlRemediation
+from copilot.store.retention import Retention
 from copilot.store.runbooks import SqlRunbooks
 from copilot.store.telemetry import SqlTelemetry
 
@@ -87,6 +89,15 @@ class SqlStore:
     async def migrate(self) -> tuple[str, ...]:
         """Raises: Conflict where the store was made by a newer program."""
         return await self._engine.migrate(self._clock.now_us())
+
+    async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
+        """See the port."""
+        now_us = self._clock.now_us()
+        return await Retention(self._engine, policy, now_us=now_us, is_dry=is_dry).run()
+
+    async def compact(self) -> int:
+        """Give the space of what was retired back to the system; how many bytes."""
+        return await self._engine.compact()
 
     async def close(self) -> None:
         await self._engine.close()

@@ -1,0 +1,424 @@
+"""Retention: what is older or more than is kept goes, in small steps that nobody waits for.
+
+Each step is a transaction of its own, and each can be run again: a run that is cut off leaves less
+to do for the next. Whole days go at once where a table is partitioned by day; elsewhere rows go
+along an index, owner by owner (`Shelf`), so that no step reads a whole table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from copilot.domain.retention import HOUR_US, Keep, Policy, Retired, Tier
+from copilot.store.database import Database, Engine, Row, Value, marks
+
+STEP_ROWS = 1_000
+STEP_BLOCKS = 32
+"""At 3 MiB of text at most that is some 20 MiB on disk."""
+PAUSE_S = 0.005
+"""Between two steps: other processes that write get their turn."""
+_QUEUES_OF_INCIDENTS = ("investigate", "consult")
+"""Not `remediate`: what was approved comes to an end that people can see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """A table whose rows have a time, and the index that leads to the old ones."""
+
+    tier: Tier
+    table: str
+    time: str
+    owner: str = ""
+    """The column before the time in that index; empty where the time leads."""
+    where: str = ""
+    """What else that index asks for between the two."""
+
+    @property
+    def is_of_owner(self) -> str:
+        """The condition that a statement on one owner's rows begins with."""
+        parts = [f"{self.owner} = ?"] if self.owner else []
+        return " AND ".join([*parts, *([self.where] if self.where else []), ""])
+
+
+SHELVES = (
+    Shelf(tier=Tier.EVENTS, table="raw_events", owner="stream_id", time="ts_us"),
+    Shelf(tier=Tier.COUNTS, table="template_counts", time="bucket_us"),
+    Shelf(
+        tier=Tier.METRICS,
+        table="metric_rollups",
+        owner="series_id",
+        where="res_s = 1",
+        time="bucket_us",
+    ),
+    Shelf(tier=Tier.SPANS, table="spans", owner="stream_id", time="start_us"),
+    Shelf(tier=Tier.SET_ASIDE, table="set_aside", time="received_us"),
+    Shelf(tier=Tier.CHANGES, table="k8s_object_versions", owner="cluster", time="ts_us"),
+)
+
+
+class Retention:
+    """What goes from one store."""
+
+    def __init__(self, engine: Engine, policy: Policy, *, now_us: int, is_dry: bool) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._now_us = now_us
+        self._is_dry = is_dry
+
+    async def run(self) -> tuple[Retired, ...]:
+        """What went of each tier that has a bound; what would, where it is dry."""
+        done: list[Retired] = []
+        for tier, keep in self._policy.items():
+            done.append(await self._of_tier(tier, keep))
+        return tuple(done)
+
+    async def _of_tier(self, tier: Tier, keep: Keep) -> Retired:
+        shelves = {shelf.tier: shelf for shelf in SHELVES}
+        if tier is Tier.LINES:
+            return await self._lines(keep)
+        if tier is Tier.FEED:
+            return await self._feed(keep)
+        if tier is Tier.MESSAGES:
+            return await self._messages(keep)
+        if tier is Tier.JOBS:
+            return await self._jobs(keep)
+        return await self._shelf(shelves[tier], keep)
+
+    # ---------------------------------------------------------------- rows
+
+    async def _shelf(self, shelf: Shelf, keep: Keep) -> Retired:
+        before_us, reason = await self._bound(shelf, keep)
+        n = 0
+        if before_us is not None:
+            take = self._versions if shelf.tier is Tier.CHANGES else self._rows
+            n = await take(shelf, before_us)
+        return _retired(shelf.tier, n, before_us, reason)
+
+    async def _bound(self, shelf: Shelf, keep: Keep) -> tuple[int | None, str]:
+        """What is older goes, and which of the two bounds says so."""
+        by_age = keep.before_us(self._now_us)
+        by_size = None if keep.size is None else await self._full_before(shelf, keep.size)
+        if by_size is not None and (by_age is None or by_size > by_age):
+            return by_size, "size"
+        return by_age, "age"
+
+    async def _full_before(self, shelf: Shelf, size: int) -> int | None:
+        """The hour before which rows must go to leave `size`, None where there is room."""
+        async with self._engine.view() as database:
+            over = await _count(database, shelf.table) - size
+            if over <= 0:
+                return None
+            low = await self._oldest_us(database, shelf) // HOUR_US
+            high = self._now_us // HOUR_US
+            while low < high:
+                middle = (low + high) // 2
+                if await self._older(database, shelf, middle * HOUR_US) >= over:
+                    high = middle
+                else:
+                    low = middle + 1
+        return low * HOUR_US
+
+    async def _oldest_us(self, database: Database, shelf: Shelf) -> int:
+        oldest = self._now_us
+        async for owner in _owners(database, shelf):
+            row = await database.fetch_one(
+                f"SELECT MIN({shelf.time}) AS oldest FROM {shelf.table} "
+                f"WHERE {shelf.is_of_owner}{shelf.time} < ?",
+                (*owner, oldest),
+            )
+            if row and row["oldest"] is not None:
+                oldest = int(row["oldest"])
+        return oldest
+
+    async def _older(self, database: Database, shelf: Shelf, before_us: int) -> int:
+        n = 0
+        async for owner in _owners(database, shelf):
+            row = await database.fetch_one(
+                f"SELECT COUNT(*) AS n FROM {shelf.table} "
+                f"WHERE {shelf.is_of_owner}{shelf.time} < ?",
+                (*owner, before_us),
+            )
+            n += int(row["n"]) if row else 0
+        return n
+
+    async def _rows(self, shelf: Shelf, before_us: int) -> int:
+        if self._is_dry:
+            async with self._engine.view() as database:
+                return await self._older(database, shelf, before_us)
+        n = 0
+        async with self._engine.view() as database:
+            owners = [owner async for owner in _owners(database, shelf)]
+        for owner in owners:
+            while taken := await self._step(shelf, owner, before_us):
+                n += taken
+                if taken < STEP_ROWS:
+                    break
+                await asyncio.sleep(PAUSE_S)
+        return n
+
+    async def _step(self, shelf: Shelf, owner: tuple[Value, ...], before_us: int) -> int:
+        """The oldest rows of one owner; how many went."""
+        old = f"FROM {shelf.table} WHERE {shelf.is_of_owner}{shelf.time} < ?"
+        async with self._engine.view() as database:
+            last = await database.fetch_one(
+                f"SELECT {shelf.time} AS at {old} ORDER BY {shelf.time} LIMIT 1 OFFSET ?",
+                (*owner, before_us, STEP_ROWS - 1),
+            )
+            if last is None and not await database.fetch_one(
+                f"SELECT {shelf.time} AS at {old} LIMIT 1", (*owner, before_us)
+            ):
+                return 0  # most owners have nothing old: no need to write for that
+        until_us = before_us if last is None else int(last["at"]) + 1
+        async with self._engine.transaction() as database:
+            return await database.execute(f"DELETE {old}", (*owner, until_us))
+
+    # ---------------------------------------------------------------- lines
+
+    async def _lines(self, keep: Keep) -> Retired:
+        before_us, reason = keep.before_us(self._now_us), "age"
+        async with self._engine.view() as database:
+            segments = await database.fetch_all(
+                "SELECT id, min_us, max_us, bytes, sealed_us FROM log_segments "
+                "WHERE n_retired < n_lines ORDER BY max_us, id"
+            )
+        by_size = _fits_before(segments, keep.size)
+        if by_size is not None and (before_us is None or by_size > before_us):
+            before_us, reason = by_size, "size"
+        n = size = 0
+        if before_us is not None:
+            for segment in segments:
+                if segment["min_us"] < before_us:
+                    lines, freed = await self._segment(segment["id"], before_us)
+                    n, size = n + lines, size + freed
+        return _retired(Tier.LINES, n, before_us, reason, size)
+
+    async def _segment(self, segment: int, before_us: int) -> tuple[int, int]:
+        """How many lines went of it, and how many bytes."""
+        if self._is_dry:
+            async with self._engine.view() as database:
+                row = await database.fetch_one(
+                    "SELECT COALESCE(SUM(n), 0) AS n, COALESCE(SUM(LENGTH(body_z)), 0) AS size "
+                    "FROM log_blocks WHERE segment_id = ? AND max_us < ?",
+                    (segment, before_us),
+                )
+                return (int(row["n"]), int(row["size"])) if row else (0, 0)
+        n = size = 0
+        while True:
+            blocks = await self._blocks(segment, before_us)
+            n += sum(block["n"] for block in blocks)
+            size += sum(block["size"] for block in blocks)
+            if len(blocks) < STEP_BLOCKS:
+                return n, size
+            await asyncio.sleep(PAUSE_S)
+
+    async def _blocks(self, segment: int, before_us: int) -> list[Row]:
+        """The first old blocks of a segment, which went."""
+        async with self._engine.transaction() as database:
+            blocks = await database.fetch_all(
+                "SELECT first_line, n, LENGTH(body_z) AS size FROM log_blocks "
+                "WHERE segment_id = ? AND max_us < ? ORDER BY first_line LIMIT ?",
+                (segment, before_us, STEP_BLOCKS),
+            )
+            if not blocks:
+                return blocks
+            await database.execute(
+                "DELETE FROM log_blocks WHERE segment_id = ? AND max_us < ? AND first_line <= ?",
+                (segment, before_us, blocks[-1]["first_line"]),
+            )
+            freed = sum(block["size"] for block in blocks)
+            await database.execute(
+                "UPDATE log_segments SET n_retired = n_retired + ?, retired_us = ?, "
+                "bytes = CASE WHEN bytes > ? THEN bytes - ? ELSE 0 END WHERE id = ?",
+                (sum(block["n"] for block in blocks), self._now_us, freed, freed, segment),
+            )
+            return blocks
+
+    # ---------------------------------------------------------------- objects
+
+    async def _versions(self, shelf: Shelf, before_us: int) -> int:
+        """Old versions, but for the newest of an object that exists; objects long deleted."""
+        async with self._engine.view() as database:
+            clusters = [str(cluster) async for (cluster,) in _owners(database, shelf)]
+        n = 0
+        for cluster in clusters:
+            since_us: int | None = -(1 << 62)
+            while since_us is not None:
+                taken, since_us = await self._version_step(cluster, since_us, before_us)
+                n += taken
+                await asyncio.sleep(0 if self._is_dry else PAUSE_S)
+            if not self._is_dry:
+                await self._objects(cluster, before_us)
+        return n
+
+    async def _version_step(
+        self, cluster: str, since_us: int, before_us: int
+    ) -> tuple[int, int | None]:
+        """How many went of the next ones, and where to go on."""
+        async with self._engine.view() as database:
+            rows = await database.fetch_all(
+                "SELECT v.uid, v.resource_version, v.is_deleted, v.ts_us, "
+                "(SELECT MAX(n.ts_us) FROM k8s_object_versions n WHERE n.cluster = v.cluster "
+                "AND n.uid = v.uid) AS newest_us, "
+                "(SELECT COUNT(*) FROM k8s_objects o WHERE o.cluster = v.cluster "
+                "AND o.uid = v.uid AND o.deleted_us IS NULL) AS exist "
+                "FROM k8s_object_versions v WHERE v.cluster = ? AND v.ts_us >= ? AND v.ts_us < ? "
+                "ORDER BY v.ts_us LIMIT ?",
+                (cluster, since_us, before_us, STEP_ROWS),
+            )
+        old = [row for row in rows if not row["exist"] or row["ts_us"] < row["newest_us"]]
+        if old and not self._is_dry:
+            async with self._engine.transaction() as database:
+                await database.executemany(
+                    "DELETE FROM k8s_object_versions WHERE cluster = ? AND uid = ? "
+                    "AND resource_version = ? AND is_deleted = ?",
+                    [
+                        (cluster, row["uid"], row["resource_version"], row["is_deleted"])
+                        for row in old
+                    ],
+                )
+        if len(rows) < STEP_ROWS:
+            return len(old), None
+        last_us = int(rows[-1]["ts_us"])
+        # So many of one microsecond do not come from a cluster; go on all the same.
+        return len(old), last_us if last_us > since_us else last_us + 1
+
+    async def _objects(self, cluster: str, before_us: int) -> None:
+        shelf = Shelf(tier=Tier.CHANGES, table="k8s_objects", owner="cluster", time="deleted_us")
+        while await self._step(shelf, (cluster,), before_us) >= STEP_ROWS:
+            await asyncio.sleep(PAUSE_S)
+
+    # ---------------------------------------------------------------- feed, messages, jobs
+
+    async def _feed(self, keep: Keep) -> Retired:
+        """The beginning of each cluster's feed; its last entry stays, whatever its age."""
+        async with self._engine.view() as database:
+            heads = await database.fetch_all("SELECT cluster, seq FROM feed_heads")
+        n = 0
+        before_us = keep.before_us(self._now_us)
+        for head in heads:
+            n += await self._feed_of(head["cluster"], head["seq"], before_us, keep.size)
+        return _retired(Tier.FEED, n, before_us, "age" if before_us else "size")
+
+    async def _feed_of(
+        self, cluster: str, head: int, before_us: int | None, size: int | None
+    ) -> int:
+        n = after = 0
+        full = 0 if size is None else head - size
+        while True:
+            async with self._engine.view() as database:
+                rows = await database.fetch_all(
+                    "SELECT seq, ts_us FROM feed WHERE cluster = ? AND seq > ? "
+                    "ORDER BY seq LIMIT ?",
+                    (cluster, after, STEP_ROWS),
+                )
+            old = 0
+            for row in rows:
+                is_old = before_us is not None and row["ts_us"] < before_us
+                if row["seq"] == head or not (is_old or row["seq"] <= full):
+                    break
+                old, after = old + 1, row["seq"]
+            if old and not self._is_dry:
+                async with self._engine.transaction() as database:
+                    await database.execute(
+                        "DELETE FROM feed WHERE cluster = ? AND seq <= ?", (cluster, after)
+                    )
+            n += old
+            if old < STEP_ROWS:
+                return n
+            await asyncio.sleep(PAUSE_S)
+
+    async def _messages(self, keep: Keep) -> Retired:
+        """Those that are settled; when they last were due is their time."""
+        before_us = keep.before_us(self._now_us)
+        shelf = Shelf(tier=Tier.MESSAGES, table="notifications", owner="status", time="next_us")
+        n = 0
+        if before_us is not None:
+            for status in ("delivered", "unknown", "failed"):
+                if self._is_dry:
+                    async with self._engine.view() as database:
+                        n += await _older_of(database, shelf, status, before_us)
+                    continue
+                while taken := await self._step(shelf, (status,), before_us):
+                    n += taken
+        return _retired(Tier.MESSAGES, n, before_us, "age")
+
+    async def _jobs(self, keep: Keep) -> Retired:
+        """Those that wait for longer and whose incident is resolved."""
+        before_us = keep.before_us(self._now_us)
+        n = 0
+        for queue in _QUEUES_OF_INCIDENTS if before_us is not None else ():
+            async with self._engine.view() as database:
+                waiting = await database.fetch_all(
+                    "SELECT id, payload FROM jobs WHERE queue = ? AND state = 'ready' "
+                    "AND run_us < ? ORDER BY run_us LIMIT ?",
+                    (queue, before_us, STEP_ROWS),
+                )
+                ids = [row["payload"] for row in waiting]
+                resolved = await database.fetch_all(
+                    "SELECT id FROM incidents WHERE resolved_us IS NOT NULL "
+                    f"AND id IN ({marks(ids)})",
+                    [int(one) for one in ids],
+                )
+            over = {str(row["id"]) for row in resolved}
+            old = [row["id"] for row in waiting if row["payload"] in over]
+            if old and not self._is_dry:
+                async with self._engine.transaction() as database:
+                    await database.execute(
+                        f"DELETE FROM jobs WHERE state = 'ready' AND id IN ({marks(old)})", old
+                    )
+            n += len(old)
+        return _retired(Tier.JOBS, n, before_us, "age")
+
+
+async def _owners(database: Database, shelf: Shelf) -> AsyncIterator[tuple[Value, ...]]:
+    """Each owner there is, by one step down the index for each; one nobody where the time leads."""
+    if not shelf.owner:
+        yield ()
+        return
+    row = await database.fetch_one(f"SELECT MIN({shelf.owner}) AS next FROM {shelf.table}")
+    while row and row["next"] is not None:
+        yield (row["next"],)
+        row = await database.fetch_one(
+            f"SELECT MIN({shelf.owner}) AS next FROM {shelf.table} WHERE {shelf.owner} > ?",
+            (row["next"],),
+        )
+
+
+async def _older_of(database: Database, shelf: Shelf, owner: Value, before_us: int) -> int:
+    row = await database.fetch_one(
+        f"SELECT COUNT(*) AS n FROM {shelf.table} WHERE {shelf.is_of_owner}{shelf.time} < ?",
+        (owner, before_us),
+    )
+    return int(row["n"]) if row else 0
+
+
+async def _count(database: Database, table: str) -> int:
+    row = await database.fetch_one(f"SELECT COUNT(*) AS n FROM {table}")
+    return int(row["n"]) if row else 0
+
+
+def _fits_before(segments: list[Row], size: int | None) -> int | None:
+    """What is older than this goes until `size` bytes are left, None where there is room.
+
+    Only sealed segments go for their size: of an open one the newest lines would go, too.
+    """
+    over = 0 if size is None else sum(segment["bytes"] for segment in segments) - size
+    before_us: int | None = None
+    for segment in segments:
+        if over <= 0:
+            break
+        if segment["sealed_us"] is not None:
+            before_us, over = int(segment["max_us"]) + 1, over - segment["bytes"]
+    return before_us
+
+
+def _retired(tier: Tier, n: int, before_us: int | None, reason: str, size: int = 0) -> Retired:
+    return Retired(
+        tier=tier,
+        n=n,
+        bytes=size,
+        before_us=before_us if n and before_us else 0,
+        reason=reason if n else "",
+    )
