@@ -246,15 +246,27 @@ CREATE TABLE memories (
 CREATE UNIQUE INDEX memories_uk_incident ON memories (incident_id);
 CREATE INDEX memories_k_app ON memories (cluster, namespace, app, created_us);
 CREATE INDEX memories_k_cause ON memories (cause, created_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 1, '0001_base', X'94b1b51cb5cdaa0b898e3867c58ef57ea4ff2ce8b3347b8fb797a8af7bc22253', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 1);
 
 -- 0002_listed_kinds
 -- The kinds of a cluster that were listed whole: of those, absence means that there is none.
 CREATE TABLE watch_listed (
   cluster TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 2, '0002_listed_kinds', X'f9b268027709fea294a7b38126d12a409135233187d5899baf4158c1971fbf23', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 2);
 
 -- 0003_deliveries
 -- How proposals go through Git: their pull requests.
 CREATE TABLE deliveries (proposal_id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 3, '0003_deliveries', X'dbaf609d6798cf7bad300cc62a29c18974cbecfeb11462b64187bd7cfe951aee', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 3);
 
 -- 0007_retention
 -- What is kept for some time only. Of lines that are retired their segment says so: their
@@ -263,3 +275,7 @@ ALTER TABLE log_segments ADD COLUMN n_retired INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE log_segments ADD COLUMN retired_us INTEGER;
 CREATE INDEX evidence_k_source ON evidence (source);
 CREATE INDEX k8s_objects_k_deleted ON k8s_objects (cluster, deleted_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 7, '0007_retention', X'27ce69eacec653a01c8994b3f9ca0def04d7a60912fda61718f9d28805a5da25', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 7);

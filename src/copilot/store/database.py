@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from copilot.ports import Capabilities
+
 Value = int | float | str | bytes | None
 
 
@@ -23,14 +25,44 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A query for `id` and `score` (greater fits better) of the events that match some words."""
+    """A query for the events that may fit some words: all that do, and perhaps a few more."""
 
     sql: str
     params: tuple[Value, ...]
+    on: str = "f.id = e.id"
+    """How its rows `f` join the events `e`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One part of a table that is parted by day."""
+
+    name: str
+    end_us: int
+    """Its rows are older than that, and not as old as the end of the day before."""
+    n: int
+    """About how many rows."""
 
 
 class Dialect(Protocol):
     """Where databases differ."""
+
+    @property
+    def time_leads(self) -> bool:
+        """Whether an index may lead with time alone: where one writes at a time, its end is not
+        hot."""
+        ...
+
+    @property
+    def locking(self) -> str:
+        """Ends a SELECT of rows that nobody else may change until this transaction ends; empty
+        where transactions take turns anyway."""
+        ...
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether the words of events are kept in `raw_event_terms`: without a full-text index."""
+        ...
 
     def upsert(
         self,
@@ -51,9 +83,16 @@ class Dialect(Protocol):
         ...
 
     def match_events(
-        self, words: Sequence[str], phrases: Sequence[str], excluded: Sequence[str]
+        self,
+        words: Sequence[str],
+        phrases: Sequence[str],
+        excluded: Sequence[str],
+        *,
+        since_us: int,
+        until_us: int,
     ) -> Match:
-        """Rows of `raw_events` with all words (also as beginnings) and phrases, none excluded.
+        """Rows of `raw_events` with all words (also as beginnings) and phrases, none excluded, for
+        `copilot.store.words` to tell which of them fit. It may look at the times only.
 
         At least one word or phrase must hold a letter or digit.
         """
@@ -61,7 +100,7 @@ class Dialect(Protocol):
 
 
 class Database(Protocol):
-    """One open transaction. Expected failures come as `Unavailable`, a taken key as `Conflict`."""
+    """One open transaction. Expected failures come as `Unavailable`, a taken key as `Clash`."""
 
     @property
     def dialect(self) -> Dialect: ...
@@ -71,7 +110,7 @@ class Database(Protocol):
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None: ...
 
     async def execute(self, sql: str, params: Sequence[Value] = ()) -> int:
-        """How many rows changed."""
+        """How many rows it was about: of an UPDATE those found, whether or not they changed."""
         ...
 
     async def executemany(self, sql: str, rows: Sequence[Sequence[Value]]) -> None: ...
@@ -90,9 +129,21 @@ class Engine(Protocol):
 
     async def migrate(self, now_us: int) -> tuple[str, ...]: ...
 
+    async def days(self, table: str) -> list[Day]:
+        """Of a table that is parted by day, the oldest first; none of any other."""
+        ...
+
+    async def drop_days(self, table: str, names: Sequence[str]) -> None:
+        """Remove whole days at once. Harmless the second time."""
+        ...
+
     async def compact(self) -> int:
         """Give the space of what was removed back to the system; how many bytes."""
         ...
+
+    async def make_days(self, now_us: int) -> tuple[str, ...]: ...
+
+    async def capabilities(self) -> Capabilities: ...
 
     async def close(self) -> None: ...
 

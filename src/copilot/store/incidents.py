@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from copilot.domain.alert import Alert
-from copilot.domain.errors import Conflict, NotFound
+from copilot.domain.errors import Clash, Conflict, NotFound
 from copilot.domain.evidence import Evidence, EvidenceKind, Gap
 from copilot.domain.hypothesis import Findings, Hypothesis, Statement
 from copilot.domain.incident import (
@@ -70,7 +70,7 @@ class SqlIncidents:
             self._db.dialect.insert_new("incidents", tuple(values)), tuple(values.values())
         )
         if new_id is None:
-            raise Conflict(f"an incident about {new.open_key} is open already")
+            raise Clash(f"an incident about {new.open_key} is open already")
         return await self.get(IncidentId(new_id))
 
     async def get(self, incident_id: IncidentId) -> Incident:
@@ -148,7 +148,8 @@ class SqlIncidents:
         """See the port. A repeat keeps the earliest start, the latest time, the greatest count and
         the first reason."""
         row = await self._db.fetch_one(
-            "SELECT body FROM alerts WHERE incident_id = ? AND fingerprint = ?",
+            "SELECT body FROM alerts WHERE incident_id = ? AND fingerprint = ?"
+            + self._db.dialect.locking,
             (incident_id, alert.fingerprint),
         )
         if row:
@@ -323,20 +324,16 @@ class SqlIncidents:
         return tuple(from_json(row["body"], RunbookMatch) for row in rows)
 
     async def _next_entry(self, incident_id: IncidentId) -> int:
-        # Compare-and-set, as for the feed; apart from `rev`, so that a note voids no look.
-        while True:
-            row = await self._db.fetch_one(
-                "SELECT last_entry FROM incidents WHERE id = ?", (incident_id,)
-            )
-            if row is None:
-                raise NotFound(f"there is no incident INC-{incident_id}")
-            seq = int(row["last_entry"]) + 1
-            moved = await self._db.execute(
-                "UPDATE incidents SET last_entry = ? WHERE id = ? AND last_entry = ?",
-                (seq, incident_id, seq - 1),
-            )
-            if moved == 1:
-                return seq
+        # Moved first, read after, as for the feed; apart from `rev`, so that a note voids no look.
+        moved = await self._db.execute(
+            "UPDATE incidents SET last_entry = last_entry + 1 WHERE id = ?", (incident_id,)
+        )
+        row = await self._db.fetch_one(
+            "SELECT last_entry FROM incidents WHERE id = ?", (incident_id,)
+        )
+        if row is None or moved != 1:
+            raise NotFound(f"there is no incident INC-{incident_id}")
+        return int(row["last_entry"])
 
 
 def _columns(incident: Incident) -> dict[str, Value]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from copilot.domain.retention import HOUR_US, Keep, Policy, Retired, Tier
-from copilot.store.database import Database, Engine, Row, Value, marks
+from copilot.store.database import Database, Day, Engine, Row, Value, marks
 
 STEP_ROWS = 1_000
 STEP_BLOCKS = 32
@@ -34,6 +34,10 @@ class Shelf:
     """The column before the time in that index; empty where the time leads."""
     where: str = ""
     """What else that index asks for between the two."""
+    may_lead: bool = False
+    """Where an index may lead with time alone there is one, and no owner is needed."""
+    parted_with: tuple[str, ...] = ()
+    """Tables that are parted by day like this one, and hold what belongs to its rows."""
 
     @property
     def is_of_owner(self) -> str:
@@ -41,10 +45,27 @@ class Shelf:
         parts = [f"{self.owner} = ?"] if self.owner else []
         return " AND ".join([*parts, *([self.where] if self.where else []), ""])
 
+    def on(self, database: Database) -> Shelf:
+        """The same by the indexes that are there."""
+        is_led = self.may_lead and database.dialect.time_leads
+        return replace(self, owner="") if is_led else self
+
 
 SHELVES = (
-    Shelf(tier=Tier.EVENTS, table="raw_events", owner="stream_id", time="ts_us"),
-    Shelf(tier=Tier.COUNTS, table="template_counts", time="bucket_us"),
+    Shelf(
+        tier=Tier.EVENTS,
+        table="raw_events",
+        owner="stream_id",
+        time="ts_us",
+        parted_with=("raw_event_terms",),
+    ),
+    Shelf(
+        tier=Tier.COUNTS,
+        table="template_counts",
+        owner="stream_id",
+        time="bucket_us",
+        may_lead=True,
+    ),
     Shelf(
         tier=Tier.METRICS,
         table="metric_rollups",
@@ -53,7 +74,13 @@ SHELVES = (
         time="bucket_us",
     ),
     Shelf(tier=Tier.SPANS, table="spans", owner="stream_id", time="start_us"),
-    Shelf(tier=Tier.SET_ASIDE, table="set_aside", time="received_us"),
+    Shelf(
+        tier=Tier.SET_ASIDE,
+        table="set_aside",
+        owner="source",
+        time="received_us",
+        may_lead=True,
+    ),
     Shelf(tier=Tier.CHANGES, table="k8s_object_versions", owner="cluster", time="ts_us"),
 )
 
@@ -89,12 +116,39 @@ class Retention:
     # ---------------------------------------------------------------- rows
 
     async def _shelf(self, shelf: Shelf, keep: Keep) -> Retired:
+        if days := await self._engine.days(shelf.table):
+            return await self._days(shelf, keep, days)
+        async with self._engine.view() as database:
+            shelf = shelf.on(database)
         before_us, reason = await self._bound(shelf, keep)
         n = 0
         if before_us is not None:
             take = self._versions if shelf.tier is Tier.CHANGES else self._rows
             n = await take(shelf, before_us)
         return _retired(shelf.tier, n, before_us, reason)
+
+    async def _days(self, shelf: Shelf, keep: Keep, days: list[Day]) -> Retired:
+        """Whole days that are over, the oldest first."""
+        by_age = keep.before_us(self._now_us)
+        over = 0 if keep.size is None else sum(day.n for day in days) - keep.size
+        gone: list[Day] = []
+        reason = "age"
+        for day in days:
+            is_old = by_age is not None and day.end_us <= by_age
+            if day.end_us > self._now_us or not (is_old or over > 0):
+                break
+            reason = "age" if is_old else "size"
+            gone.append(day)
+            over -= day.n
+        if gone and not self._is_dry:
+            for table in (shelf.table, *shelf.parted_with):
+                until_us = gone[-1].end_us
+                names = [
+                    day.name for day in await self._engine.days(table) if day.end_us <= until_us
+                ]
+                await self._engine.drop_days(table, names)
+        before_us = gone[-1].end_us if gone else None
+        return _retired(shelf.tier, sum(day.n for day in gone), before_us, reason)
 
     async def _bound(self, shelf: Shelf, keep: Keep) -> tuple[int | None, str]:
         """What is older goes, and which of the two bounds says so."""

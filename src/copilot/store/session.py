@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
+from typing import TypeVar
 
+from copilot.domain.errors import Clash
 from copilot.domain.retention import Policy, Retired
-from copilot.ports import Clock
+from copilot.ports import Capabilities, Clock
 from copilot.store.audit import SqlAudit
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
@@ -21,6 +24,12 @@ from copilot.store.remediation import SqlRemediation
 from copilot.store.retention import Retention
 from copilot.store.runbooks import SqlRunbooks
 from copilot.store.telemetry import SqlTelemetry
+
+T = TypeVar("T")
+
+_TRIES = 8
+_PAUSE_S = 0.1
+"""Of a clash; longer each time, and never the same for two that clashed."""
 
 
 class SqlSession:
@@ -83,6 +92,17 @@ class SqlStore:
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.transaction())
 
+    async def run(self, work: Callable[[SqlSession], Awaitable[T]]) -> T:
+        """See the port."""
+        for attempt in range(1, _TRIES):
+            try:
+                async with self.transaction() as session:
+                    return await work(session)
+            except Clash:
+                await self._clock.sleep(_PAUSE_S * (1.5**attempt + random.random()))
+        async with self.transaction() as session:
+            return await work(session)
+
     def view(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.view())
 
@@ -98,6 +118,14 @@ class SqlStore:
     async def compact(self) -> int:
         """Give the space of what was retired back to the system; how many bytes."""
         return await self._engine.compact()
+
+    async def make_days(self) -> tuple[str, ...]:
+        """See the port."""
+        return await self._engine.make_days(self._clock.now_us())
+
+    async def capabilities(self) -> Capabilities:
+        """See the port."""
+        return await self._engine.capabilities()
 
     async def close(self) -> None:
         await self._engine.close()
