@@ -17,7 +17,7 @@ from pathlib import Path
 from copilot.store.mysql import Address
 
 USER = "copilot"
-PASSWORD = "it's a \\ test"  # noqa: S105
+PASSWORD = "it's a \\ test"
 """With what a careless client would trip over."""
 START_S = 60.0
 

@@ -42,7 +42,7 @@ class Answer:
     new_id: int
 
 
-class _Cursor(Cursor):  # type: ignore[misc]  # the driver's types do not say what it is
+class _Cursor(Cursor):
     """Does not ask for warnings: every upsert warns on MySQL 8, and they may quote what was sent."""
 
     async def _show_warnings(self, conn: Connection) -> None:
@@ -202,8 +202,9 @@ def told(error: Exception, *, is_commit: bool = False) -> Exception:
 
 
 def _count(cursor: Cursor) -> int:
-    found = _MATCHED.search(cursor._result.message or b"")
-    return int(found[1]) if found else max(cursor.rowcount, 0)
+    said: bytes = cursor._result.message  # type: ignore[attr-defined]  # its types leave it out
+    found = _MATCHED.search(said or b"")
+    return int(found[1]) if found else int(str(cursor.rowcount))
 
 
 def _conversions() -> dict[object, object]:

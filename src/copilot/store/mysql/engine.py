@@ -269,7 +269,7 @@ class MysqlEngine:
             yield Schema(await another(), another, self._on_statement)
         finally:
             for link in opened:
-                link.cut()
+                await link.end()
 
 
 def _nothing(sql: str) -> None:

@@ -168,7 +168,6 @@ class Schema:
         finally:
             keeping.cancel()
             await asyncio.wait({keeping})
-            link.cut()
             await self.execute(
                 "UPDATE schema_lease SET until_us = 0 WHERE name = 'schema' AND owner = ?",
                 (self._owner,),
