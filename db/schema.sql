@@ -283,14 +283,22 @@ SELECT 3, '0003_deliveries', X'e405dbab007026c9884733a142f7b3c99a322ea2a1d9b731e
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 3);
 
--- 0007_retention
+-- 0007_retention_and_copies
 -- What is kept for some time only. Of lines that are retired their segment says so: their
 -- addresses lead to words then, not to an error.
 ALTER TABLE log_segments ADD COLUMN n_retired INT NOT NULL DEFAULT 0;
 ALTER TABLE log_segments ADD COLUMN retired_us BIGINT;
 CREATE INDEX k_source ON evidence (source(64));
 CREATE INDEX k_deleted ON k8s_objects (cluster, deleted_us);
+-- Led by time all the same: what people and the co-pilot do is a few rows a minute, no hot spot.
+CREATE INDEX k_ts ON audit_log (ts_us);
+
+-- How far a copy of another store into this one has come; nothing is in it otherwise.
+CREATE TABLE IF NOT EXISTS copies ( -- position: JSON, the key of the last row; hash: of all so far
+  name VARCHAR(64) PRIMARY KEY, source TEXT NOT NULL, position TEXT NOT NULL, n BIGINT NOT NULL,
+  hash VARCHAR(16) NOT NULL, is_done TINYINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 7, '0007_retention', X'be185b130fcd8a2e2d78fd3e41f46b239656f92f257b74b0795c4a11a14c5a8e', 0
+SELECT 7, '0007_retention_and_copies', X'd2a083f0ab3776d73d819d703466612aeb954cd21302e5cce0391dea2c91207c', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 7);

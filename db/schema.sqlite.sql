@@ -268,14 +268,19 @@ SELECT 3, '0003_deliveries', X'dbaf609d6798cf7bad300cc62a29c18974cbecfeb11462b64
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 3);
 
--- 0007_retention
+-- 0007_retention_and_copies
 -- What is kept for some time only. Of lines that are retired their segment says so: their
 -- addresses lead to words then, not to an error.
 ALTER TABLE log_segments ADD COLUMN n_retired INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE log_segments ADD COLUMN retired_us INTEGER;
 CREATE INDEX evidence_k_source ON evidence (source);
 CREATE INDEX k8s_objects_k_deleted ON k8s_objects (cluster, deleted_us);
+
+-- How far a copy of another store into this one has come; nothing is in it otherwise.
+CREATE TABLE copies ( -- position: JSON, the key of the last row; hash: of all so far
+  name TEXT PRIMARY KEY, source TEXT NOT NULL, position TEXT NOT NULL, n INTEGER NOT NULL,
+  hash TEXT NOT NULL, is_done INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 7, '0007_retention', X'27ce69eacec653a01c8994b3f9ca0def04d7a60912fda61718f9d28805a5da25', 0
+SELECT 7, '0007_retention_and_copies', X'f945d84434c4ee46ed6dd13765b6dbf394fefc61823a6f7e87b597c464ee3e46', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 7);

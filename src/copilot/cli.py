@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import sys
 import webbrowser
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from copilot.roles.security import Tokens
     from copilot.settings import Settings
+    from copilot.store import SqlStore
 
 app = typer.Typer(
     name="incident-copilot",
@@ -161,6 +166,29 @@ def retention(
     if dry_run and compact:
         _fail("--dry-run changes nothing, so there is nothing to --compact")
     _run(_retention(_settings(data=data), is_dry=dry_run, compacts=compact))
+
+
+@app.command()
+def migrate(
+    source: Annotated[
+        str,
+        typer.Option("--from", help="sqlite:PATH, or a server as in COPILOT_STORE."),
+    ] = "sqlite:",
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to", help="The same; without it the store that COPILOT_STORE or TIDB_HOST names."
+        ),
+    ] = "",
+    data: Data = None,
+) -> None:
+    """Copy a whole store into an empty one, of whatever kind: SQLite, TiDB, MariaDB, MySQL.
+
+    Stop the co-pilot that uses the source first. Ids and addresses stay as they are. A copy that
+    was cut off goes on where it was; at the end every table is read back and compared. A password
+    is better given in COPILOT_STORE or TIDB_PASSWORD than in --to, where others may see it.
+    """
+    _run(_migrate(_settings(data=data), source, target))
 
 
 @app.command()
@@ -337,17 +365,58 @@ async def _serve(settings: Settings, role: str) -> None:
         await run(running, bound, lambda: typer.echo(f"{role} listens on {url}"))
 
 
+async def _existing_store(settings: Settings) -> SqlStore:
+    """The store that the settings name; a file that is not there is not made."""
+    from copilot.wiring import SystemClock, file_of, opened_store
+
+    url = settings.store.get_secret_value()
+    if url.startswith("sqlite:") and not (url == "sqlite:" and settings.tidb_host):
+        path = file_of(url, settings)
+        if not path.exists():
+            _fail(f"there is no store {path}; name its folder with --data")
+    return await opened_store(settings, SystemClock())
+
+
+async def _migrate(settings: Settings, source: str, target: str) -> None:
+    from pydantic import SecretStr
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from copilot.roles.reports import copied_table
+    from copilot.wiring import SystemClock, opened_store
+
+    # TIDB_HOST names the target: a source is said whole.
+    given = settings.model_copy(update={"store": SecretStr(source), "tidb_host": ""})
+    wanted = settings.model_copy(update={"store": SecretStr(target)} if target else {})
+    async with AsyncExitStack() as stack:
+        reading = await _existing_store(given)
+        stack.push_async_callback(reading.close)
+        writing = await opened_store(wanted, SystemClock())
+        stack.push_async_callback(writing.close)
+        with Progress() as shown:
+            bars: dict[str, TaskID] = {}
+
+            def step(table: str, n: int, total: int) -> None:
+                if table not in bars:
+                    bars[table] = shown.add_task(table, total=total)
+                shown.update(bars[table], completed=n)
+
+            copied = await writing.take_all(reading, name=_without_password(source), on_step=step)
+    Console().print(copied_table(copied))
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", url)
+
+
 async def _retention(settings: Settings, *, is_dry: bool, compacts: bool) -> None:
     from rich.console import Console
 
     from copilot.roles.reports import retention_table
-    from copilot.store import open_store
-    from copilot.wiring import SystemClock, retention_of
+    from copilot.wiring import retention_of
 
     policy = retention_of(settings)
-    if not (settings.data / "copilot.db").exists():
-        _fail(f"there is no store in {settings.data}; name its folder with --data")
-    store = await open_store(settings.data / "copilot.db", clock=SystemClock())
+    store = await _existing_store(settings)
     try:
         await store.migrate()
         found = await store.retire(policy, is_dry=is_dry)

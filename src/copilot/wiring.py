@@ -134,8 +134,7 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
     """
     url = settings.store.get_secret_value()
     if url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host):
-        path = url.removeprefix("sqlite:")
-        return await open_store(Path(path or settings.data / "copilot.db"), clock=clock)
+        return await open_store(file_of(url, settings), clock=clock)
     from copilot.store import mysql  # only who has a server pays for its client
 
     if url != "sqlite:":
@@ -149,6 +148,11 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
         authority=Path(settings.tidb_ca) if settings.tidb_ca else None,
     )
     return await mysql.open_store(address, clock=clock)
+
+
+def file_of(url: str, settings: Settings) -> Path:
+    """The file of `sqlite:path`; that of the data folder where no path is given."""
+    return Path(url.removeprefix("sqlite:") or settings.data / "copilot.db")
 
 
 _REMEDIATOR = "agent-remediator"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.table import Table
 
 from copilot.domain.retention import DAY_US, HOUR_US, Keep, Policy, Retired, Tier
+from copilot.store.copying import Copied
 
 
 def retention_table(policy: Policy, found: Iterable[Retired], *, is_dry: bool) -> Table:
@@ -23,6 +24,15 @@ def retention_table(policy: Policy, found: Iterable[Retired], *, is_dry: bool) -
             _when(one.before_us) if one.before_us else "",
             one.reason,
         )
+    return table
+
+
+def copied_table(found: Iterable[Copied]) -> Table:
+    """What a copy brought, table by table; both sides had the same count and hash."""
+    table = Table("table", "rows", "hash, equal in both")
+    table.columns[1].justify = "right"
+    for one in found:
+        table.add_row(one.table, f"{one.n:,}", one.hash)
     return table
 
 

@@ -44,6 +44,20 @@ class Day:
     """About how many rows."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table as it is."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    """The columns that tell its rows apart, in the order of an index."""
+
+    def key_of(self, row: Sequence[Value]) -> tuple[Value, ...]:
+        """Of a row that has all columns."""
+        return tuple(row[self.columns.index(column)] for column in self.key)
+
+
 class Dialect(Protocol):
     """Where databases differ."""
 
@@ -128,6 +142,14 @@ class Engine(Protocol):
     def view(self) -> AbstractAsyncContextManager[Database]: ...
 
     async def migrate(self, now_us: int) -> tuple[str, ...]: ...
+
+    def loading(self) -> AbstractAsyncContextManager[Database]:
+        """A transaction that takes rows with the ids that they have elsewhere."""
+        ...
+
+    async def tables(self) -> list[Table]:
+        """All there are, by name; columns in the same order in all databases."""
+        ...
 
     async def days(self, table: str) -> list[Day]:
         """Of a table that is parted by day, the oldest first; none of any other."""

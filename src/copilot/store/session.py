@@ -13,6 +13,7 @@ from copilot.domain.errors import Clash
 from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
 from copilot.store.audit import SqlAudit
+from copilot.store.copying import Copied, Progress, copy, prepare
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
@@ -30,6 +31,9 @@ T = TypeVar("T")
 _TRIES = 8
 _PAUSE_S = 0.1
 """Of a clash; longer each time, and never the same for two that clashed."""
+
+
+Copies = tuple[Copied, ...]
 
 
 class SqlSession:
@@ -109,6 +113,15 @@ class SqlStore:
     async def migrate(self) -> tuple[str, ...]:
         """Raises: Conflict where the store was made by a newer program."""
         return await self._engine.migrate(self._clock.now_us())
+
+    async def take_all(self, source: SqlStore, *, name: str, on_step: Progress) -> Copies:
+        """Become a copy of another store (`copying.py`), and go on with one that was begun.
+
+        Raises:
+            Conflict: this store holds anything else, or the source was written to meanwhile.
+        """
+        await prepare(source._engine, self._engine, self._clock.now_us())
+        return await copy(source._engine, self._engine, name=name, on_step=on_step)
 
     async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
         """See the port."""
