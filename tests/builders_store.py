@@ -38,7 +38,7 @@ from tests.fakes import FixedClock
 NOW_US = 1_795_000_000_000_000
 SECOND_US = 1_000_000
 
-SERVER = os.environ.get("STORE_URL", "")
+SERVER = os.environ.get("COPILOT_TEST_STORE", "")
 """The server's database that the suites run on; `make test-mysql` and `make test-tidb` set it."""
 STORES = ("server",) if SERVER else ("sqlite-file", "sqlite-memory")
 

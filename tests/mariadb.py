@@ -33,13 +33,15 @@ class MariaDb:
 
     folder: Path
     port: int = 0
+    is_synced: bool = True
+    """Whether a commit waits for the disk; a killed process loses nothing either way."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def made(cls, folder: Path) -> MariaDb:
+    def made(cls, folder: Path, *, is_synced: bool = True) -> MariaDb:
         """An empty one, not started."""
         folder.mkdir(parents=True, exist_ok=True)
-        server = cls(folder, _free_port())
+        server = cls(folder, _free_port(), is_synced)
         _run(
             folder,
             f"mariadb-install-db --no-defaults --datadir={folder / 'data'} --skip-test-db "
@@ -80,6 +82,7 @@ class MariaDb:
                 *(f"--ssl-key={self.folder / 'server.key'}", "--require-secure-transport=ON"),
                 *(f"--init-file={self.folder / 'init.sql'}", "--innodb-buffer-pool-size=64M"),
                 *("--innodb-log-file-size=16M", "--max-connections=200"),
+                *(() if self.is_synced else ("--innodb-flush-method=nosync",)),
                 *(["--user=root"] if os.getuid() == 0 else []),
             ],
             stdout=subprocess.DEVNULL,

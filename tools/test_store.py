@@ -35,10 +35,11 @@ def main(kind: str, arguments: list[str]) -> int:
         return 3
     with (_tidb if kind == "tidb" else _mariadb)() as address:
         asyncio.run(created(address))
+        url = url_of(address, kind)
         try:
             return subprocess.run(
                 [sys.executable, "-m", "pytest", *arguments],
-                env=os.environ | {"STORE_URL": url_of(address, kind), "STORE_KIND": kind},
+                env=os.environ | {"COPILOT_TEST_STORE": url, "COPILOT_STORE": url},
                 check=False,
             ).returncode
         finally:
@@ -55,7 +56,7 @@ def url_of(address: Address, kind: str) -> str:
 @contextmanager
 def _mariadb() -> Iterator[Address]:
     with tempfile.TemporaryDirectory(prefix="copilot-mariadb-") as folder:
-        server = MariaDb.made(Path(folder))
+        server = MariaDb.made(Path(folder), is_synced=False)
         server.start()
         try:
             yield server.address("copilot_test")

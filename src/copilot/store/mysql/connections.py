@@ -19,8 +19,8 @@ from copilot.store.mysql.address import Address
 from copilot.store.mysql.errors import is_lost, translated
 
 CONNECT_S = 10
-READ_S = 60.0
-"""Without a byte of an answer for so long, a connection is given up."""
+ANSWER_S = 60.0
+"""A statement that takes longer is given up, and its connection with it."""
 LIFETIME_S = 300.0
 """Serverless front doors cut connections after half an hour; ours never get that old."""
 
@@ -52,13 +52,21 @@ class _Cursor(Cursor):
 class Link:
     """One connection, used by one task at a time. Its errors are the driver's."""
 
-    def __init__(self, connection: Connection, now_s: float) -> None:
+    def __init__(self, connection: Connection, now_s: float, answer_s: float) -> None:
         self._connection = connection
+        # Kept, because the driver forgets it early; its types do not know of it.
+        self._transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined]
         self._born_s = now_s
+        self._answer_s = answer_s
 
     @classmethod
     async def open(
-        cls, address: Address, tls: ssl.SSLContext | None, *, isolation: str, read_s: float = READ_S
+        cls,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        *,
+        isolation: str,
+        answer_s: float = ANSWER_S,
     ) -> Link:
         connection = await connect(
             host=address.host,
@@ -70,13 +78,12 @@ class Link:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=CONNECT_S,
-            read_timeout=read_s,
             cursor_cls=_Cursor,
             conv=_conversions(),
             sql_mode=f"'{MODE}'",
             program_name="incident-copilot",
         )
-        link = cls(connection, asyncio.get_running_loop().time())
+        link = cls(connection, asyncio.get_running_loop().time(), answer_s)
         try:
             for wish in (
                 "NAMES utf8mb4 COLLATE utf8mb4_bin",
@@ -85,7 +92,7 @@ class Link:
             ):
                 await link.run(f"SET {wish}".encode())
         except BaseException:
-            link.cut()
+            await link.cut()
             raise
         return link
 
@@ -93,7 +100,8 @@ class Link:
         return now_s - self._born_s > age_s
 
     async def run(self, sql: bytes) -> Answer:
-        async with self._connection.cursor() as cursor:
+        # Not the driver's own limit: on Python 3.11 that may swallow a cancellation.
+        async with asyncio.timeout(self._answer_s), self._connection.cursor() as cursor:
             await cursor.execute(sql)
             rows = await cursor.fetchall()
             names = [column[0] for column in cursor.description or ()]
@@ -103,9 +111,11 @@ class Link:
                 new_id=cursor.lastrowid,
             )
 
-    def cut(self) -> None:
-        """Closes it at once: the server rolls back what was open."""
+    async def cut(self) -> None:
+        """Ends it at once: the server rolls back what was open."""
+        self._transport.abort()
         self._connection.close()
+        await asyncio.sleep(0)  # for the loop to take it off its list
 
     async def end(self) -> None:
         """Says good-bye first."""
@@ -150,7 +160,7 @@ class Pool:
             if is_clean and not self._is_closed:
                 self._idle.append(link)
             else:
-                link.cut()
+                await link.cut()
         finally:
             self._turns.release()
 
@@ -170,11 +180,11 @@ class Pool:
             try:
                 await link.run(begin)
             except (MySQLError, OSError) as error:
-                link.cut()
+                await link.cut()
                 if not is_lost(error):
                     raise told(error) from error
             except BaseException:
-                link.cut()
+                await link.cut()
                 raise
             else:
                 return link
@@ -185,7 +195,7 @@ class Pool:
         try:
             await link.run(begin)
         except BaseException as error:
-            link.cut()
+            await link.cut()
             if isinstance(error, MySQLError | OSError):
                 raise told(error) from error
             raise

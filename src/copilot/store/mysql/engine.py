@@ -35,7 +35,7 @@ _VIEWS = 8
 """Views open at once in one process; each has its connection."""
 _BEGIN = b"BEGIN"
 _SNAPSHOT = b"START TRANSACTION WITH CONSISTENT SNAPSHOT"
-_DDL_READ_S = 3600.0
+_DDL_S = 3600.0
 """A change of schema may take long."""
 
 
@@ -271,14 +271,13 @@ class MysqlEngine:
 
     @asynccontextmanager
     async def _schema(self) -> AsyncIterator[Schema]:
-        """Connections of their own: the driver's time limit is longer, and each statement is a
-        transaction of its own."""
+        """Connections of their own: they have more time, and each statement commits by itself."""
         opened: list[Link] = []
 
         async def another() -> Link:
             try:
                 link = await Link.open(
-                    self._address, self._tls, isolation="READ COMMITTED", read_s=_DDL_READ_S
+                    self._address, self._tls, isolation="READ COMMITTED", answer_s=_DDL_S
                 )
             except (MySQLError, OSError) as error:
                 raise told(error) from error
