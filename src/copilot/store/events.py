@@ -45,6 +45,8 @@ SELECT = (
 )
 _BODY = 16_000
 """Characters of text in a row; a longer line is whole in its block."""
+_KIND, _NAMESPACE, _NAME = 63, 63, 253
+"""Characters that Kubernetes allows; others may send more."""
 _WORDS = ("body_text", "reason", "object_name")
 """What is searched of a row."""
 _INSERT = f"INSERT INTO raw_events ({', '.join(COLUMNS)}) VALUES ({marks(COLUMNS)})"
@@ -70,7 +72,8 @@ class Events:
         rows: list[tuple[Value, ...]] = []
         for i in chosen:
             stream = batch.streams[lines.stream[i]]
-            place = ("Pod", stream.namespace, stream.pod) if stream.pod else ("", "", "")
+            pod = (clip(stream.namespace, _NAMESPACE), clip(stream.pod, _NAME))
+            place = ("Pod", *pod) if stream.pod else ("", "", "")
             rows.append(
                 (
                     *(lines.ts_us[i], stream_ids[i], template_ids[i], Signal.LOGS),
@@ -224,12 +227,12 @@ def _kube_row(event: KubeEvent, stream_id: int, received_us: int) -> dict[str, V
         type=Signal.KUBE_EVENTS,
         severity=Severity.WARN if event.type == "Warning" else Severity.INFO,
         reason=clip(event.reason, 128),
-        uid=event.metadata.uid or name,
+        uid=clip(event.metadata.uid or name, 320),
         count=count,
-        object_kind=about.kind,
-        object_namespace=about.namespace,
-        object_name=about.name,
-        object_uid=about.uid,
+        object_kind=clip(about.kind, _KIND),
+        object_namespace=clip(about.namespace, _NAMESPACE),
+        object_name=clip(about.name, _NAME),
+        object_uid=clip(about.uid, 64),
         body_text=clip(event.message, _BODY),
         body_json=to_json(event),
     )
@@ -250,8 +253,8 @@ def _alert_row(alert: ReceivedAlert, stream_id: int, received_us: int) -> dict[s
         reason=clip(alert.name, 128),
         uid=digest16(alert.source, alert.fingerprint, alert.starts_us).hex(),
         object_kind=about[0],
-        object_namespace=alert.labels.get("namespace", ""),
-        object_name=about[1],
+        object_namespace=clip(alert.labels.get("namespace", ""), _NAMESPACE),
+        object_name=clip(about[1], _NAME),
         body_text=clip(text, _BODY),
         body_json=to_json(alert),
     )

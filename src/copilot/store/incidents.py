@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from copilot.domain.alert import Alert
-from copilot.domain.errors import Clash, Conflict, NotFound
+from copilot.domain.errors import Clash, NotFound
 from copilot.domain.evidence import Evidence, EvidenceKind, Gap
 from copilot.domain.hypothesis import Findings, Hypothesis, Statement
 from copilot.domain.incident import (
@@ -58,8 +58,8 @@ class SqlIncidents:
             "title": clip(new.title, 255),
             "summary": "",
             "cluster": new.cluster,
-            "namespace": new.namespace,
-            "app": new.app,
+            "namespace": clip(new.namespace, 128),
+            "app": clip(new.app, 255),
             "workload": to_json(new.workload),
             "first_signal_us": new.first_signal_us,
             "place": new.open_key,
@@ -122,7 +122,7 @@ class SqlIncidents:
         """See the port. Cluster, place and time of opening never change.
 
         Raises:
-            Conflict: its `rev` is not the stored one.
+            Clash: its `rev` is not the stored one.
             NotFound: there is no such incident.
         """
         values = _columns(incident)
@@ -138,7 +138,7 @@ class SqlIncidents:
         )
         if saved != 1:
             stored = await self.get(incident.id)
-            raise Conflict(
+            raise Clash(
                 f"incident INC-{incident.id} changed meanwhile "
                 f"(revision {stored.rev}, not {incident.rev}); look again"
             )
@@ -343,8 +343,8 @@ def _columns(incident: Incident) -> dict[str, Value]:
         "severity": incident.severity,
         "title": clip(incident.title, 255),
         "summary": incident.summary,
-        "namespace": incident.namespace,
-        "app": incident.app,
+        "namespace": clip(incident.namespace, 128),
+        "app": clip(incident.app, 255),
         "workload": to_json(incident.workload),
         "first_signal_us": incident.first_signal_us,
         "acknowledged_us": incident.acknowledged_us,

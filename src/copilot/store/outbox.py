@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from copilot.domain.notification import Delivery, Notification, NotificationId
-from copilot.store.coding import digest16, from_json, to_json
+from copilot.store.coding import clip, digest16, from_json, to_json
 from copilot.store.database import Database
 
 _LOOK_AT = 8
@@ -72,5 +72,5 @@ class SqlOutbox:
             "UPDATE notifications SET status = ?, last_error = ?, "
             "next_us = CASE WHEN ? > 0 THEN ? ELSE next_us END "
             "WHERE id = ? AND status IN ('sending', 'unknown')",
-            (status, error, retry_us, retry_us, notification_id),
+            (status, clip(error, 2_000), retry_us, retry_us, notification_id),
         )

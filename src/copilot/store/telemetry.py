@@ -35,10 +35,12 @@ _ACTIVITY = """\
 SELECT a.template_id, a.recent, a.earlier, t.pattern, t.severity, t.first_us, l.segment_id, l.line,
   s.cluster, s.namespace, s.app, s.pod, s.container, s.node
 FROM (
-  SELECT template_id, stream_id, MAX(bucket_us) AS last_bucket_us,
-    SUM(CASE WHEN bucket_us > ? THEN n ELSE 0 END) AS recent,
-    SUM(CASE WHEN bucket_us > ? THEN 0 ELSE n END) AS earlier
-  FROM template_counts WHERE bucket_us > ? AND bucket_us <= ? GROUP BY template_id, stream_id
+  SELECT c.template_id, c.stream_id, MAX(c.bucket_us) AS last_bucket_us,
+    SUM(CASE WHEN c.bucket_us > ? THEN c.n ELSE 0 END) AS recent,
+    SUM(CASE WHEN c.bucket_us > ? THEN 0 ELSE c.n END) AS earlier
+  FROM streams alive JOIN template_counts c ON c.stream_id = alive.id
+  WHERE alive.last_line_us > ? AND c.bucket_us > ? AND c.bucket_us <= ?
+  GROUP BY c.template_id, c.stream_id
 ) a
 JOIN templates t ON t.id = a.template_id
 JOIN streams s ON s.id = a.stream_id
@@ -105,7 +107,8 @@ class SqlTelemetry:
         rows = await self._db.fetch_all(
             _ACTIVITY,
             (
-                *(recent_us - BUCKET_US, recent_us - BUCKET_US, earlier_us - BUCKET_US, now_us),
+                *(recent_us - BUCKET_US, recent_us - BUCKET_US),
+                *(earlier_us - BUCKET_US, earlier_us - BUCKET_US, now_us),
                 *(min_severity, namespace, namespace, app, app, _MOST_ACTIVE),
             ),
         )
@@ -186,13 +189,15 @@ class SqlTelemetry:
 
     async def _is_new(self, batch: Batch) -> bool:
         key = batch.key if len(batch.key) == _KEY_LENGTH else digest16(batch.key)
-        await self._db.execute(
-            "DELETE FROM ingest_batches WHERE received_us < ?", (batch.received_us - BATCH_KEYS_US,)
+        source = clip(batch.source, 64)
+        await self._db.execute(  # each source forgets its own: no index leads with time alone
+            "DELETE FROM ingest_batches WHERE source = ? AND received_us < ?",
+            (source, batch.received_us - BATCH_KEYS_US),
         )
         columns = ("batch_key", "source", "n", "received_us")
         added = await self._db.execute(
             self._db.dialect.insert_new("ingest_batches", columns),
-            (key, clip(batch.source, 64), batch.n_records, batch.received_us),
+            (key, source, batch.n_records, batch.received_us),
         )
         return added == 1
 
