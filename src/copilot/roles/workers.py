@@ -69,12 +69,12 @@ class Workers:
         await self._work(RETENTION, self._retire, poll_s=RETENTION_POLL_S, first=self._plan)
 
     async def _plan(self, in_s: float = 0) -> None:
-        async with self.store.transaction() as tx:
-            at_us = self.clock.now_us() + int(in_s * 1_000_000)
-            await tx.jobs.put(RETENTION, "", run_us=at_us, dedupe="next")
+        at_us = self.clock.now_us() + int(in_s * 1_000_000)
+        await self.store.run(lambda tx: tx.jobs.put(RETENTION, "", run_us=at_us, dedupe="next"))
 
     async def _retire(self, job: Job) -> None:
         await self._plan(self.retention_s)  # first: a failure must not be the last try
+        await self.store.make_days()
         for went in await self.store.retire(self.keep):
             if went.n:
                 self.retired[went.tier] += went.n

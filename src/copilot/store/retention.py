@@ -8,81 +8,24 @@ along an index, owner by owner (`Shelf`), so that no step reads a whole table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from copilot.domain.retention import HOUR_US, Keep, Policy, Retired, Tier
+from copilot.domain.errors import Clash
+from copilot.domain.retention import Keep, Policy, Retired, Tier
 from copilot.store.database import Database, Day, Engine, Row, Value, marks
+from copilot.store.shelves import SHELVES, Shelf, full_before, older, older_of, owners
+
+T = TypeVar("T")
 
 STEP_ROWS = 1_000
 STEP_BLOCKS = 32
 """At 3 MiB of text at most that is some 20 MiB on disk."""
 PAUSE_S = 0.005
 """Between two steps: other processes that write get their turn."""
+_TRIES = 6
 _QUEUES_OF_INCIDENTS = ("investigate", "consult")
 """Not `remediate`: what was approved comes to an end that people can see."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """A table whose rows have a time, and the index that leads to the old ones."""
-
-    tier: Tier
-    table: str
-    time: str
-    owner: str = ""
-    """The column before the time in that index; empty where the time leads."""
-    where: str = ""
-    """What else that index asks for between the two."""
-    may_lead: bool = False
-    """Where an index may lead with time alone there is one, and no owner is needed."""
-    parted_with: tuple[str, ...] = ()
-    """Tables that are parted by day like this one, and hold what belongs to its rows."""
-
-    @property
-    def is_of_owner(self) -> str:
-        """The condition that a statement on one owner's rows begins with."""
-        parts = [f"{self.owner} = ?"] if self.owner else []
-        return " AND ".join([*parts, *([self.where] if self.where else []), ""])
-
-    def on(self, database: Database) -> Shelf:
-        """The same by the indexes that are there."""
-        is_led = self.may_lead and database.dialect.time_leads
-        return replace(self, owner="") if is_led else self
-
-
-SHELVES = (
-    Shelf(
-        tier=Tier.EVENTS,
-        table="raw_events",
-        owner="stream_id",
-        time="ts_us",
-        parted_with=("raw_event_terms",),
-    ),
-    Shelf(
-        tier=Tier.COUNTS,
-        table="template_counts",
-        owner="stream_id",
-        time="bucket_us",
-        may_lead=True,
-    ),
-    Shelf(
-        tier=Tier.METRICS,
-        table="metric_rollups",
-        owner="series_id",
-        where="res_s = 1",
-        time="bucket_us",
-    ),
-    Shelf(tier=Tier.SPANS, table="spans", owner="stream_id", time="start_us"),
-    Shelf(
-        tier=Tier.SET_ASIDE,
-        table="set_aside",
-        owner="source",
-        time="received_us",
-        may_lead=True,
-    ),
-    Shelf(tier=Tier.CHANGES, table="k8s_object_versions", owner="cluster", time="ts_us"),
-)
 
 
 class Retention:
@@ -100,6 +43,17 @@ class Retention:
         for tier, keep in self._policy.items():
             done.append(await self._of_tier(tier, keep))
         return tuple(done)
+
+    async def _write(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """One step, again where it clashed with somebody's."""
+        for attempt in range(1, _TRIES):
+            try:
+                async with self._engine.transaction() as database:
+                    return await work(database)
+            except Clash:
+                await asyncio.sleep(PAUSE_S * 2**attempt)
+        async with self._engine.transaction() as database:
+            return await work(database)
 
     async def _of_tier(self, tier: Tier, keep: Keep) -> Retired:
         shelves = {shelf.tier: shelf for shelf in SHELVES}
@@ -153,58 +107,22 @@ class Retention:
     async def _bound(self, shelf: Shelf, keep: Keep) -> tuple[int | None, str]:
         """What is older goes, and which of the two bounds says so."""
         by_age = keep.before_us(self._now_us)
-        by_size = None if keep.size is None else await self._full_before(shelf, keep.size)
+        by_size: int | None = None
+        if keep.size is not None:
+            async with self._engine.view() as database:
+                by_size = await full_before(database, shelf, keep.size, self._now_us)
         if by_size is not None and (by_age is None or by_size > by_age):
             return by_size, "size"
         return by_age, "age"
 
-    async def _full_before(self, shelf: Shelf, size: int) -> int | None:
-        """The hour before which rows must go to leave `size`, None where there is room."""
-        async with self._engine.view() as database:
-            over = await _count(database, shelf.table) - size
-            if over <= 0:
-                return None
-            low = await self._oldest_us(database, shelf) // HOUR_US
-            high = self._now_us // HOUR_US
-            while low < high:
-                middle = (low + high) // 2
-                if await self._older(database, shelf, middle * HOUR_US) >= over:
-                    high = middle
-                else:
-                    low = middle + 1
-        return low * HOUR_US
-
-    async def _oldest_us(self, database: Database, shelf: Shelf) -> int:
-        oldest = self._now_us
-        async for owner in _owners(database, shelf):
-            row = await database.fetch_one(
-                f"SELECT MIN({shelf.time}) AS oldest FROM {shelf.table} "
-                f"WHERE {shelf.is_of_owner}{shelf.time} < ?",
-                (*owner, oldest),
-            )
-            if row and row["oldest"] is not None:
-                oldest = int(row["oldest"])
-        return oldest
-
-    async def _older(self, database: Database, shelf: Shelf, before_us: int) -> int:
-        n = 0
-        async for owner in _owners(database, shelf):
-            row = await database.fetch_one(
-                f"SELECT COUNT(*) AS n FROM {shelf.table} "
-                f"WHERE {shelf.is_of_owner}{shelf.time} < ?",
-                (*owner, before_us),
-            )
-            n += int(row["n"]) if row else 0
-        return n
-
     async def _rows(self, shelf: Shelf, before_us: int) -> int:
         if self._is_dry:
             async with self._engine.view() as database:
-                return await self._older(database, shelf, before_us)
+                return await older(database, shelf, before_us)
         n = 0
         async with self._engine.view() as database:
-            owners = [owner async for owner in _owners(database, shelf)]
-        for owner in owners:
+            everybody = [owner async for owner in owners(database, shelf)]
+        for owner in everybody:
             while taken := await self._step(shelf, owner, before_us):
                 n += taken
                 if taken < STEP_ROWS:
@@ -225,8 +143,9 @@ class Retention:
             ):
                 return 0  # most owners have nothing old: no need to write for that
         until_us = before_us if last is None else int(last["at"]) + 1
-        async with self._engine.transaction() as database:
-            return await database.execute(f"DELETE {old}", (*owner, until_us))
+        return await self._write(
+            lambda database: database.execute(f"DELETE {old}", (*owner, until_us))
+        )
 
     # ---------------------------------------------------------------- lines
 
@@ -269,7 +188,8 @@ class Retention:
 
     async def _blocks(self, segment: int, before_us: int) -> list[Row]:
         """The first old blocks of a segment, which went."""
-        async with self._engine.transaction() as database:
+
+        async def take(database: Database) -> list[Row]:
             blocks = await database.fetch_all(
                 "SELECT first_line, n, LENGTH(body_z) AS size FROM log_blocks "
                 "WHERE segment_id = ? AND max_us < ? ORDER BY first_line LIMIT ?",
@@ -289,12 +209,14 @@ class Retention:
             )
             return blocks
 
+        return await self._write(take)
+
     # ---------------------------------------------------------------- objects
 
     async def _versions(self, shelf: Shelf, before_us: int) -> int:
         """Old versions, but for the newest of an object that exists; objects long deleted."""
         async with self._engine.view() as database:
-            clusters = [str(cluster) async for (cluster,) in _owners(database, shelf)]
+            clusters = [str(cluster) async for (cluster,) in owners(database, shelf)]
         n = 0
         for cluster in clusters:
             since_us: int | None = -(1 << 62)
@@ -323,15 +245,16 @@ class Retention:
             )
         old = [row for row in rows if not row["exist"] or row["ts_us"] < row["newest_us"]]
         if old and not self._is_dry:
-            async with self._engine.transaction() as database:
-                await database.executemany(
+            keys = [
+                (cluster, row["uid"], row["resource_version"], row["is_deleted"]) for row in old
+            ]
+            await self._write(
+                lambda database: database.executemany(
                     "DELETE FROM k8s_object_versions WHERE cluster = ? AND uid = ? "
                     "AND resource_version = ? AND is_deleted = ?",
-                    [
-                        (cluster, row["uid"], row["resource_version"], row["is_deleted"])
-                        for row in old
-                    ],
+                    keys,
                 )
+            )
         if len(rows) < STEP_ROWS:
             return len(old), None
         last_us = int(rows[-1]["ts_us"])
@@ -374,10 +297,7 @@ class Retention:
                     break
                 old, after = old + 1, row["seq"]
             if old and not self._is_dry:
-                async with self._engine.transaction() as database:
-                    await database.execute(
-                        "DELETE FROM feed WHERE cluster = ? AND seq <= ?", (cluster, after)
-                    )
+                await self._write(_feed_until(cluster, after))
             n += old
             if old < STEP_ROWS:
                 return n
@@ -392,7 +312,7 @@ class Retention:
             for status in ("delivered", "unknown", "failed"):
                 if self._is_dry:
                     async with self._engine.view() as database:
-                        n += await _older_of(database, shelf, status, before_us)
+                        n += await older_of(database, shelf, (status,), before_us)
                     continue
                 while taken := await self._step(shelf, (status,), before_us):
                     n += taken
@@ -418,39 +338,21 @@ class Retention:
             over = {str(row["id"]) for row in resolved}
             old = [row["id"] for row in waiting if row["payload"] in over]
             if old and not self._is_dry:
-                async with self._engine.transaction() as database:
-                    await database.execute(
-                        f"DELETE FROM jobs WHERE state = 'ready' AND id IN ({marks(old)})", old
-                    )
+                await self._write(_jobs_of(old))
             n += len(old)
         return _retired(Tier.JOBS, n, before_us, "age")
 
 
-async def _owners(database: Database, shelf: Shelf) -> AsyncIterator[tuple[Value, ...]]:
-    """Each owner there is, by one step down the index for each; one nobody where the time leads."""
-    if not shelf.owner:
-        yield ()
-        return
-    row = await database.fetch_one(f"SELECT MIN({shelf.owner}) AS next FROM {shelf.table}")
-    while row and row["next"] is not None:
-        yield (row["next"],)
-        row = await database.fetch_one(
-            f"SELECT MIN({shelf.owner}) AS next FROM {shelf.table} WHERE {shelf.owner} > ?",
-            (row["next"],),
-        )
-
-
-async def _older_of(database: Database, shelf: Shelf, owner: Value, before_us: int) -> int:
-    row = await database.fetch_one(
-        f"SELECT COUNT(*) AS n FROM {shelf.table} WHERE {shelf.is_of_owner}{shelf.time} < ?",
-        (owner, before_us),
+def _feed_until(cluster: str, seq: int) -> Callable[[Database], Awaitable[int]]:
+    return lambda database: database.execute(
+        "DELETE FROM feed WHERE cluster = ? AND seq <= ?", (cluster, seq)
     )
-    return int(row["n"]) if row else 0
 
 
-async def _count(database: Database, table: str) -> int:
-    row = await database.fetch_one(f"SELECT COUNT(*) AS n FROM {table}")
-    return int(row["n"]) if row else 0
+def _jobs_of(ids: Sequence[int]) -> Callable[[Database], Awaitable[int]]:
+    return lambda database: database.execute(
+        f"DELETE FROM jobs WHERE state = 'ready' AND id IN ({marks(ids)})", ids
+    )
 
 
 def _fits_before(segments: list[Row], size: int | None) -> int | None:
