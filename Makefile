@@ -8,7 +8,7 @@ PYTHON_CODE := src tests bench lab tools
 
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
-        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
+        soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
         test-cluster soak-cluster soak-cluster-one bench-watcher mariadb test-mysql test-tidb sqlcheck
 
 help: ## Show this list
@@ -170,6 +170,9 @@ soak-three:
 
 bench-watcher: $(STAMP)/dev ## Memory and speed on 5,000 pods (control plane only)
 	@$(BIN)/python bench/watcher.py
+
+bench-migrate: $(STAMP)/dev ## A store of a million events moves house, killed once; ARGS="--to mariadb"
+	@$(BIN)/python bench/migrate.py $(ARGS)
 
 bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
 	@$(BIN)/python bench/loop.py

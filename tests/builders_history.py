@@ -34,7 +34,8 @@ async def a_history(store: SqlStore, *, pods: int = 60, each: int = 40) -> None:
             stream=stream,
             pattern=f"request <*> of {pod} failed",
         )
-        times = [at_us + i * SECOND_US for i in range(each)]
+        times = [at_us + i * 30 * SECOND_US for i in range(each)]
+        batch.lines.ts_us = times
         batch.points = [
             Point(name="container.memory.usage", stream=stream, ts_us=ts_us, value=1.0)
             for ts_us in times

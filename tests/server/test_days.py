@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 
 from copilot.domain.retention import DAY_US, Keep, Retired, Tier
-from copilot.domain.search import HitKind
 from copilot.store import SqlStore
 from copilot.store.mysql import MysqlEngine, parse_address
-from tests.builders_store import NOW_US, SERVER, a_batch, a_query
+from tests.builders_store import NOW_US, SERVER, a_batch
 from tests.fakes import FixedClock
 from tests.servers import asked, created, dropped
 
@@ -58,9 +57,7 @@ async def test_days_that_are_too_old_go_whole_and_with_their_words(store: SqlSto
     assert dry == went
     assert (went.n, went.reason) == (2, "age")
     assert went.before_us <= NOW_US - 7 * DAY_US
-    async with store.view() as look:
-        query = a_query("failed", kinds=frozenset({HitKind.LOG}), until_us=NOW_US)
-        assert len((await look.telemetry.search(query)).hits) == 1
+    assert await events(store) == 1
     assert [day.end_us for day in await store._engine.days("raw_event_terms")] == [
         day.end_us for day in await store._engine.days("raw_events")
     ]

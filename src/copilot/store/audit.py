@@ -59,7 +59,7 @@ class SqlAudit:
         """Newest first; all chains where none is named."""
         which = "WHERE chain = ? " if chain else ""
         rows = await self._db.fetch_all(
-            f"SELECT * FROM audit_log {which}ORDER BY ts_us DESC, chain, seq DESC LIMIT ? OFFSET ?",
+            f"SELECT * FROM audit_log {which}ORDER BY ts_us DESC, chain DESC, seq DESC LIMIT ? OFFSET ?",
             (*([chain] if chain else []), limit, after),
         )
         return tuple(_row(row) for row in rows)

@@ -22,8 +22,9 @@ Progress = Callable[[str, int, int], None]
 
 OWN = frozenset({"schema_migrations", "schema_steps", "schema_lease", "leases", "copies"})
 """What tells of the store itself."""
-DERIVED = frozenset({"raw_event_terms"})
-"""What the target makes of the rest, where it wants it."""
+DERIVED = frozenset({"raw_event_terms", "events_embeddings", "runbook_vec", "incident_vec"})
+"""What the target makes of the rest, where it wants it: words of events, and vectors, which are
+another type on TiDB and are filled in beside the work."""
 STEP_BYTES = 1 << 20
 _DAYS_BACK = 30
 _FEW, _MANY = 8, 1_000
