@@ -388,6 +388,8 @@ async def _migrate(settings: Settings, source: str, target: str) -> None:
     # TIDB_HOST names the target: a source is said whole.
     given = settings.model_copy(update={"store": SecretStr(source), "tidb_host": ""})
     wanted = settings.model_copy(update={"store": SecretStr(target)} if target else {})
+    if wanted.store == given.store and not wanted.tidb_host:
+        _fail("from where to where? Name the target with --to, COPILOT_STORE or TIDB_HOST")
     async with AsyncExitStack() as stack:
         reading = await _existing_store(given)
         stack.push_async_callback(reading.close)
@@ -401,7 +403,12 @@ async def _migrate(settings: Settings, source: str, target: str) -> None:
                     bars[table] = shown.add_task(table, total=total)
                 shown.update(bars[table], completed=n)
 
-            copied = await writing.take_all(reading, name=_without_password(source), on_step=step)
+            try:
+                copied = await writing.take_all(
+                    reading, name=_without_password(source), on_step=step
+                )
+            except asyncio.CancelledError:
+                _fail("cut off; the same command goes on where it was")
     Console().print(copied_table(copied))
 
 

@@ -48,6 +48,7 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
         (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
         (["token"], ["access", "sender", "agent"]),
+        (["migrate"], ["--from", "--to", "Stop the co-pilot"]),
         (["retention"], ["--dry-run", "--compact", "COPILOT_RETENTION_"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 2 else "",
@@ -84,6 +85,21 @@ def test_retention_of_a_store_that_is_not_there_says_where_it_looked(tmp_path: P
     ended = run(tmp_path, "retention", "--dry-run")
 
     assert str(tmp_path / "data") in error_of(ended)
+
+
+def test_a_store_moves_into_another_and_says_what_was_copied(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/copilot.db").touch()
+
+    ended = run(tmp_path, "migrate", "--to", f"sqlite:{tmp_path / 'other.db'}")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "hash, equal in both" in ended.stdout
+    assert (tmp_path / "other.db").exists()
+
+
+def test_a_store_does_not_move_into_itself(tmp_path: Path) -> None:
+    assert "--to" in error_of(run(tmp_path, "migrate"))
 
 
 @pytest.mark.parametrize("kind", ["access", "sender", "agent"])
