@@ -1,11 +1,10 @@
-"""A pytest plugin that writes down every statement the product sends while tests run.
+"""A pytest plugin that writes down every statement that a server is sent while tests run on one.
 
-    pytest -p tests.statements --statements-to FILE ...
+    COPILOT_TEST_STORE=mariadb://… pytest -p tests.statements --statements-to FILE …
 
-One JSON object a line: `from` is the line of ours that sent it, `sql` is what TiDB is sent, `params`
-are those of its first use. Where the suites run on SQLite, `sqlite` is what that was sent, and
-`sql` is the same in the words of the other dialect. What no test sends is not checked: a
-repository's statement needs a test that runs it.
+One JSON object a line: `from` is the line of ours that sent it, `sql` what was sent with `?` for
+values, `params` those of its first use. What no test sends is not checked: a repository's statement
+needs a test that runs it.
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from copilot.store.database import Match, Value
-from copilot.store.dialect import SqliteDialect
-from copilot.store.mysql.dialect import MysqlDialect
+from copilot.store.database import Value
 from copilot.store.mysql.engine import MysqlDatabase, MysqlEngine
-from copilot.store.sqlite import SqliteDatabase
 
 PACKAGE = Path(__file__).parents[1] / "src"
-PORTABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-"""How what repositories send begins; all else is SQLite's engine talking to its own database."""
 CALLS = ("fetch_all", "fetch_one", "execute", "executemany", "insert")
+ENGINE = "copilot/store/mysql"
+"""Who sends what repositories do not: transactions, schema, questions to the server."""
 
 
 class Statement(NamedTuple):
@@ -36,68 +32,27 @@ class Statement(NamedTuple):
 
     origin: str
     sql: str
-    sqlite: str
     params: Sequence[Value]
 
 
 class Record:
-    """Every distinct statement."""
+    """Every distinct statement, in the order in which they came."""
 
     def __init__(self) -> None:
         self._found: dict[str, Statement] = {}
-        self._twins: dict[str, str] = {}
 
-    def dialect(self) -> SqliteDialect:
-        return _Both(self._twins)
-
-    def on_sqlite(self, origin: str, sql: str, params: Sequence[Value]) -> None:
-        if sql not in self._found and sql.lstrip().startswith(PORTABLE):
-            self._found[sql] = Statement(origin, self._translated(sql), sql, params)
-
-    def on_server(self, origin: str, sql: str, params: Sequence[Value] = ()) -> None:
-        if sql not in self._found:
-            self._found[sql] = Statement(origin, sql, "", params)
-
-    def _translated(self, sql: str) -> str:
-        """Whatever the dialect was asked for, in the other one's words."""
-        if sql in self._twins:
-            return self._twins[sql]
-        for mine, other in self._twins.items():
-            sql = sql.replace(mine, other)
-        return sql
+    def note(self, origin: str, sql: str, params: Sequence[Value] = ()) -> None:
+        self._found.setdefault(sql, Statement(origin, sql, params))
 
     def write(self, path: Path) -> None:
         with path.open("w") as file:
-            for one in sorted(self._found.values(), key=lambda one: one[:3]):
-                row = {"from": one.origin, "sql": one.sql, "sqlite": one.sqlite}
+            for one in sorted(self._found.values(), key=lambda one: one[:2]):
                 values = [{"hex": v.hex()} if isinstance(v, bytes) else v for v in one.params]
-                file.write(json.dumps(row | {"params": values}) + "\n")
+                row = {"from": one.origin, "sql": one.sql, "params": values}
+                file.write(json.dumps(row) + "\n")
 
 
-class _Both(SqliteDialect):
-    """SQLite's words, while what TiDB would be told is remembered."""
-
-    def __init__(self, twins: dict[str, str]) -> None:
-        self._other = MysqlDialect()
-        self._twins = twins
-
-    def __getattribute__(self, name: str) -> Any:
-        asked = super().__getattribute__(name)
-        if name.startswith("_") or not callable(asked):
-            return asked
-
-        def ask(*args: Any, **kwargs: Any) -> Any:
-            mine, other = asked(*args, **kwargs), getattr(self._other, name)(*args, **kwargs)
-            self._twins.update(zip(_texts(mine), _texts(other), strict=True))
-            return mine
-
-        return ask
-
-
-def _texts(answer: object) -> list[str]:
-    if isinstance(answer, Match):
-        return [answer.sql, f" ON {answer.on}"]
-    return [answer] if isinstance(answer, str) else []
+_RECORD = pytest.StashKey[Record]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,51 +71,32 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         record.write(session.config.getoption("--statements-to"))
 
 
-_RECORD = pytest.StashKey[Record]()
-
-
 def _listen(record: Record) -> None:
     """Stand in every call, as a coverage tool does: whoever opens a store need not know."""
     for name in CALLS:
-        for database, note in (
-            (SqliteDatabase, record.on_sqlite),
-            (MysqlDatabase, record.on_server),
-        ):
-            setattr(database, name, _noted(getattr(database, name), note))
-    made = SqliteDatabase.__init__
-
-    @wraps(made)
-    def init(self: SqliteDatabase, *args: Any, **kwargs: Any) -> None:
-        made(self, *args, **kwargs)
-        self.dialect = record.dialect()
-
-    SqliteDatabase.__init__ = init  # type: ignore[method-assign]
-    open_engine = MysqlEngine.open.__func__  # type: ignore[attr-defined]
+        setattr(MysqlDatabase, name, _noted(getattr(MysqlDatabase, name), record))
+    open_engine = MysqlEngine.open.__func__  # type: ignore[attr-defined]  # mypy sees it bound
 
     async def opened(cls: type[MysqlEngine], *args: Any, **kwargs: Any) -> MysqlEngine:
         def sent(sql: str) -> None:
-            record.on_server("copilot/store/mysql", sql)
+            record.note(ENGINE, sql)
 
         engine: MysqlEngine = await open_engine(cls, *args, **{**kwargs, "on_statement": sent})
         return engine
 
-    MysqlEngine.open = classmethod(opened)  # type: ignore[method-assign,assignment]
+    MysqlEngine.open = classmethod(opened)  # type: ignore[method-assign,assignment]  # see above
 
 
-def _noted(
-    call: Callable[..., Any], note: Callable[[str, str, Sequence[Value]], None]
-) -> Callable[..., Any]:
+def _noted(call: Callable[..., Any], record: Record) -> Callable[..., Any]:
     is_many = call.__name__ == "executemany"
 
     @wraps(call)
     def noted(self: object, sql: str, params: Sequence[Any] = ()) -> Any:
         frame = sys._getframe(1)
         file = Path(frame.f_code.co_filename)
-        if file.is_relative_to(PACKAGE) and file.name != "sqlite.py":
-            origin = f"{file.relative_to(PACKAGE)}:{frame.f_lineno}"
-            first = (params[0] if params else None) if is_many else params
-            if first is not None:
-                note(origin, sql, first)
+        first = (params[0] if params else None) if is_many else params
+        if file.is_relative_to(PACKAGE) and first is not None:
+            record.note(f"{file.relative_to(PACKAGE)}:{frame.f_lineno}", sql, first)
         return call(self, sql, params)
 
     return noted
