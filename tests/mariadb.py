@@ -73,25 +73,10 @@ class MariaDb:
 
     def start(self) -> None:
         """Returns once it answers."""
-        self._process = subprocess.Popen(
-            [
-                *("mariadbd", "--no-defaults", f"--datadir={self.folder / 'data'}"),
-                *(f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}"),
-                *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
-                *(f"--ssl-ca={self.authority}", f"--ssl-cert={self.folder / 'server.crt'}"),
-                *(f"--ssl-key={self.folder / 'server.key'}", "--require-secure-transport=ON"),
-                *(f"--init-file={self.folder / 'init.sql'}", "--innodb-buffer-pool-size=64M"),
-                *("--innodb-log-file-size=16M", "--max-connections=200"),
-                *(() if self.is_synced else ("--innodb-flush-method=nosync",)),
-                *(["--user=root"] if os.getuid() == 0 else []),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("ab"),
-        )
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
         until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            if self._process.poll() is not None:
-                break
+        while time.monotonic() < until and self._process.poll() is None:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1) as answer:
                     if answer.recv(1):
@@ -99,6 +84,19 @@ class MariaDb:
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError("MariaDB did not start:\n" + (self.folder / "log").read_text()[-2000:])
+
+    def _command(self) -> list[str]:
+        return [
+            *("mariadbd", "--no-defaults", f"--datadir={self.folder / 'data'}"),
+            *(f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}"),
+            *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
+            *(f"--ssl-ca={self.authority}", f"--ssl-cert={self.folder / 'server.crt'}"),
+            *(f"--ssl-key={self.folder / 'server.key'}", "--require-secure-transport=ON"),
+            *(f"--init-file={self.folder / 'init.sql'}", "--innodb-buffer-pool-size=64M"),
+            *("--innodb-log-file-size=16M", "--max-connections=200"),
+            *(() if self.is_synced else ("--innodb-flush-method=nosync",)),
+            *(["--user=root"] if os.getuid() == 0 else []),
+        ]
 
     def kill(self) -> None:
         """As the kernel does it."""
@@ -112,18 +110,19 @@ class MariaDb:
             self._process.terminate()
             self._process.wait(timeout=START_S)
 
-    def client(self, database: str, sql: str) -> None:
-        """Loads SQL as a person does: any `mysql` client, over TLS, no option for its comments."""
-        subprocess.run(
-            [
-                *("mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={self.port}"),
-                *(f"--user={USER}", f"--ssl-ca={self.authority}", "--ssl-verify-server-cert"),
-                database,
-            ],
-            input=sql.encode(),
-            env=os.environ | {"MYSQL_PWD": PASSWORD},
-            check=True,
-        )
+
+def load(address: Address, sql: str) -> None:
+    """Loads SQL as a person does: any `mysql` client, over TLS, no option for its comments."""
+    subprocess.run(
+        [
+            *("mariadb", "--no-defaults", f"--host={address.host}", f"--port={address.port}"),
+            *(f"--user={address.user}", f"--ssl-ca={address.authority}"),
+            *("--ssl-verify-server-cert", address.database),
+        ],
+        input=sql.encode(),
+        env=os.environ | {"MYSQL_PWD": address.password},
+        check=True,
+    )
 
 
 def _free_port() -> int:

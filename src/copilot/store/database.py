@@ -69,8 +69,8 @@ class Dialect(Protocol):
 
     @property
     def locking(self) -> str:
-        """Ends a SELECT of rows that nobody else may change until this transaction ends; empty
-        where transactions take turns anyway."""
+        """Ends a SELECT of rows that nobody else may change until this transaction ends; empty in
+        a view, and where transactions take turns anyway."""
         ...
 
     @property

@@ -74,8 +74,10 @@ class SqlIncidents:
         return await self.get(IncidentId(new_id))
 
     async def get(self, incident_id: IncidentId) -> Incident:
-        """Raises: NotFound."""
-        row = await self._db.fetch_one("SELECT * FROM incidents WHERE id = ?", (incident_id,))
+        """In a transaction nobody else moves it until that ends. Raises: NotFound."""
+        row = await self._db.fetch_one(
+            f"SELECT * FROM incidents WHERE id = ?{self._db.dialect.locking}", (incident_id,)
+        )
         if row is None:
             raise NotFound(f"there is no incident INC-{incident_id}")
         return _incident(row)

@@ -13,11 +13,13 @@ from copilot.store.words import MOST_LETTERS, wanted
 
 
 class MysqlDialect:
-    """Meets `copilot.store.database.Dialect`."""
+    """Meets `copilot.store.database.Dialect`; a view's locks nothing."""
 
-    locking = " FOR UPDATE"
     keeps_words = True
     time_leads = False
+
+    def __init__(self, *, is_locking: bool = True) -> None:
+        self.locking = " FOR UPDATE" if is_locking else ""
 
     def upsert(
         self,

@@ -55,13 +55,15 @@ async def open_store(
 class MysqlDatabase:
     """One open transaction on a link; meets `copilot.store.database.Database`."""
 
-    def __init__(self, link: Link, on_statement: Callable[[str], None]) -> None:
+    def __init__(
+        self, link: Link, on_statement: Callable[[str], None], *, is_view: bool = False
+    ) -> None:
         self._link = link
         self._on_statement = on_statement
         self._is_over = False
         self._is_lost = False
         self._failure: Exception | None = None
-        self.dialect = MysqlDialect()
+        self.dialect = MysqlDialect(is_locking=not is_view)
 
     @property
     def is_usable(self) -> bool:
@@ -253,7 +255,7 @@ class MysqlEngine:
     async def _view(self) -> AsyncIterator[MysqlDatabase]:
         self._on_statement(_SNAPSHOT.decode())
         link = await self._readers.take(_SNAPSHOT)
-        database = MysqlDatabase(link, self._on_statement)
+        database = MysqlDatabase(link, self._on_statement, is_view=True)
         is_clean = False
         try:
             yield database

@@ -6,15 +6,14 @@ store works without any of these.
 
 from __future__ import annotations
 
+import secrets
+
 from asyncmy.errors import MySQLError
 
 from copilot.domain.errors import CopilotError
 from copilot.ports import Capabilities
 from copilot.store.mysql.schema import Schema
 
-_SCRATCH = "copilot_scratch"
-_VECTORS = f"CREATE TABLE {_SCRATCH} (id BIGINT PRIMARY KEY, v VECTOR(3) NOT NULL)"
-_TEXTS = f"CREATE TABLE {_SCRATCH} (id BIGINT PRIMARY KEY, t TEXT NOT NULL)"
 _COLUMNAR = " ADD_COLUMNAR_REPLICA_ON_DEMAND"
 """What TiDB Cloud wants, and self-managed TiDB does not know."""
 
@@ -42,6 +41,7 @@ async def probe(schema: Schema) -> Capabilities:
 class _Questions:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
+        self._table = f"copilot_scratch_{secrets.token_hex(4)}"  # several processes may ask
 
     async def takes(self, *statements: str) -> bool:
         """Whether it takes them, one after the other."""
@@ -54,37 +54,39 @@ class _Questions:
 
     async def clear(self) -> None:
         # A table refuses to go while it has a full-text index.
-        await self.takes(f"ALTER TABLE {_SCRATCH} DROP INDEX probed")
-        await self.takes(f"DROP TABLE IF EXISTS {_SCRATCH}")
+        await self.takes(f"ALTER TABLE {self._table} DROP INDEX probed")
+        await self.takes(f"DROP TABLE IF EXISTS {self._table}")
 
     async def vector_index(self) -> bool:
-        add = f"ALTER TABLE {_SCRATCH} ADD VECTOR INDEX probed ((VEC_COSINE_DISTANCE(v)))"
-        replica = f"ALTER TABLE {_SCRATCH} SET TIFLASH REPLICA 1"
+        add = f"ALTER TABLE {self._table} ADD VECTOR INDEX probed ((VEC_COSINE_DISTANCE(v)))"
+        replica = f"ALTER TABLE {self._table} SET TIFLASH REPLICA 1"
         await self.clear()
-        return await self.takes(_VECTORS) and (
+        made = f"CREATE TABLE {self._table} (id BIGINT PRIMARY KEY, v VECTOR(3) NOT NULL)"
+        return await self.takes(made) and (
             await self.takes(add + _COLUMNAR) or await self.takes(replica, add)
         )
 
     async def full_text(self) -> bool:
         """An older TiDB takes the statement, warns, and makes no index: so look for it."""
-        add = f"ALTER TABLE {_SCRATCH} ADD FULLTEXT INDEX probed (t) WITH PARSER MULTILINGUAL"
+        add = f"ALTER TABLE {self._table} ADD FULLTEXT INDEX probed (t) WITH PARSER MULTILINGUAL"
         await self.clear()
-        if not await self.takes(_TEXTS):
+        made = f"CREATE TABLE {self._table} (id BIGINT PRIMARY KEY, t TEXT NOT NULL)"
+        if not await self.takes(made):
             return False
         if not (await self.takes(add + _COLUMNAR) or await self.takes(add)):
             return False
-        rows = await self._schema.fetch(f"SHOW INDEX FROM {_SCRATCH}")
+        rows = await self._schema.fetch(f"SHOW INDEX FROM {self._table}")
         return any(row["Key_name"] == "probed" for row in rows)
 
     async def partitions(self) -> bool:
         await self.clear()
         return await self.takes(
-            f"CREATE TABLE {_SCRATCH} (id BIGINT PRIMARY KEY) "
+            f"CREATE TABLE {self._table} (id BIGINT PRIMARY KEY) "
             "PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10))"
         )
 
     async def auto_random(self) -> bool:
         await self.clear()
         return await self.takes(
-            f"CREATE TABLE {_SCRATCH} (id BIGINT PRIMARY KEY AUTO_RANDOM(5, 54))"
+            f"CREATE TABLE {self._table} (id BIGINT PRIMARY KEY AUTO_RANDOM(5, 54))"
         )

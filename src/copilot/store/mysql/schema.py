@@ -85,11 +85,23 @@ class Schema:
     async def make_days(self, now_us: int) -> tuple[str, ...]:
         """See `MysqlEngine.make_days`. What lies beyond the last day waits in a partition of its
         own, so nothing is refused where this has not been done for a while."""
-        made: list[str] = []
+        if not await self._without_days(now_us):
+            return ()
         async with self._leased():
-            for table, end_us in await self._partitioned():
-                made += await self._extend(table, end_us, now_us)
-        return tuple(made)
+            made = [
+                await self._extend(table, days) for table, days in await self._without_days(now_us)
+            ]
+        return tuple(name for names in made for name in names)
+
+    async def _without_days(self, now_us: int) -> list[tuple[str, range]]:
+        """Tables parted by day, and the days they still lack."""
+        today = now_us // DAY_US
+        lacking = []
+        for table, end_us in await self._partitioned():
+            first = max(end_us // DAY_US, today - _DAYS_BACK) if end_us else today
+            if days := range(first, today + DAYS_AHEAD + 1):
+                lacking.append((table, days))
+        return lacking
 
     async def _partitioned(self) -> list[tuple[str, int]]:
         """Tables with a partition `pmax`, and where their last day ends."""
@@ -103,12 +115,7 @@ class Schema:
         )
         return [(str(row["t"]), int(row["end_us"])) for row in rows]
 
-    async def _extend(self, table: str, end_us: int, now_us: int) -> list[str]:
-        today = now_us // DAY_US
-        first = max(end_us // DAY_US, today - _DAYS_BACK) if end_us else today
-        days = range(first, today + DAYS_AHEAD + 1)
-        if not days:
-            return []
+    async def _extend(self, table: str, days: range) -> list[str]:
         parts = [f"PARTITION {_named(day)} VALUES LESS THAN ({(day + 1) * DAY_US})" for day in days]
         try:
             await self.execute(
