@@ -8,8 +8,9 @@ PYTHON_CODE := src tests bench lab tools
 
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
-        soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster soak-cluster soak-cluster-one bench-watcher bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb
+        soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
+        test-cluster soak-cluster soak-cluster-one bench-watcher bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
+        sqlcheck
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -159,6 +160,9 @@ TEST_STEPS := lint types arch test-unit test-flow test-ui test-browser
 test: ## All tests: set up, checks, flow, screens, browser (the README's second command)
 	@$(PYTHON) tools/run_steps.py $(TEST_STEPS)
 
+sqlcheck: $(STAMP)/dev mariadb ## Every statement through TiDB's own parser; none reads a whole table of events (needs Go)
+	@$(BIN)/python tools/sqlcheck/run.py
+
 soak-kill: $(STAMP)/dev ## kill -9 at random points of the loop; ROUNDS=50
 	@ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest tests/e2e -q -m soak --timeout=3600
 
@@ -176,6 +180,9 @@ bench-retrieval: $(STAMP)/dev ## How well runbooks are found: by words, by meani
 
 bench-vectors: $(STAMP)/dev ## The ten nearest of 100,000 vectors, exactly
 	@$(BIN)/python bench/vectors.py
+
+bench-migrate: $(STAMP)/dev ## A store of a million events moves house, killed once; ARGS="--to mariadb"
+	@$(BIN)/python bench/migrate.py $(ARGS)
 
 bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
 	@$(BIN)/python bench/loop.py
@@ -199,7 +206,7 @@ lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/uv pip compile pyproject.toml --extra embed --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
-	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql test-model soak-three test-cluster soak-cluster-one
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql sqlcheck test-model soak-three test-cluster soak-cluster-one
 
 clean: ## Remove what was built and installed
 	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

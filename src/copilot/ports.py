@@ -53,6 +53,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery as GitDelivery
 from copilot.domain.pull_request import FileEdit, PullRequest
+from copilot.domain.retention import Policy, Retired
 from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, RunbookMatch
 from copilot.domain.search import Counted, Found, Query
@@ -319,6 +320,7 @@ class Telemetry(Protocol):
 
         Raises:
             NotFound: no such line.
+            Gone: it was retired; the message says when, and where it is kept as evidence.
         """
         ...
 
@@ -714,6 +716,10 @@ class Feed(Protocol):
 
     async def head(self, cluster: str) -> int: ...
 
+    async def oldest(self, cluster: str) -> int:
+        """The smallest number that is still kept, 0 for none."""
+        ...
+
 
 class Memories(Protocol):
     async def add(self, memory: Memory) -> Memory: ...
@@ -856,6 +862,11 @@ class Store(Protocol):
 
     async def migrate(self) -> tuple[str, ...]:
         """Apply what is missing; the names of what was applied. Harmless the second time."""
+        ...
+
+    async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
+        """Remove what is older or more than is kept, in many short transactions of its own; with
+        `is_dry` only say what would go. Cut off, it has less to do the next time."""
         ...
 
     async def make_days(self) -> tuple[str, ...]:

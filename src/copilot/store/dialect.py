@@ -19,6 +19,7 @@ class SqliteDialect:
 
     locking = ""
     keeps_words = False
+    time_leads = True
 
     def upsert(
         self,

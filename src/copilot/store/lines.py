@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from copilot.domain.errors import NotFound
 from copilot.domain.event import LineAddress, LogLine, Stream, level_of
 from copilot.store.blocks import (
     MAX_SPAN_US,
@@ -19,6 +18,7 @@ from copilot.store.blocks import (
     unpack_ids,
 )
 from copilot.store.database import Database, Row, Value
+from copilot.store.retired import not_there
 from copilot.store.streams import Streams
 
 SEGMENT_LINES = 100_000
@@ -220,7 +220,7 @@ class LogLines:
             (address.segment, address.line),
         )
         if row is None or not 0 <= address.line < row["first_line"] + row["n"]:
-            raise NotFound(f"there is no log line {address}")
+            raise await not_there(self._db, address)
         head = _head(row)
         [(_, block)] = await self._bodies([head])
         return head, block.line(address.line - head.first_line)

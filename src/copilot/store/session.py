@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import TypeVar
 
 from copilot.domain.errors import Clash
+from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
 from copilot.store.audit import SqlAudit
+from copilot.store.copying import Copied, Progress, copy, prepare
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
@@ -22,6 +24,7 @@ from copilot.store.memories import SqlMemories
 from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
 from copilot.store.remediation import SqlRemediation
+from copilot.store.retention import Retention
 from copilot.store.runbooks import SqlRunbooks
 from copilot.store.telemetry import SqlTelemetry
 
@@ -30,6 +33,9 @@ T = TypeVar("T")
 _TRIES = 8
 _PAUSE_S = 0.1
 """Of a clash; longer each time, and never the same for two that clashed."""
+
+
+Copies = tuple[Copied, ...]
 
 
 class SqlSession:
@@ -115,6 +121,24 @@ class SqlStore:
     async def migrate(self) -> tuple[str, ...]:
         """Raises: Conflict where the store was made by a newer program."""
         return await self._engine.migrate(self._clock.now_us())
+
+    async def take_all(self, source: SqlStore, *, name: str, on_step: Progress) -> Copies:
+        """Become a copy of another store (`copying.py`), and go on with one that was begun.
+
+        Raises:
+            Conflict: this store holds anything else, or the source was written to meanwhile.
+        """
+        await prepare(source._engine, self._engine, self._clock.now_us())
+        return await copy(source._engine, self._engine, name=name, on_step=on_step)
+
+    async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
+        """See the port."""
+        now_us = self._clock.now_us()
+        return await Retention(self._engine, policy, now_us=now_us, is_dry=is_dry).run()
+
+    async def compact(self) -> int:
+        """Give the space of what was retired back to the system; how many bytes."""
+        return await self._engine.compact()
 
     async def make_days(self) -> tuple[str, ...]:
         """See the port."""

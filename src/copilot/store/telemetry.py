@@ -100,7 +100,7 @@ class SqlTelemetry:
         return StoredBatch(is_repeat=False, n_stored=batch.n_records, first_line=first_line)
 
     async def lines_at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
-        """Raises: NotFound."""
+        """Raises: NotFound, Gone."""
         return await self._lines.at(address, before, after)
 
     async def lines_of(
@@ -213,7 +213,7 @@ class SqlTelemetry:
     async def counts(self) -> Counts:
         """Totals; points count once a second and series."""
         row = await self._db.fetch_one(
-            "SELECT (SELECT COALESCE(SUM(n_lines), 0) FROM log_segments) AS n_lines, "
+            "SELECT (SELECT COALESCE(SUM(n_lines - n_retired), 0) FROM log_segments) AS n_lines, "
             "(SELECT COUNT(*) FROM raw_events) AS n_events, "
             "(SELECT COUNT(*) FROM metric_rollups) AS n_points, "
             "(SELECT COUNT(*) FROM spans) AS n_spans, "

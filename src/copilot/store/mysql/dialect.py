@@ -18,6 +18,7 @@ class MysqlDialect:
     """Meets `copilot.store.database.Dialect`; a view's locks nothing."""
 
     keeps_words = True
+    time_leads = False
 
     def __init__(self, *, is_locking: bool = True, has_vectors: bool = False) -> None:
         """`has_vectors`: there is a type for them, as on TiDB."""

@@ -16,14 +16,16 @@ from typing import TypeVar
 from asyncmy.errors import MySQLError
 
 from copilot.ports import Capabilities, Clock
-from copilot.store.database import Row, Value
+from copilot.store.database import Day, Row, Table, Value
 from copilot.store.mysql.address import Address
 from copilot.store.mysql.connections import Answer, Link, Pool, told
+from copilot.store.mysql.days import days, drop
 from copilot.store.mysql.dialect import MysqlDialect
 from copilot.store.mysql.errors import TAKEN, code_of, is_lost
 from copilot.store.mysql.literals import statement, statements
 from copilot.store.mysql.probes import probe
 from copilot.store.mysql.schema import Schema
+from copilot.store.mysql.tables import tables
 from copilot.store.session import SqlStore
 
 T = TypeVar("T")
@@ -187,6 +189,29 @@ class MysqlEngine:
         async with self._schema() as schema:
             return await schema.make_days(now_us)
 
+    def loading(self) -> AbstractAsyncContextManager[MysqlDatabase]:
+        """See `Engine`; TiDB has to be asked for it."""
+        return self._loading()
+
+    async def tables(self) -> list[Table]:
+        """See `Engine`."""
+        async with self._schema() as schema:
+            return await tables(schema)
+
+    async def days(self, table: str) -> list[Day]:
+        """See `Engine`."""
+        async with self._schema() as schema:
+            return await days(schema, table)
+
+    async def drop_days(self, table: str, names: Sequence[str]) -> None:
+        """See `Engine`."""
+        async with self._schema() as schema:
+            await drop(schema, table, names)
+
+    async def compact(self) -> int:
+        """Nothing: the server sees to its own space."""
+        return 0
+
     async def capabilities(self) -> Capabilities:
         """What this server can do; asked once."""
         if self._capabilities is None:
@@ -215,6 +240,16 @@ class MysqlEngine:
             if not is_clean:
                 is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
             await self._writers.give_back(link, is_clean=is_clean)
+
+    @asynccontextmanager
+    async def _loading(self) -> AsyncIterator[MysqlDatabase]:
+        is_asked = (await self.capabilities()).auto_random
+        async with self.transaction() as database:
+            if is_asked:
+                await database.execute("SET SESSION allow_auto_random_explicit_insert = 1")
+            yield database
+            if is_asked:
+                await database.execute("SET SESSION allow_auto_random_explicit_insert = 0")
 
     @asynccontextmanager
     async def _view(self) -> AsyncIterator[MysqlDatabase]:
