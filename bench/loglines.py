@@ -10,6 +10,8 @@ import msgspec
 
 MEAN_BYTES = 133
 _PODS = 40
+_RUN = 25
+"""Lines of one pod that follow each other."""
 _SERVICES = ("checkout", "payments", "cart", "catalog", "shipping", "auth", "search", "ledger")
 _VERBS = ("accepted", "completed", "queued", "rejected", "retried", "skipped", "started", "closed")
 _THINGS = ("order", "invoice", "session", "upload", "message", "snapshot", "shipment", "payment")
@@ -24,15 +26,17 @@ class Writer:
     def __init__(self, seed: int = 1, *, warn_share: float = 0.0) -> None:
         self._random = random.Random(seed)
         self._warn_share = warn_share
-        self._weights = [1 / rank for rank in range(1, _N_TEXT + _N_JSON + 1)]
-        self._kinds = list(range(_N_TEXT + _N_JSON))
-        self._random.shuffle(self._kinds)
+        kinds = list(range(_N_TEXT + _N_JSON))
+        self._random.shuffle(kinds)
+        self._kinds = [kinds[service :: len(_SERVICES)] for service in range(len(_SERVICES))]
+        self._weights = [1 / rank for rank in range(1, 9)]
         self.n = 0
 
-    def lines(self, count: int) -> list[str]:
-        """So many more lines."""
-        kinds = self._random.choices(self._kinds, self._weights, k=count)
-        return [self._line(kind) for kind in kinds]
+    def lines(self, count: int, service: int = 0) -> list[str]:
+        """So many more lines of a service: each has kinds of its own."""
+        kinds = self._kinds[service % len(_SERVICES)]
+        weights = self._weights[: len(kinds)]
+        return [self._line(kind) for kind in self._random.choices(kinds, weights, k=count)]
 
     def _line(self, kind: int) -> str:
         self.n += 1
@@ -40,7 +44,7 @@ class Writer:
         a, b = int(pick() * 1e9), int(pick() * 1e9)
         verb, thing = _VERBS[kind % 8], _THINGS[kind // 8]
         word = _WORDS[a % 10]
-        trace = f"{self.n:08x}{a ^ 0x2BADF00D:08x}"
+        trace = f"{self.n * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}"
         level = "WARN" if pick() < self._warn_share else "INFO"
         if kind >= _N_TEXT:
             return (
@@ -76,6 +80,7 @@ class Requests:
         self._now_us = start_us
         self._size = size
         self._step_us = step_us
+        self._next_place = 0
         self._places = [_place(number) for number in range(_PODS)]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -85,7 +90,10 @@ class Requests:
     def body(self) -> bytes:
         """One more."""
         records = []
-        for number, line in enumerate(self._writer.lines(self._size)):
+        places = [self._next_place + run for run in range(-(-self._size // _RUN))]
+        self._next_place += len(places)
+        lines = [line for place in places for line in self._writer.lines(_RUN, place)]
+        for number, line in enumerate(lines[: self._size]):
             self._now_us += self._step_us
             seconds, micros = divmod(self._now_us, 1_000_000)
             records.append(
@@ -95,7 +103,7 @@ class Requests:
                     "stream": "stdout",
                     "_p": "F",
                     "log": line + "\n",
-                    "kubernetes": self._places[(number // 8) % _PODS],
+                    "kubernetes": self._places[places[number // _RUN] % _PODS],
                 }
             )
         return msgspec.json.encode(records)

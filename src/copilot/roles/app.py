@@ -27,6 +27,7 @@ from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import Settings
@@ -76,7 +77,7 @@ def compose(
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
-                parts.flow.receive,
+                Together(parts.flow.receive_all).receive,
                 authenticate=doorkeeper.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,

@@ -6,25 +6,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from copilot.domain.errors import NotFound
+from copilot.domain.errors import Busy, NotFound
 from copilot.domain.event import LineAddress, LogLine, Stream, level_of
 from copilot.store.blocks import (
     MAX_SPAN_US,
     Block,
     Line,
     OpenedBlock,
-    cut,
-    encoded,
     pack_ids,
     unpack_ids,
 )
 from copilot.store.database import Database, Row, Value
 from copilot.store.streams import Streams
 
-SEGMENT_LINES = 100_000
+SEGMENT_LINES = 200_000
 SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has reached either is sealed; the next block opens another."""
 
+_CLAIMS = 5
+"""Tries: each is lost to somebody who got on."""
 _INLINE_BYTES = 256 * 1024
 """More text than this is compressed on a thread, so that nothing else waits for it."""
 _PAGE = 256
@@ -65,42 +65,18 @@ class LogLines:
         self._writer = writer
         self._streams = Streams(database)
 
-    async def append(
-        self,
-        *,
-        ts_us: list[int],
-        stream: list[int],
-        template: list[int],
-        severity: list[int],
-        body: list[str],
-    ) -> LineAddress:
-        """Store columns of lines with lasting stream and template ids; the address of the first
-        (the others follow one by one)."""
-        texts = encoded(body)
-        segment, first_line, size = await self._open_segment(min(ts_us))
+    async def append(self, lines: Block, *, now_us: int) -> LineAddress:
+        """Store lines with lasting stream and template ids; the address of the first (the others
+        follow one by one)."""
+        blocks, bodies = await _encoded(lines)
+        size = sum(map(len, bodies))
+        segment, first_line = await self._claim(lines, size, now_us)
         rows: list[tuple[Value, ...]] = []
-        for start, end in cut(ts_us, texts):
-            block = Block(
-                ts_us=ts_us[start:end],
-                stream=stream[start:end],
-                template=template[start:end],
-                severity=severity[start:end],
-                text=texts[start:end],
-            )
-            data = await _encode(block)
-            size += len(data)
-            rows.append(
-                (
-                    *(segment, first_line + start, len(block), min(block.ts_us), max(block.ts_us)),
-                    *(max(block.severity), pack_ids(block.stream), pack_ids(block.template), data),
-                )
-            )
-        await self._db.executemany(
-            "INSERT INTO log_blocks (segment_id, first_line, n, min_us, max_us, max_severity, "
-            "streams, templates, body_z) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        await self._extend(segment, first_line + len(texts), size, ts_us)
+        line = first_line
+        for block, body in zip(blocks, bodies, strict=True):
+            rows.append(block_row(segment, line, block, body))
+            line += len(block)
+        await self._db.executemany(INSERT_BLOCK, rows)
         return LineAddress(segment=segment, line=first_line)
 
     async def at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
@@ -233,30 +209,61 @@ class LogLines:
             for position, line in lines
         )
 
-    async def _open_segment(self, ts_us: int) -> tuple[int, int, int]:
-        """This process's open segment: its id, next line and bytes so far."""
-        row = await self._db.fetch_one(
-            "SELECT id, n_lines, bytes FROM log_segments WHERE writer = ? AND sealed_us IS NULL",
-            (self._writer,),
-        )
-        if row:
-            return row["id"], row["n_lines"], row["bytes"]
-        new_id = await self._db.insert(
-            "INSERT INTO log_segments (writer, min_us, max_us, n_lines, bytes) "
-            "VALUES (?, ?, ?, 0, 0)",
-            (self._writer, ts_us, ts_us),
-        )
-        return new_id or 0, 0, 0
+    async def _claim(self, lines: Block, size: int, now_us: int) -> tuple[int, int]:
+        """Numbers for these lines: a segment, and the first of them in it.
 
-    async def _extend(self, segment: int, n_lines: int, size: int, ts_us: list[int]) -> None:
-        first, last = min(ts_us), max(ts_us)
-        is_full = n_lines >= SEGMENT_LINES or size >= SEGMENT_BYTES
-        await self._db.execute(
-            "UPDATE log_segments SET n_lines = ?, bytes = ?, sealed_us = ?, "
-            "min_us = CASE WHEN min_us < ? THEN min_us ELSE ? END, "
-            "max_us = CASE WHEN max_us > ? THEN max_us ELSE ? END WHERE id = ?",
-            (n_lines, size, last if is_full else None, first, first, last, last, segment),
-        )
+        By compare-and-set: whoever seals a segment meanwhile makes the next one begin, and no
+        number is given twice.
+        """
+        first_us, last_us = int(lines.ts_us.min()), int(lines.ts_us.max())
+        for _ in range(_CLAIMS):
+            row = await self._db.fetch_one(
+                "SELECT id, n_lines, bytes FROM log_segments "
+                "WHERE writer = ? AND sealed_us IS NULL ORDER BY opened_us DESC LIMIT 1",
+                (self._writer,),
+            )
+            if row is None:
+                new_id = await self._db.insert(
+                    "INSERT INTO log_segments (writer, min_us, max_us, n_lines, bytes, opened_us, "
+                    "sealed_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(self._writer, first_us, last_us, len(lines), size, now_us),
+                        now_us if _is_full(len(lines), size) else None,
+                    ),
+                )
+                return new_id or 0, 0
+            n_lines, n_bytes = row["n_lines"] + len(lines), row["bytes"] + size
+            claimed = await self._db.execute(
+                "UPDATE log_segments SET n_lines = ?, bytes = ?, sealed_us = ?, "
+                "min_us = CASE WHEN min_us < ? THEN min_us ELSE ? END, "
+                "max_us = CASE WHEN max_us > ? THEN max_us ELSE ? END "
+                "WHERE id = ? AND n_lines = ? AND sealed_us IS NULL",
+                (
+                    *(n_lines, n_bytes, now_us if _is_full(n_lines, n_bytes) else None),
+                    *(first_us, first_us, last_us, last_us, row["id"], row["n_lines"]),
+                ),
+            )
+            if claimed == 1:
+                return row["id"], row["n_lines"]
+        raise Busy("many write to one segment at once; send it again")
+
+
+def _is_full(n_lines: int, size: int) -> bool:
+    return n_lines >= SEGMENT_LINES or size >= SEGMENT_BYTES
+
+
+INSERT_BLOCK = (
+    "INSERT INTO log_blocks (segment_id, first_line, n, min_us, max_us, max_severity, "
+    "streams, templates, body_z) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def block_row(segment: int, first_line: int, block: Block, body: bytes) -> tuple[Value, ...]:
+    """What `INSERT_BLOCK` takes."""
+    return (
+        *(segment, first_line, len(block), int(block.ts_us.min()), int(block.ts_us.max())),
+        *(int(block.severity.max()), pack_ids(block.stream), pack_ids(block.template), body),
+    )
 
 
 def log_line(position: Position, line: Line, stream: Stream) -> LogLine:
@@ -274,10 +281,12 @@ def log_line(position: Position, line: Line, stream: Stream) -> LogLine:
     )
 
 
-async def _encode(block: Block) -> bytes:
-    if sum(map(len, block.text)) > _INLINE_BYTES:
-        return await asyncio.to_thread(block.encode)
-    return block.encode()
+async def _encoded(lines: Block) -> tuple[list[Block], list[bytes]]:
+    def work() -> tuple[list[Block], list[bytes]]:
+        blocks = list(lines.parts())
+        return blocks, [block.encode() for block in blocks]
+
+    return await asyncio.to_thread(work) if len(lines.text) > _INLINE_BYTES else work()
 
 
 def _position(one: tuple[Position, Line]) -> Position:

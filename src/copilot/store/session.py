@@ -18,19 +18,26 @@ from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
 from copilot.store.remediation import SqlRemediation
 from copilot.store.runbooks import SqlRunbooks
+from copilot.store.streams import Known
 from copilot.store.telemetry import SqlTelemetry
 
 
 class SqlSession:
     """Meets `copilot.ports.Session` over one open transaction."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(self, database: Database, writer: str, known: Known) -> None:
         self._database = database
         self._writer = writer
+        self._known = known
+        self._fresh = Known()
+
+    def committed(self) -> None:
+        """What was learned holds from now on for every session."""
+        self._known.take(self._fresh)
 
     @cached_property
     def telemetry(self) -> SqlTelemetry:
-        return SqlTelemetry(self._database, self._writer)
+        return SqlTelemetry(self._database, self._writer, self._known, self._fresh)
 
     @cached_property
     def objects(self) -> SqlObjects:
@@ -77,6 +84,7 @@ class SqlStore:
         self._clock = clock
         self._writer = secrets.token_hex(8)
         """Names this process as the writer of its log segments."""
+        self._known = Known()
 
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.transaction())
@@ -96,4 +104,6 @@ class SqlStore:
         self, opening: AbstractAsyncContextManager[Database]
     ) -> AsyncIterator[SqlSession]:
         async with opening as database:
-            yield SqlSession(database, self._writer)
+            session = SqlSession(database, self._writer, self._known)
+            yield session
+        session.committed()

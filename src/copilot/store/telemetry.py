@@ -10,23 +10,22 @@ from copilot.domain.event import (
     LineAddress,
     LogLine,
     Series,
-    Severity,
     Stream,
     TemplateActivity,
     TemplateId,
 )
 from copilot.domain.search import Found, Query
 from copilot.ports import Counts, SetAsideRow, StoredBatch
+from copilot.store.blocks import Block
 from copilot.store.coding import clip, digest16, pack, unpack
+from copilot.store.columns import BUCKET_US, Columns, counted
 from copilot.store.database import Database, Row
 from copilot.store.events import Events, alert_stream, kube_stream
 from copilot.store.lines import LogLines
 from copilot.store.metrics import Metrics
 from copilot.store.search import Search
-from copilot.store.streams import Streams, newest_lines, stream_of, template_spans
+from copilot.store.streams import Known, Streams, stream_of
 
-BUCKET_US = 10_000_000
-"""Templates are counted in buckets of this length."""
 BATCH_KEYS_US = 48 * 3600 * 1_000_000
 """How long a batch's key is remembered."""
 _KEY_LENGTH = 16
@@ -51,33 +50,55 @@ ORDER BY a.recent DESC, a.template_id, a.stream_id LIMIT ?"""
 class SqlTelemetry:
     """Meets `copilot.ports.Telemetry`."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: str,
+        known: Known | None = None,
+        fresh: Known | None = None,
+    ) -> None:
         self._db = database
-        self._streams = Streams(database)
+        self._streams = Streams(database, known, fresh)
         self._lines = LogLines(database, writer)
         self._events = Events(database)
         self._metrics = Metrics(database)
 
     async def add(self, batch: Batch) -> StoredBatch:
         """See the port."""
-        if not await self._is_new(batch):
-            return StoredBatch(is_repeat=True, n_stored=0, first_line=None)
-        newest = newest_lines(batch)
-        streams = await self._streams.keep(_seen(batch, newest), newest)
-        first_line = await self._add_lines(batch, streams) if batch.lines.body else None
-        await self._events.keep_kube_events(batch, streams)
-        await self._events.keep_alerts(batch, streams)
-        if batch.points:
-            await self._metrics.add(batch.points, streams)
-        await self._metrics.add_spans(batch.spans, streams)
+        [stored] = await self.add_all([batch])
+        return stored
+
+    async def add_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
+        """See the port."""
+        fresh = [batch for batch in batches if await self._is_new(batch)]
+        now_us = max((batch.received_us for batch in batches), default=0)
+        columns = Columns(fresh)
+        newest = columns.newest()
+        streams = await self._streams.keep(_seen(fresh, newest), newest, now_us=now_us)
+        first = await self._add_lines(columns, streams, now_us) if columns.n else None
+        for batch in fresh:
+            await self._events.keep_kube_events(batch, streams)
+            await self._events.keep_alerts(batch, streams)
+            if batch.points:
+                await self._metrics.add(batch.points, streams)
+            await self._metrics.add_spans(batch.spans, streams)
         await self._db.executemany(
             "INSERT INTO set_aside (received_us, source, reason, body_z) VALUES (?, ?, ?, ?)",
             [
                 (batch.received_us, clip(one.source, 64), clip(one.reason, 255), pack(one.body))
+                for batch in fresh
                 for one in batch.set_aside
             ],
         )
-        return StoredBatch(is_repeat=False, n_stored=batch.n_records, first_line=first_line)
+        stored = dict(zip(map(id, fresh), columns.addresses(first), strict=True))
+        return tuple(
+            StoredBatch(
+                is_repeat=id(batch) not in stored,
+                n_stored=batch.n_records if id(batch) in stored else 0,
+                first_line=stored.get(id(batch)),
+            )
+            for batch in batches
+        )
 
     async def lines_at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
         """Raises: NotFound."""
@@ -196,68 +217,55 @@ class SqlTelemetry:
         )
         return added == 1
 
-    async def _add_lines(self, batch: Batch, streams: dict[Stream, int]) -> LineAddress:
-        templates, new = await self._streams.keep_templates(template_spans(batch))
-        lines = batch.lines
-        stream_at = [streams[stream] for stream in batch.streams]
-        template_at = [templates.get(template, 0) for template in batch.templates]
-        stream_ids = [stream_at[index] for index in lines.stream]
-        template_ids = [template_at[index] for index in lines.template]
-        first = await self._lines.append(
-            ts_us=lines.ts_us,
-            stream=stream_ids,
-            template=template_ids,
-            severity=lines.severity,
-            body=lines.body,
-        )
-        await self._count(lines.ts_us, stream_ids, template_ids, first)
-        unseen = {i for i, template in enumerate(batch.templates) if template in new}
-        chosen = _worth_a_row(lines.severity, lines.template, unseen)
-        if chosen:
-            await self._events.add_lines(batch, chosen, stream_ids, template_ids, first)
+    async def _add_lines(
+        self, columns: Columns, streams: dict[Stream, int], now_us: int
+    ) -> LineAddress:
+        spans = columns.spans()
+        templates, new = await self._streams.keep_templates(spans, now_us=now_us)
+        lines = columns.block(streams, templates)
+        first = await self._lines.append(lines, now_us=now_us)
+        await self._count(lines, first)
+        unseen = [i for i, template in enumerate(columns.templates) if template in new]
+        chosen = columns.worth_a_row(unseen)
+        for batch, start, end in columns.parts():
+            own = [i - start for i in chosen if start <= i < end]
+            if own:
+                here = slice(start, end)
+                await self._events.add_lines(
+                    batch,
+                    own,
+                    lines.stream[here].tolist(),
+                    lines.template[here].tolist(),
+                    LineAddress(segment=first.segment, line=first.line + start),
+                )
         return first
 
-    async def _count(
-        self, ts_us: list[int], streams: list[int], templates: list[int], first: LineAddress
-    ) -> None:
-        counts: dict[tuple[int, int, int], list[int]] = {}
-        for i, key in enumerate(
-            zip(templates, streams, [ts - ts % BUCKET_US for ts in ts_us], strict=True)
-        ):
-            count = counts.setdefault(key, [0, 0])
-            count[0] += 1
-            count[1] = i
+    async def _count(self, lines: Block, first: LineAddress) -> None:
         columns = ("template_id", "stream_id", "bucket_us", "n", "segment_id", "line")
         await self._db.executemany(
             self._db.dialect.upsert(
                 "template_counts", columns, columns[:3], add=("n",), replace=columns[4:]
             ),
-            [(*key, n, first.segment, first.line + last) for key, (n, last) in counts.items()],
+            [(*key, first.segment, first.line + last) for *key, last in counted(lines)],
         )
 
 
-def _seen(batch: Batch, newest: dict[Stream, int]) -> dict[Stream, int]:
-    """Every stream the batch names, with the latest time it shows a sign of life."""
-    seen = dict.fromkeys(batch.streams, batch.received_us) | newest
-    for point in batch.points:
-        seen[point.stream] = max(seen.get(point.stream, 0), point.ts_us)
-    for span in batch.spans:
-        seen[span.stream] = max(seen.get(span.stream, 0), span.start_us)
-    for event in batch.kube_events:
-        seen.setdefault(kube_stream(event, batch.cluster), batch.received_us)
-    for alert in batch.alerts:
-        seen.setdefault(alert_stream(alert, batch.cluster), batch.received_us)
+def _seen(batches: Sequence[Batch], newest: dict[Stream, int]) -> dict[Stream, int]:
+    """Every stream the batches name, with the latest time it shows a sign of life."""
+    seen: dict[Stream, int] = {}
+    for batch in batches:
+        seen |= dict.fromkeys(batch.streams, batch.received_us)
+    seen |= newest
+    for batch in batches:
+        for point in batch.points:
+            seen[point.stream] = max(seen.get(point.stream, 0), point.ts_us)
+        for span in batch.spans:
+            seen[span.stream] = max(seen.get(span.stream, 0), span.start_us)
+        for event in batch.kube_events:
+            seen.setdefault(kube_stream(event, batch.cluster), batch.received_us)
+        for alert in batch.alerts:
+            seen.setdefault(alert_stream(alert, batch.cluster), batch.received_us)
     return seen
-
-
-def _worth_a_row(severity: list[int], template: list[int], unseen: set[int]) -> list[int]:
-    """Indexes of the lines that are warnings or worse, or the first of a new template."""
-    chosen = []
-    for i, number in enumerate(severity):
-        if number >= Severity.WARN or template[i] in unseen:
-            chosen.append(i)
-            unseen.discard(template[i])
-    return chosen
 
 
 def _activity(row: Row) -> TemplateActivity:

@@ -1,0 +1,367 @@
+"""What the two tiers of the store cost beside a plain file, through the same HTTP route.
+
+`make bench-store` starts the ingestion route of the product in a process of its own for each sink,
+sends the same bodies (Fluent Bit's JSON, 1,000 lines each, times that go on) over four connections,
+and prints lines a second and what of it a plain file makes of them in the same minute:
+
+    raw         decoded, lines appended to a file, fdatasync; nothing masked, nothing findable
+    blocks      the product: masked, templates, counts, blocks, detection; lines of level info
+    tiers       the same where 3 % of the lines are warnings, which get a row and full text
+    rows        one indexed row a line, no full text
+    full text   one row a line with full text
+
+Every sink answers only what is on disk. Then 1 M and 10 M lines are searched. Exits with 1 where a
+budget does not hold. `--small` is for looking only: fewer lines, no budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.loglines import Requests, Writer
+
+LINES = 1000
+"""A body."""
+CONNECTIONS = 4
+WARN_SHARE = 0.03
+ROUNDS = 3
+"""Of every sink, in turn; the best round of each counts, as other work on the machine only slows."""
+RATIO = 0.5
+
+
+# --------------------------------------------------------------------------- the server
+
+
+async def serve(sink: str, folder: Path, port: int) -> None:
+    """The ingestion route over one sink, for ever."""
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from copilot.roles import ingestion
+    from copilot.roles.together import Together
+    from copilot.wiring import SystemClock
+
+    clock = SystemClock()
+    receive_all = await _sink(sink, folder, clock)
+    if sink == "raw":
+        ingestion.decode = _decoded_only  # type: ignore[assignment]
+    routes = ingestion.ingestion_routes(
+        Together(receive_all).receive,
+        authenticate=lambda headers: "bench",
+        clock=clock,
+        default_cluster="bench",
+    )
+    config = uvicorn.Config(
+        Starlette(routes=routes), port=port, log_level="error", access_log=False, lifespan="off"
+    )
+    await uvicorn.Server(config).serve()
+
+
+async def _sink(sink: str, folder: Path, clock: object) -> Callable[..., Awaitable[object]]:
+    from copilot.detect.rules import RULES
+    from copilot.flow import Flow
+    from copilot.journal import Journal
+    from copilot.store import open_store
+
+    if sink == "raw":
+        return _RawFile(folder / "lines.log").receive_all
+    store = await open_store(folder / "copilot.db", clock=clock)  # type: ignore[arg-type]
+    await store.migrate()
+    if sink in ("rows", "full-text"):
+        return await _rows(store, has_text=sink == "full-text")
+    flow = Flow(
+        store=store,
+        agents=None,  # type: ignore[arg-type]
+        clock=clock,  # type: ignore[arg-type]
+        journal=Journal(cluster="bench"),
+        rules=RULES,
+    )
+    return flow.receive_all
+
+
+class _RawFile:
+    """Lines end to end in a file; written and synced before anybody is answered."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    async def receive_all(self, batches: Sequence[object]) -> list[object]:
+        from copilot.ports import StoredBatch
+
+        await asyncio.to_thread(self._write, batches)
+        return [
+            StoredBatch(is_repeat=False, n_stored=batch.n_records, first_line=None)  # type: ignore[attr-defined]
+            for batch in batches
+        ]
+
+    def _write(self, batches: Sequence[object]) -> None:
+        lines = [body for batch in batches for body in batch.lines.body]  # type: ignore[attr-defined]
+        self._file.write("\n".join([*lines, ""]).encode())
+        os.fdatasync(self._file.fileno())
+
+
+def _decoded_only(door: object, body: bytes, headers: Mapping[str, str], **given: object) -> object:
+    """What `copilot.ingest.doors.decode` gives, without looking at any line."""
+    from copilot.domain.event import Batch, Lines
+    from copilot.ingest.doors import key_of
+    from copilot.ingest.normalise import BatchBuilder
+    from copilot.ingest.sources.fluentbit import decode_json
+
+    builder = BatchBuilder(
+        source="fluentbit",
+        key=key_of(door, body, str(given["sender"])),  # type: ignore[arg-type]
+        cluster="bench",
+        received_us=int(str(given["received_us"])),
+    )
+    decode_json(body, builder)
+    return Batch(
+        key=builder.key,
+        source=builder.source,
+        cluster=builder.cluster,
+        received_us=builder.received_us,
+        lines=Lines(ts_us=builder.ts_us, stream=builder.stream, body=builder.body),
+    )
+
+
+async def _rows(store: object, *, has_text: bool) -> Callable[..., Awaitable[object]]:
+    """A row a line in `raw_events`, with the indexes of the row tier."""
+    from copilot.domain.event import Batch, LineAddress
+    from copilot.ports import StoredBatch
+    from copilot.store.columns import Columns
+
+    if not has_text:
+        async with store.transaction() as tx:  # type: ignore[attr-defined]
+            for trigger in ("ai", "ad", "au"):
+                await tx.telemetry._db.execute(f"DROP TRIGGER raw_events_{trigger}")
+
+    async def receive_all(batches: Sequence[Batch]) -> list[StoredBatch]:
+        async with store.transaction() as tx:  # type: ignore[attr-defined]
+            telemetry = tx.telemetry
+            for batch in batches:
+                columns = Columns([batch])
+                streams = await telemetry._streams.keep(
+                    columns.newest(), columns.newest(), now_us=batch.received_us
+                )
+                templates, _ = await telemetry._streams.keep_templates(
+                    columns.spans(), now_us=batch.received_us
+                )
+                block = columns.block(streams, templates)
+                await telemetry._events.add_lines(
+                    batch,
+                    range(len(block)),
+                    block.stream.tolist(),
+                    block.template.tolist(),
+                    LineAddress(segment=0, line=0),
+                )
+        return [
+            StoredBatch(is_repeat=False, n_stored=b.n_records, first_line=None) for b in batches
+        ]
+
+    return receive_all
+
+
+# --------------------------------------------------------------------------- the sender
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one round showed."""
+
+    sink: str
+    lines: int
+    wall_s: float
+    cpu_s: float
+    """Of the server."""
+    ack_p50_ms: float
+    ack_p99_ms: float
+    size: int
+    """Bytes on disk."""
+
+    @property
+    def per_s(self) -> float:
+        return self.lines / self.wall_s
+
+    @property
+    def per_cpu_s(self) -> float:
+        return self.lines / self.cpu_s
+
+
+def a_round(sink: str, bodies: Sequence[bytes]) -> Round:
+    """Sends all bodies to a fresh server of this sink."""
+    with tempfile.TemporaryDirectory(
+        prefix="bench-store-", dir=os.environ.get("BENCH_DIR")
+    ) as name:
+        folder = Path(name)
+        port = _free_port()
+        server = subprocess.Popen(
+            [sys.executable, __file__, "--serve", sink, "--folder", name, "--port", str(port)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        try:
+            _wait_for(port, server)
+            warm = len(bodies) // 8
+            _send(port, bodies[:warm])
+            before = _cpu_s(server.pid)
+            start = time.perf_counter()
+            waits = sorted(_send(port, bodies[warm:]))
+            wall_s = time.perf_counter() - start
+            cpu_s = _cpu_s(server.pid) - before
+        finally:
+            server.terminate()
+            server.wait(20)
+        return Round(
+            sink=sink,
+            lines=(len(bodies) - warm) * LINES,
+            wall_s=wall_s,
+            cpu_s=cpu_s,
+            ack_p50_ms=waits[len(waits) // 2] * 1000,
+            ack_p99_ms=waits[int(len(waits) * 0.99)] * 1000,
+            size=sum(file.stat().st_size for file in folder.iterdir()),
+        )
+
+
+def _send(port: int, bodies: Sequence[bytes]) -> list[float]:
+    """How long each answer took, in seconds."""
+    waits: list[float] = []
+    parts = [bodies[i::CONNECTIONS] for i in range(CONNECTIONS)]
+    threads = [threading.Thread(target=_send_part, args=(port, part, waits)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(waits) != len(bodies):
+        raise RuntimeError("not every body was accepted")
+    return waits
+
+
+def _send_part(port: int, bodies: Sequence[bytes], waits: list[float]) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        for body in bodies:
+            head = (
+                "POST /ingest HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n"
+            )
+            start = time.perf_counter()
+            connection.sendall(head.encode())
+            connection.sendall(body)
+            answer = b""
+            while b'"repeat":false' not in answer:
+                part = connection.recv(65536)
+                if not part or b"HTTP/1.1 200" not in answer + part:
+                    raise RuntimeError(f"refused: {answer + part!r}")
+                answer += part
+            waits.append(time.perf_counter() - start)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            raise RuntimeError("the server ended")
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the server does not come up")
+
+
+# --------------------------------------------------------------------------- the report
+
+SINKS = {"raw": 1.0, "blocks": 1.0, "tiers": 0.5, "rows": 0.25, "full-text": 0.1}
+"""Each with the share of the bodies it gets: the slow ones need not see all."""
+
+
+def ingest(console: Console, n_bodies: int, rounds: int, sinks: Sequence[str]) -> bool:
+    """Measure and print; whether the budget holds."""
+    now_us = time.time_ns() // 1000
+    plain = Requests(Writer(), start_us=now_us - 60_000_000, size=LINES)
+    mixed = Requests(Writer(2, warn_share=WARN_SHARE), start_us=now_us - 60_000_000, size=LINES)
+    bodies = {"tiers": [mixed.body() for _ in range(int(n_bodies * SINKS["tiers"]))]}
+    bodies |= {"raw": [plain.body() for _ in range(n_bodies)]}
+    best: dict[str, Round] = {}
+    for number in range(1, rounds + 1):
+        for sink in sinks:
+            chosen = bodies.get(sink, bodies["raw"])[: int(n_bodies * SINKS[sink])]
+            one = a_round(sink, chosen)
+            console.print(f"round {number}: {sink:10} {one.per_s:10,.0f} lines/s", style="dim")
+            if sink not in best or one.per_s > best[sink].per_s:
+                best[sink] = one
+    table = Table(title=f"HTTP to acknowledgement, best of {rounds}", title_justify="left")
+    for heading in (
+        "sink",
+        "lines/s",
+        "of raw",
+        "lines/cpu-s",
+        "of raw",
+        "ack p50",
+        "p99",
+        "B/line",
+    ):
+        table.add_column(heading, justify="left" if heading == "sink" else "right")
+    raw = best["raw"]
+    for one in best.values():
+        n_all = one.lines / (1 - 1 / 8)
+        table.add_row(
+            one.sink,
+            f"{one.per_s:,.0f}",
+            f"{one.per_s / raw.per_s:.2f}",
+            f"{one.per_cpu_s:,.0f}",
+            f"{one.per_cpu_s / raw.per_cpu_s:.2f}",
+            f"{one.ack_p50_ms:.0f} ms",
+            f"{one.ack_p99_ms:.0f} ms",
+            f"{one.size / n_all:.0f}",
+        )
+    console.print(table)
+    return "blocks" not in best or best["blocks"].per_s / raw.per_s >= RATIO
+
+
+def main() -> int:
+    """Measure, print, and say whether the budgets hold."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--serve", default="")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--bodies", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--sinks", default=",".join(SINKS))
+    given = parser.parse_args()
+    if given.serve:
+        asyncio.run(serve(given.serve, given.folder, given.port))
+        return 0
+    console = Console()
+    is_fine = ingest(console, given.bodies, given.rounds, given.sinks.split(","))
+    return 0 if is_fine or given.small else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
