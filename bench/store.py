@@ -1,7 +1,7 @@
 """What the two tiers of the store cost beside a plain file, through the same HTTP route.
 
 `make bench-store` starts the ingestion route of the product in a process of its own for each sink,
-sends the same bodies (Fluent Bit's JSON, 1,000 lines each, times that go on) over four connections,
+sends the same bodies (Fluent Bit's JSON, 1,000 lines each, times that go on) over eight connections,
 and prints lines a second and what of it a plain file makes of them in the same minute:
 
     raw         decoded, lines appended to a file, fdatasync; nothing masked, nothing findable
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -39,7 +38,7 @@ from bench.loglines import Requests, Writer
 
 LINES = 1000
 """A body."""
-CONNECTIONS = 4
+CONNECTIONS = 8
 WARN_SHARE = 0.03
 ROUNDS = 3
 """Of every sink, in turn; the best round of each counts, as other work on the machine only slows."""

@@ -735,6 +735,11 @@ class Store(Protocol):
         """Apply what is missing; the names of what was applied. Harmless the second time."""
         ...
 
+    async def settle(self) -> None:
+        """Write the counts of this process that lag behind their lines, by a second at most where
+        this is called as often."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -13,6 +13,8 @@ from copilot.store.blocks import Block, Ints, encoded
 
 BUCKET_US = 10_000_000
 """Templates are counted in buckets of this length."""
+_DENSE = 16
+"""Places a line for which counting in a table is faster than sorting."""
 
 
 class Columns:
@@ -87,18 +89,24 @@ class Columns:
             is_chosen[int((self.template == template).argmax())] = True
         return [int(i) for i in np.flatnonzero(is_chosen)]
 
-
-def counted(lines: Block) -> list[tuple[int, int, int, int, int]]:
-    """How often each template was seen in each stream and bucket, and the last line of it:
-    template, stream, bucket, count, index."""
-    keys = np.stack((lines.template, lines.stream, lines.ts_us - lines.ts_us % BUCKET_US))
-    order = np.lexsort(keys)
-    keys = keys[:, order]
-    is_new = np.concatenate(([True], (np.diff(keys) != 0).any(axis=0)))
-    starts = np.flatnonzero(is_new)
-    ends = np.concatenate((starts[1:], [len(order)]))
-    found = np.vstack((keys[:, starts], ends - starts, order[ends - 1]))
-    return [(t, s, bucket, n, last) for t, s, bucket, n, last in found.T.tolist()]
+    def counted(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """How often each template was seen in each stream and bucket, and the last line of it:
+        indexes of template and stream, bucket, count, index of the line."""
+        buckets, bucket = np.unique(self.ts_us // BUCKET_US, return_inverse=True)
+        n_streams, n_templates = len(self.streams), len(self.templates)
+        key = (bucket * n_templates + self.template) * n_streams + self.stream
+        if len(buckets) * n_templates * n_streams > _DENSE * self.n:
+            found, key = np.unique(key, return_inverse=True)
+        else:
+            found = np.arange(len(buckets) * n_templates * n_streams)
+        n = np.bincount(key, minlength=len(found))
+        last = np.zeros(len(found), np.int64)
+        last[key] = np.arange(self.n)  # of several the last one stays
+        there = np.flatnonzero(n)
+        rest, stream = np.divmod(found[there], n_streams)
+        bucket, template = np.divmod(rest, n_templates)
+        times = buckets[bucket] * BUCKET_US
+        return zip(*(c.tolist() for c in (template, stream, times, n[there], last[there])))
 
 
 def _joined(parts: Iterable[Ints | list[int]]) -> Ints:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
@@ -18,26 +17,29 @@ from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
 from copilot.store.remediation import SqlRemediation
 from copilot.store.runbooks import SqlRunbooks
-from copilot.store.streams import Known
-from copilot.store.telemetry import SqlTelemetry
+from copilot.store.telemetry import Process, SqlTelemetry
 
 
 class SqlSession:
     """Meets `copilot.ports.Session` over one open transaction."""
 
-    def __init__(self, database: Database, writer: str, known: Known) -> None:
+    def __init__(self, database: Database, process: Process) -> None:
         self._database = database
-        self._writer = writer
-        self._known = known
-        self._fresh = Known()
-
-    def committed(self) -> None:
-        """What was learned holds from now on for every session."""
-        self._known.take(self._fresh)
+        self._process = process
 
     @cached_property
     def telemetry(self) -> SqlTelemetry:
-        return SqlTelemetry(self._database, self._writer, self._known, self._fresh)
+        return SqlTelemetry(self._database, self._process)
+
+    def committed(self) -> None:
+        """What was learned holds from now on for every session."""
+        if "telemetry" in self.__dict__:
+            self.telemetry.committed()
+
+    def rolled_back(self) -> None:
+        """Nothing of it was written."""
+        if "telemetry" in self.__dict__:
+            self.telemetry.rolled_back()
 
     @cached_property
     def objects(self) -> SqlObjects:
@@ -82,9 +84,7 @@ class SqlStore:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._writer = secrets.token_hex(8)
-        """Names this process as the writer of its log segments."""
-        self._known = Known()
+        self._process = Process()
 
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.transaction())
@@ -96,6 +96,12 @@ class SqlStore:
         """Raises: Conflict where the store was made by a newer program."""
         return await self._engine.migrate(self._clock.now_us())
 
+    async def settle(self) -> None:
+        """See the port."""
+        if self._process.waiting.counts:
+            async with self.transaction() as session:
+                await session.telemetry.settle(self._clock.now_us())
+
     async def close(self) -> None:
         await self._engine.close()
 
@@ -104,6 +110,10 @@ class SqlStore:
         self, opening: AbstractAsyncContextManager[Database]
     ) -> AsyncIterator[SqlSession]:
         async with opening as database:
-            session = SqlSession(database, self._writer, self._known)
-            yield session
+            session = SqlSession(database, self._process)
+            try:
+                yield session
+            except BaseException:
+                session.rolled_back()
+                raise
         session.committed()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from copilot.domain.event import (
     Batch,
@@ -10,15 +12,18 @@ from copilot.domain.event import (
     LineAddress,
     LogLine,
     Series,
+    Severity,
     Stream,
+    Template,
     TemplateActivity,
     TemplateId,
 )
 from copilot.domain.search import Found, Query
-from copilot.ports import Counts, SetAsideRow, StoredBatch
-from copilot.store.blocks import Block
+from copilot.ports import Counts as Totals
+from copilot.ports import SetAsideRow, StoredBatch
 from copilot.store.coding import clip, digest16, pack, unpack
-from copilot.store.columns import BUCKET_US, Columns, counted
+from copilot.store.columns import BUCKET_US, Columns
+from copilot.store.counts import FEW_LINES, Counts, Waiting, added
 from copilot.store.database import Database, Row
 from copilot.store.events import Events, alert_stream, kube_stream
 from copilot.store.lines import LogLines
@@ -28,6 +33,7 @@ from copilot.store.streams import Known, Streams, stream_of
 
 BATCH_KEYS_US = 48 * 3600 * 1_000_000
 """How long a batch's key is remembered."""
+_TIDY_US = 60_000_000
 _KEY_LENGTH = 16
 _MOST_ACTIVE = 200
 _ACTIVITY = """\
@@ -47,21 +53,38 @@ WHERE a.recent > 0 AND t.severity >= ? AND (? = '' OR s.namespace = ?) AND (? = 
 ORDER BY a.recent DESC, a.template_id, a.stream_id LIMIT ?"""
 
 
+@dataclass(slots=True)
+class Process:
+    """What sessions of one process share."""
+
+    writer: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Names this process as the writer of its log segments."""
+    known: Known = field(default_factory=Known)
+    waiting: Waiting = field(default_factory=Waiting)
+
+
 class SqlTelemetry:
     """Meets `copilot.ports.Telemetry`."""
 
-    def __init__(
-        self,
-        database: Database,
-        writer: str,
-        known: Known | None = None,
-        fresh: Known | None = None,
-    ) -> None:
+    def __init__(self, database: Database, process: Process | None = None) -> None:
         self._db = database
-        self._streams = Streams(database, known, fresh)
-        self._lines = LogLines(database, writer)
+        self._process = process or Process()
+        self._fresh = Known()
+        self._counted: Counts = {}
+        self._uncounted: Counts = {}
+        self._streams = Streams(database, self._process.known, self._fresh)
+        self._lines = LogLines(database, self._process.writer)
         self._events = Events(database)
         self._metrics = Metrics(database)
+
+    def committed(self) -> None:
+        """What this transaction learned and left uncounted is from now on everybody's."""
+        self._process.known.take(self._fresh)
+        added(self._process.waiting.counts, self._uncounted.items())
+
+    def rolled_back(self) -> None:
+        """What it was to count besides its own waits on."""
+        self._process.waiting.put_back(self._counted)
 
     async def add(self, batch: Batch) -> StoredBatch:
         """See the port."""
@@ -70,8 +93,9 @@ class SqlTelemetry:
 
     async def add_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
         """See the port."""
-        fresh = [batch for batch in batches if await self._is_new(batch)]
         now_us = max((batch.received_us for batch in batches), default=0)
+        await self._forget_keys(now_us)
+        fresh = [batch for batch in batches if await self._is_new(batch)]
         columns = Columns(fresh)
         newest = columns.newest()
         streams = await self._streams.keep(_seen(fresh, newest), newest, now_us=now_us)
@@ -184,7 +208,7 @@ class SqlTelemetry:
             for row in rows
         )
 
-    async def counts(self) -> Counts:
+    async def counts(self) -> Totals:
         """Totals; points count once a second and series."""
         row = await self._db.fetch_one(
             "SELECT (SELECT COALESCE(SUM(n_lines), 0) FROM log_segments) AS n_lines, "
@@ -195,8 +219,8 @@ class SqlTelemetry:
             "(SELECT COUNT(*) FROM set_aside) AS n_set_aside"
         )
         if row is None:
-            return Counts(lines=0, events=0, points=0, spans=0, templates=0, set_aside=0)
-        return Counts(
+            return Totals(lines=0, events=0, points=0, spans=0, templates=0, set_aside=0)
+        return Totals(
             lines=row["n_lines"],
             events=row["n_events"],
             points=row["n_points"],
@@ -205,11 +229,16 @@ class SqlTelemetry:
             set_aside=row["n_set_aside"],
         )
 
+    async def _forget_keys(self, now_us: int) -> None:
+        """Of batches that are too old to be sent again; now and then."""
+        if not 0 <= now_us - self._process.known.keys_tidied_us < _TIDY_US:
+            await self._db.execute(
+                "DELETE FROM ingest_batches WHERE received_us < ?", (now_us - BATCH_KEYS_US,)
+            )
+            self._fresh.keys_tidied_us = now_us
+
     async def _is_new(self, batch: Batch) -> bool:
         key = batch.key if len(batch.key) == _KEY_LENGTH else digest16(batch.key)
-        await self._db.execute(
-            "DELETE FROM ingest_batches WHERE received_us < ?", (batch.received_us - BATCH_KEYS_US,)
-        )
         columns = ("batch_key", "source", "n", "received_us")
         added = await self._db.execute(
             self._db.dialect.insert_new("ingest_batches", columns),
@@ -224,7 +253,7 @@ class SqlTelemetry:
         templates, new = await self._streams.keep_templates(spans, now_us=now_us)
         lines = columns.block(streams, templates)
         first = await self._lines.append(lines, now_us=now_us)
-        await self._count(lines, first)
+        await self._count(columns, streams, templates, first, now_us)
         unseen = [i for i, template in enumerate(columns.templates) if template in new]
         chosen = columns.worth_a_row(unseen)
         for batch, start, end in columns.parts():
@@ -240,13 +269,41 @@ class SqlTelemetry:
                 )
         return first
 
-    async def _count(self, lines: Block, first: LineAddress) -> None:
+    async def settle(self, now_us: int) -> None:
+        """Write the counts that wait."""
+        self._counted = self._process.waiting.taken(now_us)
+        await self._write_counts(self._counted)
+
+    async def _count(
+        self,
+        columns: Columns,
+        streams: dict[Stream, int],
+        templates: dict[Template, int],
+        first: LineAddress,
+        now_us: int,
+    ) -> None:
+        stream_ids = [streams[stream] for stream in columns.streams]
+        template_ids = [templates[template] for template in columns.templates]
+        waiting = self._process.waiting
+        is_now = columns.n <= FEW_LINES or waiting.is_due(now_us)
+        counts: Counts = {}
+        if is_now:
+            self._counted = waiting.taken(now_us)
+            counts |= self._counted
+        for t, s, bucket_us, n, last in columns.counted():
+            key = template_ids[t], stream_ids[s], bucket_us
+            is_urgent = is_now or columns.templates[t].severity >= Severity.WARN
+            own = counts if is_urgent else self._uncounted
+            added(own, [(key, (n, first.segment, first.line + last))])
+        await self._write_counts(counts)
+
+    async def _write_counts(self, counts: Counts) -> None:
         columns = ("template_id", "stream_id", "bucket_us", "n", "segment_id", "line")
         await self._db.executemany(
             self._db.dialect.upsert(
                 "template_counts", columns, columns[:3], add=("n",), replace=columns[4:]
             ),
-            [(*key, first.segment, first.line + last) for *key, last in counted(lines)],
+            [(*key, *count) for key, count in counts.items()],
         )
 
 
