@@ -740,6 +740,11 @@ class Store(Protocol):
         this is called as often."""
         ...
 
+    async def pack(self) -> bool:
+        """Do one step of what is put off when lines come in: merge what came in small pieces, make
+        the ids in it findable. Whether there was anything to do; harmless while others do it."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -94,6 +94,8 @@ def compose(
             cluster_name=parts.cluster_name,
         )
         loops.append(watcher.run)
+    if chosen & {INGESTION, WATCHER}:
+        loops.append(workers.tidy)
     if Agent.REMEDIATOR in chosen:
         loops.extend([workers.remediate] * AT_ONCE)
     if Agent.REPORTER in chosen:

@@ -1,4 +1,4 @@
-"""Loops that do queued work: legs 2 and 3, and the outbox."""
+"""Loops that do queued work: legs 2 and 3, the outbox, and what the store puts off."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.1
 LEASE_US = 15_000_000
 RETRIES = 8
+TIDY_S = 1.0
+PACKED_PAUSE_S = 0.2
+"""After a segment was packed: what comes in goes before."""
 OUTBOX_LEASE_US = 60_000_000
 OUTBOX_PAUSE_S = 300
 OUTBOX_TRIES = 50
@@ -119,6 +122,20 @@ class Workers:
             await tx.jobs.again(
                 job, run_us=self.clock.now_us() + delay_us, error=str(_innermost(error))[:500]
             )
+
+    async def tidy(self) -> None:
+        """What is put off when lines come in, for ever: counts that lag, segments to pack."""
+        while True:
+            pause_s = TIDY_S
+            try:
+                await self.store.settle()
+                if await self.store.pack():
+                    pause_s = PACKED_PAUSE_S
+            except Unavailable as error:
+                log.warning("store.unavailable", error=error.message)
+            except Exception as error:  # the worker loop: a bug must not end it
+                log.error("tidying.broke", exc_info=error)
+            await asyncio.sleep(pause_s)
 
     async def report(self) -> None:
         """Send what waits in the outbox, for ever."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from copilot.domain.errors import Busy, NotFound
@@ -16,8 +17,10 @@ from copilot.store.blocks import (
     pack_ids,
     unpack_ids,
 )
-from copilot.store.database import Database, Row, Value
+from copilot.store.coding import utf8
+from copilot.store.database import Database, Row, Value, marks
 from copilot.store.streams import Streams
+from copilot.store.tokens import LIST_OF_BLOCKS, blocks_with, bucket_of, hashes_of
 
 SEGMENT_LINES = 200_000
 SEGMENT_BYTES = 64 * 1024 * 1024
@@ -53,8 +56,24 @@ class Head:
     max_severity: int
     streams: frozenset[int]
 
+    @property
+    def order(self) -> Position:
+        return self.max_us, self.segment, self.first_line
+
     def position(self, line: Line) -> Position:
         return line.ts_us, self.segment, self.first_line + line.number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What looking through lines found."""
+
+    lines: list[tuple[Position, Line]]
+    """Newest first."""
+    looked_back_to_us: int
+    """What is older was not looked at; 0: everything was."""
+    n_lines: int
+    """How many were looked through, beside those that a filter ruled out."""
 
 
 class LogLines:
@@ -106,21 +125,157 @@ class LogLines:
             del found[limit:]
         return await self.read_back(list(reversed(found)))
 
-    async def newest_first(self, *, since_us: int, until_us: int) -> AsyncIterator[Head]:
-        """Blocks that may hold lines of the range, by their newest line."""
+    async def newest_first(
+        self, *, since_us: int, until_us: int, segments: Sequence[int] | None = None
+    ) -> AsyncIterator[Head]:
+        """Blocks that may hold lines of the range, by their newest line; with `segments` only of
+        these."""
+        if segments is not None and not segments:
+            return
+        among = "" if segments is None else f"AND segment_id IN ({marks(segments)}) "
         last: tuple[Value, ...] = (min(until_us + MAX_SPAN_US, FOREVER), FOREVER, FOREVER)
         for _ in range(_PAGES):
             rows = await self._db.fetch_all(
                 f"{_HEADS} WHERE max_us >= ? AND min_us <= ? "
-                "AND (max_us, segment_id, first_line) < (?, ?, ?) "
+                f"{among}AND (max_us, segment_id, first_line) < (?, ?, ?) "
                 "ORDER BY max_us DESC, segment_id DESC, first_line DESC LIMIT ?",
-                (since_us, until_us, *last, _PAGE),
+                (since_us, until_us, *(segments or ()), *last, _PAGE),
             )
             for row in rows:
                 yield _head(row)
             if len(rows) < _PAGE:
                 return
             last = (rows[-1]["max_us"], rows[-1]["segment_id"], rows[-1]["first_line"])
+
+    async def holding(
+        self, hashes: Sequence[int], *, since_us: int, until_us: int
+    ) -> AsyncIterator[Head]:
+        """Blocks that may hold lines of the range with all of these rare tokens (see
+        `copilot.store.tokens`), by their newest line.
+
+        Of packed segments those that their filters name; of all others every block.
+        """
+        segments = await self._db.fetch_all(
+            "SELECT id, packed_us FROM log_segments WHERE max_us >= ? AND min_us <= ?",
+            (since_us, until_us),
+        )
+        packed = {row["id"] for row in segments if row["packed_us"] is not None}
+        named = await self._named_by_filters(hashes, packed)
+        named = [head for head in named if head.max_us >= since_us and head.min_us <= until_us]
+        others = [row["id"] for row in segments if row["packed_us"] is None]
+        waiting = self.newest_first(since_us=since_us, until_us=until_us, segments=others)
+        async for head in waiting:
+            while named and named[0].order > head.order:
+                yield named.pop(0)
+            yield head
+        for head in named:
+            yield head
+
+    async def _named_by_filters(self, hashes: Sequence[int], packed: set[int]) -> list[Head]:
+        found: dict[int, set[int]] | None = None
+        for hashed in hashes:
+            rows = await self._db.fetch_all(
+                "SELECT segment_id, tokens FROM log_tokens WHERE bucket = ?", (bucket_of(hashed),)
+            )
+            here = {
+                row["segment_id"]: blocks
+                for row in rows
+                if row["segment_id"] in packed and (blocks := blocks_with(hashed, row["tokens"]))
+            }
+            if found is not None:
+                here = {s: both for s, b in here.items() if (both := b & found.get(s, set()))}
+            found = here
+        return await self._heads_of(found or {})
+
+    async def _heads_of(self, numbers: Mapping[int, set[int]]) -> list[Head]:
+        """By the numbers of blocks in their packed segments; newest first."""
+        heads: list[Head] = []
+        for segment, wanted in numbers.items():
+            row = await self._db.fetch_one(
+                "SELECT tokens FROM log_tokens WHERE bucket = ? AND segment_id = ?",
+                (LIST_OF_BLOCKS, segment),
+            )
+            first_lines = (
+                struct.unpack(f"<{len(row['tokens']) // 4}I", row["tokens"]) if row else ()
+            )
+            places = [first_lines[number] for number in sorted(wanted)]
+            rows = await self._db.fetch_all(
+                f"{_HEADS} WHERE segment_id = ? AND first_line IN ({marks(places)})",
+                (segment, *places),
+            )
+            heads += map(_head, rows)
+        return sorted(heads, key=lambda head: head.order, reverse=True)
+
+    async def find(
+        self,
+        words: Sequence[str],
+        excluded: Sequence[str] = (),
+        *,
+        since_us: int,
+        until_us: int,
+        limit: int,
+        most_lines: int,
+        min_severity: int = 0,
+        streams: frozenset[int] | None = None,
+    ) -> Looked:
+        """The newest `limit` lines of the range with every word and none of the excluded.
+
+        What is looked for is found anywhere in a line, ASCII letters in either case. A word that is
+        a rare token (an id, an address, a hash) is looked up instead, as a whole, in all packed
+        segments; other blocks are scanned, newest first, until there are enough lines, or
+        `most_lines` were looked at: the answer says how far that went.
+        """
+        wanted = [utf8(word.lower()) for word in words]
+        unwanted = [utf8(word.lower()) for word in excluded]
+        hashes = sorted({one for word in words for one in hashes_of(word)})
+        heads = (
+            self.holding(hashes, since_us=since_us, until_us=until_us)
+            if hashes
+            else self.newest_first(since_us=since_us, until_us=until_us)
+        )
+
+        def matches(group: list[tuple[Head, OpenedBlock]]) -> list[tuple[Position, Line]]:
+            return [
+                (head.position(line), line)
+                for head, block in group
+                for line in block.containing(wanted, unwanted)
+                if since_us <= line.ts_us <= until_us
+                and line.severity >= min_severity
+                and (streams is None or line.stream_id in streams)
+            ]
+
+        found: list[tuple[Position, Line]] = []
+        looked_back_to_us, n_lines = until_us, 0
+        async for group in self._groups(heads, streams, min_severity):
+            newest_us = group[0].max_us
+            looked_back_to_us = min(looked_back_to_us, newest_us)
+            is_enough = len(found) >= limit and newest_us < found[limit - 1][0][0]
+            if is_enough or n_lines >= most_lines:
+                break
+            n_lines += sum(head.n for head in group)
+            found += await asyncio.to_thread(matches, await self._bodies(group))
+            found.sort(key=_position, reverse=True)
+            del found[limit:]
+        else:
+            looked_back_to_us = 0
+        return Looked(lines=found, looked_back_to_us=looked_back_to_us, n_lines=n_lines)
+
+    async def _groups(
+        self, heads: AsyncIterator[Head], streams: frozenset[int] | None, min_severity: int
+    ) -> AsyncIterator[list[Head]]:
+        """Heads that may hold what is looked for, a few more at a time."""
+        group: list[Head] = []
+        size = 1
+        async for head in heads:
+            is_other = streams is not None and head.streams.isdisjoint(streams)
+            if is_other or head.max_severity < min_severity:
+                continue
+            group.append(head)
+            if len(group) == size:
+                yield group
+                group, size = [], min(size * 2, _GROUP)
+        if group:
+            yield group
 
     async def oldest_first(self, *, since_us: int) -> AsyncIterator[Head]:
         """Blocks that may hold lines from then on, by their oldest line."""

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 
 from copilot.domain.event import Event, LogLine, Signal
 from copilot.domain.search import Found, Hit, HitKind, Query
-from copilot.store.blocks import Line
-from copilot.store.coding import utf8
 from copilot.store.database import Database, Row, Value
 from copilot.store.events import SELECT, event_of
-from copilot.store.lines import FOREVER, LogLines, Position
+from copilot.store.lines import FOREVER, LogLines
 from copilot.store.streams import Streams
 
 SCAN_LINES = 200_000
@@ -123,35 +121,24 @@ class Search:
 
     async def _scan(self, query: Query, needles: _Needles, *, known: Sequence[Hit]) -> _Scan:
         """Lines that have no row, newest first, until there are enough or the bound is reached."""
-        words = [utf8(word) for word in needles.wanted]
-        excluded = [utf8(word) for word in needles.excluded]
         streams = None
         if query.namespace or query.app:
             streams = await self._streams.of_place(query.namespace, query.app)
-        found: list[tuple[Position, Line]] = []
         seen = {hit.ref for hit in known}
-        n_lines, looked_back_to_us = 0, query.until_us
-        heads = self._lines.newest_first(since_us=query.since_us, until_us=query.until_us)
-        async for head, block in self._lines.opened(heads, streams):
-            looked_back_to_us = min(looked_back_to_us, head.max_us)
-            if len(seen) + len(found) >= query.limit or n_lines >= SCAN_LINES:
-                break
-            n_lines += head.n
-            if head.max_severity < query.min_severity:
-                continue
-            found += [
-                (head.position(line), line)
-                for line in block.containing(words, excluded)
-                if query.since_us <= line.ts_us <= query.until_us
-                and line.severity >= query.min_severity
-                and (streams is None or line.stream_id in streams)
-                and f"{head.segment}:{head.first_line + line.number}" not in seen
-            ]
-        else:
-            looked_back_to_us = 0
-        found.sort(key=lambda one: one[0], reverse=True)
-        lines = await self._lines.read_back(found[: query.limit])
-        return _Scan([_line_hit(line, needles) for line in lines], looked_back_to_us, n_lines)
+        looked = await self._lines.find(
+            needles.wanted,
+            needles.excluded,
+            since_us=query.since_us,
+            until_us=query.until_us,
+            limit=query.limit + len(seen),
+            most_lines=SCAN_LINES,
+            min_severity=query.min_severity,
+            streams=streams,
+        )
+        lines = await self._lines.read_back(looked.lines)
+        fresh = [line for line in lines if line.address not in seen][: query.limit]
+        hits = [_line_hit(line, needles) for line in fresh]
+        return _Scan(hits, looked.looked_back_to_us, looked.n_lines)
 
     async def _incidents(self, query: Query, needles: _Needles) -> list[Hit]:
         if HitKind.INCIDENT not in query.kinds:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cached_property
 
+from copilot.domain.errors import CopilotError
 from copilot.ports import Clock
 from copilot.store.audit import SqlAudit
 from copilot.store.database import Database, Engine
@@ -15,6 +16,7 @@ from copilot.store.jobs import SqlJobs
 from copilot.store.memories import SqlMemories
 from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
+from copilot.store.packing import Packing
 from copilot.store.remediation import SqlRemediation
 from copilot.store.runbooks import SqlRunbooks
 from copilot.store.telemetry import Process, SqlTelemetry
@@ -102,7 +104,16 @@ class SqlStore:
             async with self.transaction() as session:
                 await session.telemetry.settle(self._clock.now_us())
 
+    async def pack(self) -> bool:
+        """See the port."""
+        now_us = self._clock.now_us()
+        packing = Packing(self._engine)
+        await packing.seal(now_us)
+        return await packing.pack_one(now_us) or await packing.forget() > 0
+
     async def close(self) -> None:
+        with suppress(CopilotError):
+            await self.settle()
         await self._engine.close()
 
     @asynccontextmanager

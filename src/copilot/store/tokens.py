@@ -71,7 +71,7 @@ def filters(blocks: Sequence[Hashes]) -> Iterator[tuple[int, bytes]]:
             np.unique(rest[part[bucket] : part[bucket + 1]])
             for part, rest in zip(parts, rests, strict=True)
         ]
-        counts = np.array([len(one) for one in found], "<u2")
+        counts = np.array([len(found), *map(len, found)], "<u2")
         yield bucket, counts.tobytes() + b"".join([one.tobytes() for one in found])
 
 
@@ -79,13 +79,13 @@ def bucket_of(hashed: int) -> int:
     return hashed >> 56
 
 
-def blocks_with(hashed: int, tokens: bytes, n_blocks: int) -> list[int]:
+def blocks_with(hashed: int, tokens: bytes) -> set[int]:
     """Which of a segment's blocks may hold a token, by the row of its bucket."""
-    counts = np.frombuffer(tokens, "<u2", n_blocks)
-    found = np.flatnonzero(
-        np.frombuffer(tokens, "<u2", offset=2 * n_blocks) == hashed >> 40 & 0xFFFF
-    )
-    return [int(i) for i in np.unique(np.searchsorted(np.cumsum(counts), found, side="right"))]
+    numbers = np.frombuffer(tokens, "<u2")
+    n_blocks = int(numbers[0])
+    ends = np.cumsum(numbers[1 : 1 + n_blocks], dtype=np.int64)
+    found = np.flatnonzero(numbers[1 + n_blocks :] == (hashed >> 40 & 0xFFFF))
+    return set(np.searchsorted(ends, found, side="right").tolist())
 
 
 def _hashes(
