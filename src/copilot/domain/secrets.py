@@ -67,7 +67,7 @@ _PRIVATE_KEY = re.compile(
 )
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]{16,}\s*\Z")
+_KEY_LINE = re.compile(r"\A[A-Za-z0-9+/=]{16,}+\Z")
 _SECRET_NAME = re.compile(rf"(?:{_NAMES}|authorization|(?:set-)?cookie)\Z", re.IGNORECASE)
 
 _NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false"})
@@ -123,7 +123,7 @@ def mask_key_lines(lines: Sequence[str], masked: list[str]) -> None:
     for index, line in enumerate(lines):
         if is_inside and _KEY_END.search(line):
             is_inside = False
-        elif is_inside and _KEY_LINE.match(line):
+        elif is_inside and _KEY_LINE.match(line.strip()):
             masked[index] = MASK
         elif leaves_key_open(line):
             is_inside = True
