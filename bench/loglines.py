@@ -14,6 +14,8 @@ _RUN = 25
 """Lines of one pod that follow each other."""
 _SERVICES = ("checkout", "payments", "cart", "catalog", "shipping", "auth", "search", "ledger")
 _VERBS = ("accepted", "completed", "queued", "rejected", "retried", "skipped", "started", "closed")
+COMMON = _VERBS
+"""Words that many lines have."""
 _THINGS = ("order", "invoice", "session", "upload", "message", "snapshot", "shipment", "payment")
 _PATHS = ("/api/v1/orders", "/api/v1/carts", "/healthz", "/api/v2/users", "/static/app.js")
 _WORDS = ("alpha", "bravo", "delta", "ember", "frost", "grove", "haven", "ivory", "jolly", "karma")
@@ -44,7 +46,7 @@ class Writer:
         a, b = int(pick() * 1e9), int(pick() * 1e9)
         verb, thing = _VERBS[kind % 8], _THINGS[kind // 8]
         word = _WORDS[a % 10]
-        trace = f"{self.n * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}"
+        trace = id_of(self.n)
         level = "WARN" if pick() < self._warn_share else "INFO"
         if kind >= _N_TEXT:
             return (
@@ -68,6 +70,11 @@ class Writer:
             f"region={word} size={b % 1048573} attempt={kind % 4} took={a % 977}ms "
             f"cache=hit peer=10.{kind}.{b % 256}.{a % 251}"
         )
+
+
+def id_of(number: int) -> str:
+    """The id of the line that was written as the so many-th; of 0 and below no line's."""
+    return f"{number * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}"
 
 
 class Requests:

@@ -34,7 +34,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.loglines import Requests, Writer
+from bench.loglines import COMMON, Requests, Writer, id_of
 
 LINES = 1000
 """A body."""
@@ -54,9 +54,12 @@ async def serve(sink: str, folder: Path, port: int) -> None:
     from starlette.applications import Starlette
 
     from copilot.roles import ingestion
+    from copilot.roles.memory import reuse_large_buffers
     from copilot.roles.together import Together
     from copilot.wiring import SystemClock
 
+    if not os.environ.get("BENCH_PLAIN_MALLOC"):
+        reuse_large_buffers()
     clock = SystemClock()
     receive_all = await _sink(sink, folder, clock)
     if sink == "raw":
@@ -192,6 +195,8 @@ class Round:
     ack_p99_ms: float
     size: int
     """Bytes on disk."""
+    memory: int
+    """Bytes of the server's memory at the end."""
 
     @property
     def per_s(self) -> float:
@@ -222,6 +227,7 @@ def a_round(sink: str, bodies: Sequence[bytes]) -> Round:
             waits = sorted(_send(port, bodies[warm:]))
             wall_s = time.perf_counter() - start
             cpu_s = _cpu_s(server.pid) - before
+            memory = _resident(server.pid)
         finally:
             server.terminate()
             server.wait(20)
@@ -233,6 +239,7 @@ def a_round(sink: str, bodies: Sequence[bytes]) -> Round:
             ack_p50_ms=waits[len(waits) // 2] * 1000,
             ack_p99_ms=waits[int(len(waits) * 0.99)] * 1000,
             size=sum(file.stat().st_size for file in folder.iterdir()),
+            memory=memory,
         )
 
 
@@ -272,6 +279,11 @@ def _send_part(port: int, bodies: Sequence[bytes], waits: list[float]) -> None:
 def _cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _free_port() -> int:
@@ -338,9 +350,232 @@ def ingest(console: Console, n_bodies: int, rounds: int, sinks: Sequence[str]) -
             f"{one.ack_p50_ms:.0f} ms",
             f"{one.ack_p99_ms:.0f} ms",
             f"{one.size / n_all:.0f}",
+            f"{one.memory / 2**20:.0f} MiB",
         )
     console.print(table)
     return "blocks" not in best or best["blocks"].per_s / raw.per_s >= RATIO
+
+
+# --------------------------------------------------------------------------- search
+
+FILL = 5_000
+"""Lines a batch while filling."""
+STEP_US = 100
+OPEN_LINES = 100_000
+"""Not sealed yet when the searches begin."""
+TRIES = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """One question, asked `TRIES` times with other words."""
+
+    name: str
+    budget_ms: float
+
+
+SEARCHES = {
+    "id_packed": Search(name="a unique id, in packed segments", budget_ms=50),
+    "id_open": Search(name="a unique id, in the open segment", budget_ms=300),
+    "id_nowhere": Search(name="an id that is nowhere", budget_ms=300),
+    "common": Search(name="newest 50 lines with a common word", budget_ms=80),
+    "rows": Search(name="warnings with a word, one namespace (rows)", budget_ms=150),
+    "lines": Search(name="lines of one pod, one second (stream and time)", budget_ms=150),
+    "templates": Search(name="templates active in a quarter of a minute", budget_ms=150),
+}
+
+
+async def growth(console: Console, sizes: Sequence[int]) -> bool:
+    """Fill a store, search it at each size, print; whether the budgets hold at the last."""
+    from copilot.store import open_store
+    from copilot.wiring import SystemClock
+
+    with tempfile.TemporaryDirectory(
+        prefix="bench-store-", dir=os.environ.get("BENCH_DIR")
+    ) as name:
+        store = await open_store(Path(name) / "copilot.db", clock=SystemClock())
+        await store.migrate()
+        filler = _Filler(store, max(sizes))
+        columns = []
+        for size in sizes:
+            start = time.process_time()
+            await filler.fill(size - OPEN_LINES)
+            fill_s = time.process_time() - start
+            await filler.seal()
+            start = time.process_time()
+            while await store.pack():
+                pass
+            pack_s = time.process_time() - start
+            await filler.fill(size)
+            measured = await _searched(store, filler)
+            columns.append((size, fill_s, pack_s, measured, await _sizes(store, size)))
+            console.print(f"{size:,} lines", style="dim")
+        await store.close()
+    table = Table(
+        title="Growth (searches in ms: p50 / p95 / p50 of CPU time)", title_justify="left"
+    )
+    table.add_column("")
+    for size, *_ in columns:
+        table.add_column(f"{size:,} lines", justify="right")
+    table.add_column("budget", justify="right")
+    for key, search in SEARCHES.items():
+        cells = [
+            f"{m[key][0]:.1f} / {m[key][1]:.1f} / {m[key][2]:.1f}" for _, _, _, m, _ in columns
+        ]
+        table.add_row(search.name, *cells, f"{search.budget_ms:.0f}")
+    for part in columns[0][4]:
+        cells = [f"{sizes_[part]:.1f}" for *_, sizes_ in columns]
+        table.add_row(
+            f"bytes a line: {part}", *cells, f"{TIER_BYTES}" if part == BLOCK_TIER else ""
+        )
+    table.add_row("us of CPU a line: packing", *[f"{c[2] / c[0] * 1e6:.2f}" for c in columns], "")
+    console.print(table)
+    *_, last = columns
+    is_fast = all(last[3][key][1] <= search.budget_ms for key, search in SEARCHES.items())
+    return is_fast and last[4][BLOCK_TIER] <= TIER_BYTES
+
+
+BLOCK_TIER = "block tier (blocks, headers, filters)"
+TIER_BYTES = 42
+
+
+class _Filler:
+    """Lines straight into the store, as ingestion would have decoded them."""
+
+    def __init__(self, store: object, total: int) -> None:
+        self.store = store
+        self.writer = Writer(3, warn_share=WARN_SHARE)
+        self.now_us = time.time_ns() // 1000 - total * STEP_US - 60_000_000
+        self._first_us = self.now_us
+
+    async def fill(self, until: int) -> None:
+        """So many lines in all."""
+        from copilot.domain.event import Stream
+        from copilot.ingest.normalise import BatchBuilder
+
+        while self.writer.n < until:
+            batch = BatchBuilder(
+                source="bench",
+                key=self.writer.n.to_bytes(16, "big"),
+                cluster="bench",
+                received_us=self.now_us + FILL * STEP_US,
+            )
+            for run in range(FILL // 25):
+                pod = (self.writer.n // 25) % 40
+                index = batch.stream_index(
+                    Stream(
+                        cluster="bench",
+                        namespace=f"ns{pod % 2}",
+                        app=f"app{pod % 8}",
+                        pod=f"p{pod}",
+                    )
+                )
+                batch.stream += [index] * 25
+                batch.body += self.writer.lines(25, pod)
+            batch.severity = [0] * FILL
+            batch.ts_us = list(range(self.now_us, self.now_us + FILL * STEP_US, STEP_US))
+            self.now_us += FILL * STEP_US
+            async with self.store.transaction() as tx:  # type: ignore[attr-defined]
+                await tx.telemetry.add(batch.build())
+        await self.store.settle()  # type: ignore[attr-defined]
+
+    async def seal(self) -> None:
+        """As if it were a quarter of an hour later."""
+        async with self.store.transaction() as tx:  # type: ignore[attr-defined]
+            await tx.telemetry._db.execute(
+                "UPDATE log_segments SET sealed_us = 1 WHERE sealed_us IS NULL"
+            )
+
+    def us_of(self, number: int) -> int:
+        """When a line was written."""
+        return self._first_us + number * STEP_US
+
+
+async def _searched(store: object, filler: _Filler) -> dict[str, tuple[float, float, float]]:
+    """Median, 95th percentile, and median of the CPU time, in milliseconds."""
+    import random
+
+    pick = random.Random(5)
+    n = filler.writer.n
+    found: dict[str, tuple[float, float, float]] = {}
+    for key in SEARCHES:
+        waits, works = [], []
+        for _ in range(TRIES):
+            number = pick.randrange(1, n - OPEN_LINES)
+            if key == "id_open":
+                number = pick.randrange(n - OPEN_LINES + 1, n)
+            start, start_cpu = time.perf_counter(), time.process_time()
+            async with store.view() as look:  # type: ignore[attr-defined]
+                n_hits = await _asked(look.telemetry, key, number, filler, pick)
+            waits.append((time.perf_counter() - start) * 1000)
+            works.append((time.process_time() - start_cpu) * 1000)
+            if (n_hits == 0) != (key == "id_nowhere"):
+                raise RuntimeError(f"{key}: {n_hits} hits for line {number}")
+        waits.sort()
+        found[key] = waits[TRIES // 2], waits[int(TRIES * 0.95)], sorted(works)[TRIES // 2]
+    return found
+
+
+async def _asked(telemetry: object, key: str, number: int, filler: _Filler, pick: object) -> int:
+    from copilot.domain.search import HitKind, Query
+
+    def query(word: str, **given: object) -> Query:
+        values: dict[str, object] = {
+            "words": (word,),
+            "phrases": (),
+            "excluded": (),
+            "kinds": frozenset(HitKind),
+            "namespace": "",
+            "app": "",
+            "min_severity": 0,
+            "since_us": 0,
+            "until_us": 0,
+            "limit": 50,
+        }
+        return Query(**(values | given))  # type: ignore[arg-type]
+
+    if key in ("id_packed", "id_open"):
+        return len((await telemetry.search(query(id_of(number)))).hits)  # type: ignore[attr-defined]
+    if key == "id_nowhere":
+        return len((await telemetry.search(query(id_of(-number)))).hits)  # type: ignore[attr-defined]
+    if key == "common":
+        word = COMMON[number % len(COMMON)]
+        return len((await telemetry.search(query(word))).hits)  # type: ignore[attr-defined]
+    if key == "rows":
+        word = COMMON[number % len(COMMON)]
+        asked = query(word, namespace="ns1", min_severity=13)
+        return len((await telemetry.search(asked)).hits)  # type: ignore[attr-defined]
+    at_us = filler.us_of(number)
+    if key == "lines":
+        pod = ((number - 1) // 25) % 40
+        lines = await telemetry.lines_of(  # type: ignore[attr-defined]
+            namespace=f"ns{pod % 2}",
+            pods=[f"p{pod}"],
+            since_us=at_us - 500_000,
+            until_us=at_us + 500_000,
+            limit=200,
+        )
+        return len(lines)
+    activity = await telemetry.activity(min_severity=0, window_us=15_000_000, now_us=at_us)  # type: ignore[attr-defined]
+    return len(activity)
+
+
+async def _sizes(store: object, n: int) -> dict[str, float]:
+    """Bytes a line on disk, by part."""
+    parts = {
+        BLOCK_TIER: ("log_blocks", "log_segments", "log_tokens"),
+        "of these filters": ("log_tokens",),
+        "counts of templates": ("template_counts",),
+        "row tier (3 % of the lines)": ("raw_events",),
+    }
+    async with store.view() as look:  # type: ignore[attr-defined]
+        rows = await look.telemetry._db.fetch_all(
+            "SELECT name, SUM(pgsize) AS size FROM dbstat GROUP BY name"
+        )
+    return {
+        part: sum(row["size"] for row in rows if row["name"].startswith(names)) / n
+        for part, names in parts.items()
+    }
 
 
 def main() -> int:
@@ -349,16 +584,22 @@ def main() -> int:
     parser.add_argument("--serve", default="")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--port", type=int)
-    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--small", action="store_true", help="no budgets")
     parser.add_argument("--bodies", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--sinks", default=",".join(SINKS))
+    parser.add_argument("--sizes", default="1000000,10000000")
     given = parser.parse_args()
     if given.serve:
         asyncio.run(serve(given.serve, given.folder, given.port))
         return 0
     console = Console()
-    is_fine = ingest(console, given.bodies, given.rounds, given.sinks.split(","))
+    is_fine = True
+    if given.sinks:
+        is_fine = ingest(console, given.bodies, given.rounds, given.sinks.split(","))
+    if given.sizes:
+        sizes = [int(size) for size in given.sizes.split(",")]
+        is_fine &= asyncio.run(growth(console, sizes))
     return 0 if is_fine or given.small else 1
 
 

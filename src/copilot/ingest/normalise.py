@@ -89,21 +89,20 @@ def parse_times(values: Sequence[object]) -> list[int]:
     if size not in _STAMP_SIZES or set(map(len, values)) != {size}:  # type: ignore[arg-type]
         return [parse_time(value) for value in values]
     stamps = np.frombuffer(joined, np.uint8).reshape(-1, size)
-    digits = stamps[:, [i for i in range(size - 1) if i not in _STAMP_MARKS]] - ord("0")
-    is_stamp = (stamps[:, -1] == ord("Z")).all() and (stamps[:, _STAMP_MARKS] == _MARKS).all()
-    if not is_stamp or (digits > 9).any():
+    digits = stamps[:, 20:-1] - ord("0")
+    is_marked = (stamps[:, [10, 19, -1]] == np.frombuffer(b"T.Z", np.uint8)).all()
+    if not is_marked or (digits > 9).any():
         return [parse_time(value) for value in values]
+    starts = [value[:19] for value in values]  # type: ignore[index]
     try:
-        seconds = [_epoch_seconds(value[:19]) for value in values]  # type: ignore[index]
+        seconds = {start: _epoch_seconds(start) * 1_000_000 for start in set(starts)}
     except ValueError:
         return [parse_time(value) for value in values]
-    micros = digits[:, 14:20] @ _MICROS[: digits.shape[1] - 14]
-    return [s * 1_000_000 + us for s, us in zip(seconds, micros.tolist(), strict=True)]
+    micros = (digits[:, :6] @ _MICROS[: digits.shape[1]]).tolist()
+    return [seconds[start] + us for start, us in zip(starts, micros, strict=True)]
 
 
 _STAMP_SIZES = range(22, 31)
-_STAMP_MARKS = [4, 7, 10, 13, 16, 19]
-_MARKS = np.frombuffer(b"--T::.", np.uint8)
 _MICROS = np.array([100_000, 10_000, 1000, 100, 10, 1])
 
 

@@ -122,7 +122,8 @@ def _times_by(group: Ints, ts_us: Ints) -> list[tuple[int, int, int]]:
     """Each group there is, with its first and last time."""
     if not len(group):
         return []
-    order = np.argsort(group, kind="stable")
+    narrow = group.astype(np.uint16) if group.max() < 1 << 16 else group  # sorts much faster
+    order = np.argsort(narrow, kind="stable")
     sorted_group = group[order]
     starts = np.flatnonzero(np.diff(sorted_group, prepend=sorted_group[0] - 1))
     first = np.minimum.reduceat(ts_us[order], starts)

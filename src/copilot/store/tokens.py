@@ -29,8 +29,9 @@ _CLASS = bytes(
     for i in range(256)
 )
 _SMALL = bytes(range(256)).lower()
-_FACTOR = 0x9E3779B97F4A7C15
-_POWERS = np.array([pow(_FACTOR, i + 1, 1 << 64) for i in range(MAX_CHARS)], np.uint64)
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
+"""Masks that leave so many bytes of a number."""
 
 Hashes = NDArray[np.uint64]
 
@@ -41,19 +42,14 @@ def hashes_in(text: bytes, lengths: Sequence[int] | NDArray[np.int64]) -> Hashes
         return np.empty(0, np.uint64)
     ends = np.cumsum(np.asarray(lengths, np.int64))
     classes = np.frombuffer(text.translate(_CLASS), np.uint8)
-    small = np.frombuffer(text.translate(_SMALL), np.uint8)
-    is_digit = classes == _DIGIT
-    words = _hashes(small, classes & (_DIGIT | _LETTER), ends, is_digit, 1, MIN_CHARS, MAX_CHARS)
-    addresses = _hashes(
-        small,
-        classes & (_DIGIT | _DOT),
-        ends,
-        classes == _DOT,
-        _DOTS,
-        MIN_ADDRESS,
-        MAX_ADDRESS,
-    )
-    return np.unique(np.concatenate((words, addresses)))
+    small = text.translate(_SMALL)
+    starts, stops = _runs(classes & (_DIGIT | _LETTER) != 0, ends, MIN_CHARS, MAX_CHARS)
+    is_rare = _counted(classes == _DIGIT, starts, stops) > 0
+    words = _hashes(small, starts[is_rare], stops[is_rare])
+    starts, stops = _runs(classes & (_DIGIT | _DOT) != 0, ends, MIN_ADDRESS, MAX_ADDRESS)
+    is_rare = _counted(classes == _DOT, starts, stops) == _DOTS
+    hashes = np.sort(np.concatenate((words, _hashes(small, starts[is_rare], stops[is_rare]))))
+    return hashes[np.append(np.True_, hashes[1:] != hashes[:-1])[: len(hashes)]]
 
 
 def hashes_of(text: str) -> list[int]:
@@ -88,39 +84,47 @@ def blocks_with(hashed: int, tokens: bytes) -> set[int]:
     return set(np.searchsorted(ends, found, side="right").tolist())
 
 
-def _hashes(
-    small: NDArray[np.uint8],
-    members: NDArray[np.signedinteger] | NDArray[np.uint8],
-    ends: NDArray[np.int64],
-    marks: NDArray[np.bool_],
-    n_marks: int,
-    least: int,
-    most: int,
-) -> Hashes:
-    """Of the runs of `members` within one text with so many marks and of such a length."""
-    is_member = np.zeros(len(members) + 2, np.int8)
-    is_member[1:-1] = members != 0
-    starts = np.flatnonzero(np.diff(is_member) == 1)
-    stops = np.flatnonzero(np.diff(is_member) == -1)
-    # A run that goes on from one text into the next is two.
-    inner = ends[:-1]
-    inner = inner[(inner > 0) & (inner < len(members))]
-    split = inner[(members[inner] != 0) & (members[inner - 1] != 0)]
-    if len(split):
-        starts = np.sort(np.concatenate((starts, np.unique(split))))
-        stops = np.sort(np.concatenate((stops, np.unique(split))))
-    seen = np.concatenate(([0], np.cumsum(marks, dtype=np.int64)))
+def _runs(
+    is_member: NDArray[np.bool_], ends: NDArray[np.int64], least: int, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where runs of such a length begin and end; one that goes on into the next text is two."""
+    here, before = np.append(is_member, False), np.insert(is_member, 0, False)
+    is_border = np.zeros(len(here), np.bool_)
+    is_border[ends] = True
+    starts = np.flatnonzero(here & (is_border | ~before))
+    stops = np.flatnonzero(before & (is_border | ~here))
     sizes = stops - starts
-    n = seen[stops] - seen[starts]
-    is_rare = (sizes >= least) & (sizes <= most) & (n >= 1 if n_marks == 1 else n == n_marks)
-    starts, sizes = starts[is_rare], sizes[is_rare]
+    is_fit = (sizes >= least) & (sizes <= most)
+    return starts[is_fit], stops[is_fit]
+
+
+def _counted(
+    marks: NDArray[np.bool_], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """How many marks there are in each run; runs are short."""
     if not len(starts):
-        return np.empty(0, np.uint64)
-    firsts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    place = np.arange(int(sizes.sum())) - np.repeat(firsts, sizes)
-    letters = small[np.repeat(starts, sizes) + place].astype(np.uint64) + np.uint64(1)
-    sums: Hashes = np.add.reduceat(letters * _POWERS[place], firsts)
-    return _mixed(sums + sizes.astype(np.uint64))
+        return np.empty(0, np.uint8)
+    between = np.stack((starts, stops), axis=1).reshape(-1)
+    padded = np.append(marks.view(np.uint8), np.uint8(0))
+    counts: NDArray[np.uint8] = np.add.reduceat(padded, between, dtype=np.uint8)[::2]
+    return counts
+
+
+def _hashes(small: bytes, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Hashes:
+    """Of the texts between: eight letters at a time, all texts at once."""
+    sizes = stops - starts
+    hashes = sizes.astype(np.uint64) * _FACTOR
+    padded = small + bytes(MAX_CHARS)
+    # Eight bytes from every place on, read as one number.
+    words = np.ndarray((len(small) + 8,), "<u8", padded, strides=(1,))
+    for offset in range(0, MAX_CHARS, 8):
+        left = np.flatnonzero(sizes > offset)
+        if not len(left):
+            break
+        word = words[starts[left] + offset] & _FIRST_BYTES[np.minimum(sizes[left] - offset, 8)]
+        mixed = (hashes[left] ^ word) * _FACTOR
+        hashes[left] = mixed ^ (mixed >> np.uint64(29))
+    return _mixed(hashes)
 
 
 def _mixed(hashes: Hashes) -> Hashes:
