@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster soak-cluster soak-cluster-one bench-watcher
+        test-cluster soak-cluster soak-cluster-one bench-watcher mariadb test-mysql test-tidb
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -109,6 +109,21 @@ test-ui: $(STAMP)/node ## Types, lint and unit tests of the screens
 test-browser: $(STAMP)/dev ui chromium ## The loop in a real browser; screenshots in artifacts/
 	@$(BIN)/python -m pytest tests/e2e -q -m browser
 
+# ------------------------------------------------------------------ a real database
+
+mariadb: ## Find MariaDB for `make test-mysql`, install it from Debian where we may
+	@command -v mariadbd >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "==> MariaDB" && apt-get update -qq && apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; \
+	  else echo "MariaDB is missing for the store's tests: apt-get install mariadb-server (as root)" >&2; exit 1; fi; }
+
+STORE_SUITES = $(wildcard tests/contract/test_store*.py) tests/flow tests/server
+
+test-mysql: $(STAMP)/dev mariadb ## The store's suites, the legs, the loop and faults on MariaDB over TLS
+	@$(BIN)/python tools/test_store.py mariadb $(STORE_SUITES) -q
+
+test-tidb: $(STAMP)/dev ## The very same on the TiDB that TIDB_HOST, TIDB_PORT, TIDB_USER, TIDB_PASSWORD name
+	@$(BIN)/python tools/test_store.py tidb $(STORE_SUITES) -q
+
 # ------------------------------------------------------------------ a real cluster
 
 lab-up: $(STAMP)/runtime ## A single-node Kubernetes of real parts; NAME=lab, FAKE=1 without containers
@@ -162,7 +177,8 @@ api: $(STAMP)/dev $(STAMP)/node ## OpenAPI document and the UI's client
 	@$(BIN)/incident-copilot openapi > ui/openapi.json && cd ui && npm run --silent api
 
 schema: $(STAMP)/dev ## db/*.sql and docs/settings.md, printed from the code
-	@$(BIN)/incident-copilot schema > db/schema.sql && $(BIN)/incident-copilot runbooks > db/seed_runbooks.sql
+	@$(BIN)/incident-copilot schema > db/schema.sql && $(BIN)/incident-copilot schema --sqlite > db/schema.sqlite.sql
+	@$(BIN)/incident-copilot runbooks > db/seed_runbooks.sql
 	@$(BIN)/incident-copilot settings > docs/settings.md
 
 lock: $(STAMP)/dev ## Lock the Python packages anew
@@ -171,7 +187,7 @@ lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/uv pip compile pyproject.toml --extra embed --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
-	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-model soak-three test-cluster soak-cluster-one
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql test-model soak-three test-cluster soak-cluster-one
 
 clean: ## Remove what was built and installed
 	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

@@ -1,270 +1,302 @@
--- The schema of the store in SQLite's dialect.
+-- The schema of the store in the dialect of TiDB, which MariaDB reads as well.
 -- Printed by `incident-copilot schema` from the migrations; do not edit.
 
 CREATE TABLE IF NOT EXISTS schema_migrations (
-  version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL,
-  applied_us INTEGER NOT NULL) STRICT;
+  version INT PRIMARY KEY, name VARCHAR(128) NOT NULL, checksum BINARY(32) NOT NULL,
+  applied_us BIGINT NOT NULL) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS schema_steps (
+  version INT NOT NULL, step INT NOT NULL, PRIMARY KEY (version, step));
+
+CREATE TABLE IF NOT EXISTS schema_lease (
+  name VARCHAR(16) PRIMARY KEY, owner VARCHAR(64) NOT NULL, until_us BIGINT NOT NULL) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- 0001_base
 -- Times end in _us: epoch microseconds UTC. severity: OpenTelemetry 1-24, 0 for "not said".
--- Ids say which row, never which came first.
+-- Ids say which row, never which came first. Columns are those of SQLite's file of this number.
+--
+-- No index leads with time alone: on TiDB every write would go to its end. Tables parted by day hold
+-- what is dropped by day; `pmax` takes what lies beyond the last day until that is made.
 
 -- Telemetry: lines as blocks, what matters as rows, counts for every template.
 
-CREATE TABLE streams (
-  id INTEGER PRIMARY KEY, ident BLOB NOT NULL, -- ident: hash of the label set
-  cluster TEXT NOT NULL, namespace TEXT NOT NULL, app TEXT NOT NULL, pod TEXT NOT NULL,
-  container TEXT NOT NULL DEFAULT '', node TEXT NOT NULL DEFAULT '',
-  last_seen_us INTEGER NOT NULL, last_line_us INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE UNIQUE INDEX streams_uk_ident ON streams (ident);
-CREATE INDEX streams_k_pod ON streams (namespace, pod, container);
+CREATE TABLE IF NOT EXISTS streams (
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  ident BINARY(16) NOT NULL, -- hash of the label set
+  cluster VARCHAR(64) NOT NULL, namespace VARCHAR(63) NOT NULL, app VARCHAR(128) NOT NULL,
+  pod VARCHAR(253) NOT NULL, container VARCHAR(63) NOT NULL DEFAULT '',
+  node VARCHAR(253) NOT NULL DEFAULT '', last_seen_us BIGINT NOT NULL,
+  last_line_us BIGINT NOT NULL DEFAULT 0,
+  UNIQUE KEY uk_ident (ident), KEY k_pod (namespace, pod, container),
+  KEY k_app (namespace, app)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE templates (
-  id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, severity INTEGER NOT NULL,
-  pattern TEXT NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL) STRICT;
-CREATE UNIQUE INDEX templates_uk_fp ON templates (fingerprint);
+CREATE TABLE IF NOT EXISTS templates (
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  fingerprint BINARY(16) NOT NULL, severity SMALLINT NOT NULL, pattern TEXT NOT NULL,
+  first_us BIGINT NOT NULL, last_us BIGINT NOT NULL,
+  UNIQUE KEY uk_fp (fingerprint)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE template_counts ( -- in buckets of 10 s, so that a look at the last 15 s means something
-  template_id INTEGER NOT NULL, stream_id INTEGER NOT NULL, bucket_us INTEGER NOT NULL,
-  n INTEGER NOT NULL, segment_id INTEGER NOT NULL, line INTEGER NOT NULL, -- address of the last one
-  PRIMARY KEY (template_id, stream_id, bucket_us)) STRICT, WITHOUT ROWID;
-CREATE INDEX template_counts_k_bucket ON template_counts (bucket_us);
+CREATE TABLE IF NOT EXISTS template_counts ( -- in buckets of 10 s
+  template_id BIGINT NOT NULL, stream_id BIGINT NOT NULL, bucket_us BIGINT NOT NULL,
+  n BIGINT NOT NULL, segment_id BIGINT NOT NULL, line INT NOT NULL, -- address of the last one
+  PRIMARY KEY (template_id, stream_id, bucket_us) /*!80000 CLUSTERED */,
+  KEY k_stream (stream_id, bucket_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE raw_events ( -- the row tier: what can be evidence by itself
-  id INTEGER PRIMARY KEY AUTOINCREMENT, ts_us INTEGER NOT NULL, stream_id INTEGER NOT NULL,
-  template_id INTEGER NOT NULL DEFAULT 0, -- 0: not a log line
-  type TEXT NOT NULL, severity INTEGER NOT NULL, reason TEXT NOT NULL DEFAULT '',
-  uid TEXT, -- of a Kubernetes event, or the key of another system's alert: a repeat refreshes
-  count INTEGER NOT NULL DEFAULT 1,
-  object_kind TEXT NOT NULL DEFAULT '', object_namespace TEXT NOT NULL DEFAULT '',
-  object_name TEXT NOT NULL DEFAULT '', object_uid TEXT NOT NULL DEFAULT '', -- a line's: its pod
-  segment_id INTEGER, line INTEGER, -- address of a log line
-  body_text TEXT NOT NULL, body_json TEXT) STRICT;
-CREATE INDEX raw_events_k_stream ON raw_events (stream_id, ts_us);
-CREATE INDEX raw_events_k_object ON raw_events (object_name, ts_us);
-CREATE INDEX raw_events_k_object_uid ON raw_events (object_uid) WHERE object_uid <> '';
-CREATE INDEX raw_events_k_uid ON raw_events (uid) WHERE uid IS NOT NULL;
+CREATE TABLE IF NOT EXISTS raw_events ( -- the row tier: what can be evidence by itself
+  id BIGINT NOT NULL /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  ts_us BIGINT NOT NULL, stream_id BIGINT NOT NULL,
+  template_id BIGINT NOT NULL DEFAULT 0, -- 0: not a log line
+  type VARCHAR(16) NOT NULL, severity SMALLINT NOT NULL, reason VARCHAR(128) NOT NULL DEFAULT '',
+  uid VARCHAR(320), -- of a Kubernetes event, or the key of another system's alert
+  count BIGINT NOT NULL DEFAULT 1,
+  object_kind VARCHAR(63) NOT NULL DEFAULT '', object_namespace VARCHAR(63) NOT NULL DEFAULT '',
+  object_name VARCHAR(253) NOT NULL DEFAULT '', object_uid VARCHAR(64) NOT NULL DEFAULT '',
+  segment_id BIGINT, line INT, -- address of a log line
+  body_text TEXT NOT NULL, body_json MEDIUMTEXT,
+  PRIMARY KEY (id, ts_us) /*!80000 CLUSTERED */,
+  KEY k_stream (stream_id, ts_us), KEY k_object (object_name, ts_us),
+  KEY k_object_uid (object_uid), KEY k_uid (uid), KEY k_line (segment_id, line))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  PARTITION BY RANGE (ts_us) (PARTITION pmax VALUES LESS THAN (MAXVALUE));
 
--- Words are runs of letters and digits: `oom-demo` is two words, and searching it is a phrase.
-CREATE VIRTUAL TABLE raw_events_fts USING fts5(
-  body_text, reason, object_name, content='raw_events', content_rowid='id',
-  tokenize="unicode61 remove_diacritics 2");
-CREATE TRIGGER raw_events_ai AFTER INSERT ON raw_events BEGIN
-  INSERT INTO raw_events_fts (rowid, body_text, reason, object_name)
-  VALUES (new.id, new.body_text, new.reason, new.object_name);
-END;
-CREATE TRIGGER raw_events_ad AFTER DELETE ON raw_events BEGIN
-  INSERT INTO raw_events_fts (raw_events_fts, rowid, body_text, reason, object_name)
-  VALUES ('delete', old.id, old.body_text, old.reason, old.object_name);
-END;
-CREATE TRIGGER raw_events_au AFTER UPDATE OF body_text, reason, object_name ON raw_events BEGIN
-  INSERT INTO raw_events_fts (raw_events_fts, rowid, body_text, reason, object_name)
-  VALUES ('delete', old.id, old.body_text, old.reason, old.object_name);
-  INSERT INTO raw_events_fts (rowid, body_text, reason, object_name)
-  VALUES (new.id, new.body_text, new.reason, new.object_name);
-END;
+CREATE TABLE IF NOT EXISTS raw_event_terms ( -- the words of events; SQLite has FTS5
+  term VARCHAR(64) NOT NULL, ts_us BIGINT NOT NULL, event_id BIGINT NOT NULL,
+  PRIMARY KEY (term, ts_us, event_id) /*!80000 CLUSTERED */)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  PARTITION BY RANGE (ts_us) (PARTITION pmax VALUES LESS THAN (MAXVALUE));
 
-CREATE TABLE ingest_batches ( -- kept 48 h: the same body by the same sender stores nothing new
-  batch_key BLOB PRIMARY KEY, source TEXT NOT NULL, n INTEGER NOT NULL,
-  received_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX ingest_batches_k_received ON ingest_batches (received_us);
+CREATE TABLE IF NOT EXISTS ingest_batches ( -- kept 48 h: the same body stores nothing new
+  batch_key BINARY(16) PRIMARY KEY, source VARCHAR(64) NOT NULL, n INT NOT NULL,
+  received_us BIGINT NOT NULL, KEY k_source (source, received_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE log_segments ( -- a line's address is (segment, line), given at commit, stable for ever
-  id INTEGER PRIMARY KEY AUTOINCREMENT, writer TEXT NOT NULL, min_us INTEGER NOT NULL,
-  max_us INTEGER NOT NULL, n_lines INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  sealed_us INTEGER) STRICT;
-CREATE INDEX log_segments_k_writer ON log_segments (writer, sealed_us);
+CREATE TABLE IF NOT EXISTS log_segments ( -- a line's address is (segment, line), stable for ever
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, writer VARCHAR(64) NOT NULL, min_us BIGINT NOT NULL,
+  max_us BIGINT NOT NULL, n_lines INT NOT NULL, bytes BIGINT NOT NULL, sealed_us BIGINT,
+  KEY k_writer (writer, sealed_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
 
-CREATE TABLE log_blocks ( -- streams, templates: sorted ids, 8 bytes each, little-endian
-  segment_id INTEGER NOT NULL, first_line INTEGER NOT NULL, n INTEGER NOT NULL,
-  min_us INTEGER NOT NULL, max_us INTEGER NOT NULL, max_severity INTEGER NOT NULL,
-  streams BLOB NOT NULL, templates BLOB NOT NULL, body_z BLOB NOT NULL) STRICT;
-CREATE UNIQUE INDEX log_blocks_pk ON log_blocks (segment_id, first_line);
-CREATE INDEX log_blocks_k_max ON log_blocks (max_us, segment_id, first_line);
-CREATE INDEX log_blocks_k_min ON log_blocks (min_us, segment_id, first_line);
+CREATE TABLE IF NOT EXISTS log_blocks ( -- streams, templates: sorted ids, 8 bytes each
+  segment_id BIGINT NOT NULL, first_line INT NOT NULL, n INT NOT NULL, min_us BIGINT NOT NULL,
+  max_us BIGINT NOT NULL, max_severity SMALLINT NOT NULL, streams BLOB NOT NULL,
+  templates BLOB NOT NULL, body_z MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (segment_id, first_line) /*!80000 CLUSTERED */,
+  KEY k_max (segment_id, max_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE set_aside ( -- records that could not be decoded, with the reason
-  id INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, source TEXT NOT NULL,
-  reason TEXT NOT NULL, body_z BLOB NOT NULL) STRICT;
-CREATE INDEX set_aside_k_received ON set_aside (received_us);
+CREATE TABLE IF NOT EXISTS set_aside ( -- records that could not be decoded, with the reason
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  received_us BIGINT NOT NULL, source VARCHAR(64) NOT NULL, reason VARCHAR(255) NOT NULL,
+  body_z MEDIUMBLOB NOT NULL, KEY k_source (source, received_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE series (
-  id INTEGER PRIMARY KEY, ident BLOB NOT NULL, name TEXT NOT NULL, stream_id INTEGER NOT NULL,
-  labels TEXT NOT NULL) STRICT;
-CREATE UNIQUE INDEX series_uk_ident ON series (ident);
-CREATE INDEX series_k_stream ON series (stream_id, name);
+CREATE TABLE IF NOT EXISTS series (
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  ident BINARY(16) NOT NULL, name VARCHAR(128) NOT NULL, stream_id BIGINT NOT NULL,
+  labels MEDIUMTEXT NOT NULL, UNIQUE KEY uk_ident (ident), KEY k_stream (stream_id, name))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE metric_rollups (
-  series_id INTEGER NOT NULL, res_s INTEGER NOT NULL, bucket_us INTEGER NOT NULL,
-  n INTEGER NOT NULL, vsum REAL NOT NULL, vmin REAL NOT NULL, vmax REAL NOT NULL,
-  vlast REAL NOT NULL,
-  PRIMARY KEY (series_id, res_s, bucket_us)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS metric_rollups (
+  series_id BIGINT NOT NULL, res_s INT NOT NULL, bucket_us BIGINT NOT NULL, n INT NOT NULL,
+  vsum DOUBLE NOT NULL, vmin DOUBLE NOT NULL, vmax DOUBLE NOT NULL, vlast DOUBLE NOT NULL,
+  PRIMARY KEY (series_id, res_s, bucket_us) /*!80000 CLUSTERED */)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE spans (
-  trace_id BLOB NOT NULL, span_id BLOB NOT NULL, start_us INTEGER NOT NULL,
-  dur_us INTEGER NOT NULL, parent_id BLOB, stream_id INTEGER NOT NULL, service TEXT NOT NULL,
-  name TEXT NOT NULL, status INTEGER NOT NULL, attrs TEXT, -- status: 2 error, else 0
-  PRIMARY KEY (trace_id, span_id, start_us)) STRICT, WITHOUT ROWID;
-CREATE INDEX spans_k_stream ON spans (stream_id, start_us);
+CREATE TABLE IF NOT EXISTS spans (
+  trace_id VARBINARY(16) NOT NULL, span_id VARBINARY(16) NOT NULL, start_us BIGINT NOT NULL,
+  dur_us BIGINT NOT NULL, parent_id VARBINARY(16), stream_id BIGINT NOT NULL,
+  service VARCHAR(128) NOT NULL, name VARCHAR(255) NOT NULL, status SMALLINT NOT NULL,
+  attrs MEDIUMTEXT, -- status: 2 error, else 0
+  PRIMARY KEY (trace_id, span_id, start_us) /*!80000 CLUSTERED */,
+  KEY k_stream (stream_id, start_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  PARTITION BY RANGE (start_us) (PARTITION pmax VALUES LESS THAN (MAXVALUE));
 
 -- The cluster's objects as last seen, and what changed.
 
-CREATE TABLE k8s_objects (
-  cluster TEXT NOT NULL, uid TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL,
-  name TEXT NOT NULL, owner_uid TEXT NOT NULL, resource_version TEXT NOT NULL,
-  generation INTEGER NOT NULL, actor TEXT NOT NULL, spec TEXT NOT NULL, -- spec: the object, whole
-  deleted_us INTEGER, updated_us INTEGER NOT NULL) STRICT;
-CREATE UNIQUE INDEX k8s_objects_pk ON k8s_objects (cluster, uid);
-CREATE INDEX k8s_objects_k_name ON k8s_objects (cluster, kind, namespace, name);
-CREATE INDEX k8s_objects_k_owner ON k8s_objects (owner_uid) WHERE owner_uid <> '';
+CREATE TABLE IF NOT EXISTS k8s_objects (
+  cluster VARCHAR(255) NOT NULL, uid VARCHAR(64) NOT NULL, kind VARCHAR(128) NOT NULL,
+  namespace VARCHAR(63) NOT NULL, name VARCHAR(253) NOT NULL, owner_uid VARCHAR(64) NOT NULL,
+  resource_version VARCHAR(64) NOT NULL, generation BIGINT NOT NULL, actor VARCHAR(255) NOT NULL,
+  spec MEDIUMTEXT NOT NULL, -- the object, whole
+  deleted_us BIGINT, updated_us BIGINT NOT NULL, PRIMARY KEY (cluster, uid),
+  KEY k_name (cluster, kind, namespace, name), KEY k_owner (owner_uid))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE k8s_object_versions ( -- "what changed before" is a range scan
-  cluster TEXT NOT NULL, uid TEXT NOT NULL, resource_version TEXT NOT NULL,
-  is_deleted INTEGER NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-  ts_us INTEGER NOT NULL, seen_us INTEGER NOT NULL, generation INTEGER NOT NULL,
-  actor TEXT NOT NULL DEFAULT '', title TEXT NOT NULL, changed TEXT NOT NULL,
-  spec TEXT NOT NULL) STRICT;
-CREATE UNIQUE INDEX k8s_object_versions_pk
-  ON k8s_object_versions (cluster, uid, resource_version, is_deleted);
-CREATE INDEX k8s_object_versions_k_ts ON k8s_object_versions (cluster, ts_us);
+CREATE TABLE IF NOT EXISTS k8s_object_versions ( -- "what changed before" is a range scan
+  cluster VARCHAR(255) NOT NULL, uid VARCHAR(64) NOT NULL, resource_version VARCHAR(64) NOT NULL,
+  is_deleted TINYINT NOT NULL, kind VARCHAR(128) NOT NULL, namespace VARCHAR(63) NOT NULL,
+  name VARCHAR(253) NOT NULL, ts_us BIGINT NOT NULL, seen_us BIGINT NOT NULL,
+  generation BIGINT NOT NULL, actor VARCHAR(255) NOT NULL DEFAULT '', title VARCHAR(255) NOT NULL,
+  changed MEDIUMTEXT NOT NULL, spec MEDIUMTEXT NOT NULL,
+  PRIMARY KEY (cluster, uid, resource_version, is_deleted), KEY k_ts (cluster, ts_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE watch_gaps ( -- kinds that cannot be seen, and why
-  cluster TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL,
-  PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS watch_gaps ( -- kinds that cannot be seen, and why
+  cluster VARCHAR(255) NOT NULL, kind VARCHAR(128) NOT NULL, what TEXT NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY (cluster, kind))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Incidents.
 
-CREATE TABLE incidents (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,
-  status TEXT NOT NULL, severity INTEGER NOT NULL, title TEXT NOT NULL, summary TEXT NOT NULL,
-  cluster TEXT NOT NULL, namespace TEXT NOT NULL, app TEXT NOT NULL, workload TEXT NOT NULL,
-  first_signal_us INTEGER NOT NULL, acknowledged_us INTEGER, acknowledged_by TEXT,
-  resolution TEXT, resolved_us INTEGER, mttr_seconds INTEGER,
-  place TEXT NOT NULL, fingerprint BLOB NOT NULL, -- fingerprint: hash of place
-  open_key BLOB, -- the fingerprint while open, NULL after: one open incident a place
-  rev INTEGER NOT NULL DEFAULT 1, last_entry INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE UNIQUE INDEX incidents_uk_open ON incidents (open_key);
-CREATE INDEX incidents_k_scope ON incidents (cluster, namespace, app, created_us);
-CREATE INDEX incidents_k_status ON incidents (status, created_us);
-CREATE INDEX incidents_k_fp ON incidents (fingerprint, created_us);
-CREATE INDEX incidents_k_created ON incidents (created_us);
+CREATE TABLE IF NOT EXISTS incidents (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, created_us BIGINT NOT NULL, updated_us BIGINT NOT NULL,
+  status VARCHAR(32) NOT NULL, severity SMALLINT NOT NULL, title VARCHAR(255) NOT NULL,
+  summary MEDIUMTEXT NOT NULL, cluster VARCHAR(255) NOT NULL, namespace VARCHAR(128) NOT NULL,
+  app VARCHAR(255) NOT NULL, workload TEXT NOT NULL, first_signal_us BIGINT NOT NULL,
+  acknowledged_us BIGINT, acknowledged_by VARCHAR(255), resolution MEDIUMTEXT, resolved_us BIGINT,
+  mttr_seconds INT, place TEXT NOT NULL, fingerprint BINARY(16) NOT NULL, -- hash of place
+  open_key BINARY(16), -- the fingerprint while open, NULL after: one open incident a place
+  rev INT NOT NULL DEFAULT 1, last_entry INT NOT NULL DEFAULT 0,
+  UNIQUE KEY uk_open (open_key), KEY k_scope (cluster, namespace, app, created_us),
+  KEY k_status (status, created_us), KEY k_fp (fingerprint, created_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin /*!80000 AUTO_ID_CACHE 1 */;
 
-CREATE TABLE incident_events ( -- the timeline
-  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, ts_us INTEGER NOT NULL, kind TEXT NOT NULL,
-  actor TEXT NOT NULL, title TEXT NOT NULL, detail TEXT NOT NULL, evidence TEXT NOT NULL,
-  PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS incident_events ( -- the timeline
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, ts_us BIGINT NOT NULL, kind VARCHAR(32) NOT NULL,
+  actor VARCHAR(255) NOT NULL, title VARCHAR(255) NOT NULL, detail MEDIUMTEXT NOT NULL,
+  evidence MEDIUMTEXT NOT NULL, PRIMARY KEY (incident_id, seq) /*!80000 CLUSTERED */)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE alerts ( -- what a rule says of an incident; a repeat refreshes it
-  incident_id INTEGER NOT NULL, fingerprint TEXT NOT NULL, rule TEXT NOT NULL,
-  cluster TEXT NOT NULL, starts_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
-  is_firing INTEGER NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL, -- body: the alert, whole
-  PRIMARY KEY (incident_id, fingerprint)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alerts ( -- what a rule says of an incident; a repeat refreshes it
+  incident_id BIGINT NOT NULL, fingerprint VARCHAR(255) NOT NULL, rule VARCHAR(64) NOT NULL,
+  cluster VARCHAR(255) NOT NULL, starts_us BIGINT NOT NULL, last_us BIGINT NOT NULL,
+  is_firing TINYINT NOT NULL, reason VARCHAR(64) NOT NULL, body MEDIUMTEXT NOT NULL, -- whole
+  PRIMARY KEY (incident_id, fingerprint)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE evidence ( -- captured at the time, whole
-  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
-  occurred_us INTEGER NOT NULL, source TEXT NOT NULL, digest BLOB NOT NULL, body_z BLOB NOT NULL)
-  STRICT;
-CREATE UNIQUE INDEX evidence_pk ON evidence (incident_id, seq);
-CREATE UNIQUE INDEX evidence_uk_digest ON evidence (incident_id, digest);
+CREATE TABLE IF NOT EXISTS evidence ( -- captured at the time, whole
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, kind VARCHAR(32) NOT NULL, title TEXT NOT NULL,
+  occurred_us BIGINT NOT NULL, source TEXT NOT NULL, digest BINARY(16) NOT NULL,
+  body_z MEDIUMBLOB NOT NULL, PRIMARY KEY (incident_id, seq),
+  UNIQUE KEY uk_digest (incident_id, digest)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE findings ( -- of the latest look
-  incident_id INTEGER PRIMARY KEY, summary TEXT NOT NULL, gaps TEXT NOT NULL,
-  dropped INTEGER NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL,
-  tokens_out INTEGER NOT NULL, created_us INTEGER NOT NULL) STRICT;
-CREATE TABLE hypotheses (
-  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, cause TEXT NOT NULL, status TEXT NOT NULL,
-  confidence REAL NOT NULL, agent TEXT NOT NULL, body TEXT NOT NULL, -- body: the hypothesis, whole
-  PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
-CREATE TABLE incident_runbooks (
-  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, slug TEXT NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS findings ( -- of the latest look
+  incident_id BIGINT PRIMARY KEY, summary MEDIUMTEXT NOT NULL, gaps MEDIUMTEXT NOT NULL,
+  dropped INT NOT NULL, model VARCHAR(255) NOT NULL, tokens_in INT NOT NULL,
+  tokens_out INT NOT NULL, created_us BIGINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS hypotheses (
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, cause VARCHAR(64) NOT NULL,
+  status VARCHAR(32) NOT NULL, confidence DOUBLE NOT NULL, agent VARCHAR(64) NOT NULL,
+  body MEDIUMTEXT NOT NULL, PRIMARY KEY (incident_id, seq)) -- body: the hypothesis, whole
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS incident_runbooks (
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, slug VARCHAR(255) NOT NULL,
+  body MEDIUMTEXT NOT NULL, PRIMARY KEY (incident_id, seq))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Remediation: what to change, who allowed it, what came of it.
 
-CREATE TABLE proposals (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, action TEXT NOT NULL,
-  target TEXT NOT NULL, status TEXT NOT NULL, digest TEXT NOT NULL, created_us INTEGER NOT NULL,
-  expires_us INTEGER NOT NULL, body TEXT NOT NULL) STRICT; -- body: the proposal, whole
-CREATE INDEX proposals_k_inc ON proposals (incident_id, created_us);
+CREATE TABLE IF NOT EXISTS proposals (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, incident_id BIGINT NOT NULL, action VARCHAR(64) NOT NULL,
+  target TEXT NOT NULL, status VARCHAR(32) NOT NULL, digest VARCHAR(128) NOT NULL,
+  created_us BIGINT NOT NULL, expires_us BIGINT NOT NULL, body MEDIUMTEXT NOT NULL, -- whole
+  KEY k_inc (incident_id, created_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
 
-CREATE TABLE approvals ( -- digest: approval is for these exact bytes
-  proposal_id INTEGER NOT NULL, approver TEXT NOT NULL, decision TEXT NOT NULL,
-  digest TEXT NOT NULL, reason TEXT NOT NULL, ts_us INTEGER NOT NULL,
-  PRIMARY KEY (proposal_id, approver)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS approvals ( -- digest: approval is for these exact bytes
+  proposal_id BIGINT NOT NULL, approver VARCHAR(255) NOT NULL, decision VARCHAR(16) NOT NULL,
+  digest VARCHAR(128) NOT NULL, reason MEDIUMTEXT NOT NULL, ts_us BIGINT NOT NULL,
+  PRIMARY KEY (proposal_id, approver)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE actions ( -- claimed -> applied -> verified | reverting -> reverted | failed
-  proposal_id INTEGER PRIMARY KEY, state TEXT NOT NULL, owner TEXT NOT NULL,
-  fence INTEGER NOT NULL, lease_us INTEGER NOT NULL, claimed_us INTEGER NOT NULL,
-  updated_us INTEGER NOT NULL, applied_us INTEGER NOT NULL DEFAULT 0,
-  applied_version TEXT NOT NULL DEFAULT '', verify_until_us INTEGER NOT NULL DEFAULT 0,
-  outcome TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS actions ( -- claimed -> applied -> verified | reverting -> reverted | failed
+  proposal_id BIGINT PRIMARY KEY, state VARCHAR(16) NOT NULL, owner VARCHAR(255) NOT NULL,
+  fence BIGINT NOT NULL, lease_us BIGINT NOT NULL, claimed_us BIGINT NOT NULL,
+  updated_us BIGINT NOT NULL, applied_us BIGINT NOT NULL DEFAULT 0,
+  applied_version VARCHAR(255) NOT NULL DEFAULT '', verify_until_us BIGINT NOT NULL DEFAULT 0,
+  outcome MEDIUMTEXT) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Work between legs, messages to people, what screens follow.
 
-CREATE TABLE jobs ( -- dedupe_key: set while waiting; done ones are deleted
-  id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, payload TEXT NOT NULL,
-  state TEXT NOT NULL, run_us INTEGER NOT NULL, lease_owner TEXT, lease_us INTEGER NOT NULL DEFAULT 0,
-  attempts INTEGER NOT NULL DEFAULT 0, dedupe_key BLOB, last_error TEXT) STRICT;
-CREATE UNIQUE INDEX jobs_uk_dedupe ON jobs (dedupe_key);
-CREATE INDEX jobs_k_due ON jobs (queue, state, run_us);
+CREATE TABLE IF NOT EXISTS jobs ( -- dedupe_key: set while waiting; done ones are deleted
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  queue VARCHAR(32) NOT NULL, payload MEDIUMTEXT NOT NULL, state VARCHAR(16) NOT NULL,
+  run_us BIGINT NOT NULL, lease_owner VARCHAR(255), lease_us BIGINT NOT NULL DEFAULT 0,
+  attempts INT NOT NULL DEFAULT 0, dedupe_key BINARY(16), last_error TEXT,
+  UNIQUE KEY uk_dedupe (dedupe_key), KEY k_due (queue, state, run_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE notifications ( -- outbox; waiting -> sending -> delivered | unknown | failed
-  id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, channel TEXT NOT NULL,
-  dedupe_key BLOB NOT NULL, payload TEXT NOT NULL, status TEXT NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0, next_us INTEGER NOT NULL, lease_owner TEXT,
-  lease_us INTEGER NOT NULL DEFAULT 0, last_error TEXT) STRICT;
-CREATE UNIQUE INDEX notifications_uk_dedupe ON notifications (dedupe_key);
-CREATE INDEX notifications_k_due ON notifications (status, next_us);
+CREATE TABLE IF NOT EXISTS notifications ( -- waiting -> sending -> delivered | unknown | failed
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, incident_id BIGINT NOT NULL, channel VARCHAR(32) NOT NULL,
+  dedupe_key BINARY(16) NOT NULL, payload MEDIUMTEXT NOT NULL, status VARCHAR(16) NOT NULL,
+  attempts INT NOT NULL DEFAULT 0, next_us BIGINT NOT NULL, lease_owner VARCHAR(255),
+  lease_us BIGINT NOT NULL DEFAULT 0, last_error TEXT, UNIQUE KEY uk_dedupe (dedupe_key),
+  KEY k_due (status, next_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
 
-CREATE TABLE feed_heads (cluster TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE feed ( -- one sequence a cluster without gaps
-  cluster TEXT NOT NULL, seq INTEGER NOT NULL, ts_us INTEGER NOT NULL, kind TEXT NOT NULL,
-  incident_id INTEGER, payload TEXT NOT NULL,
-  PRIMARY KEY (cluster, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS feed_heads (cluster VARCHAR(255) PRIMARY KEY, seq BIGINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE TABLE audit_heads (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)
-  STRICT, WITHOUT ROWID;
-CREATE TABLE audit_log ( -- append-only; each hash covers the row and the hash before
-  chain TEXT NOT NULL, seq INTEGER NOT NULL, ts_us INTEGER NOT NULL, actor TEXT NOT NULL,
-  action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL, prev_hash TEXT NOT NULL,
-  hash TEXT NOT NULL, PRIMARY KEY (chain, seq)) STRICT, WITHOUT ROWID;
-CREATE INDEX audit_log_k_ts ON audit_log (ts_us);
+CREATE TABLE IF NOT EXISTS feed ( -- one sequence a cluster without gaps
+  cluster VARCHAR(255) NOT NULL, seq BIGINT NOT NULL, ts_us BIGINT NOT NULL,
+  kind VARCHAR(64) NOT NULL, incident_id BIGINT, payload MEDIUMTEXT NOT NULL,
+  PRIMARY KEY (cluster, seq) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS audit_heads (
+  chain VARCHAR(128) PRIMARY KEY, seq BIGINT NOT NULL, hash VARCHAR(64) NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS audit_log ( -- append-only; each hash covers the row and the hash before
+  chain VARCHAR(128) NOT NULL, seq BIGINT NOT NULL, ts_us BIGINT NOT NULL,
+  actor VARCHAR(255) NOT NULL, action VARCHAR(64) NOT NULL, object TEXT NOT NULL,
+  detail MEDIUMTEXT NOT NULL, prev_hash VARCHAR(64) NOT NULL, hash VARCHAR(64) NOT NULL,
+  PRIMARY KEY (chain, seq)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- What is known beforehand, and what was learned.
 
-CREATE TABLE runbooks (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL, service TEXT NOT NULL,
-  title TEXT NOT NULL, body TEXT NOT NULL, tags TEXT NOT NULL, source TEXT NOT NULL DEFAULT '',
-  updated_us INTEGER NOT NULL) STRICT;
-CREATE UNIQUE INDEX runbooks_uk_slug ON runbooks (slug);
+CREATE TABLE IF NOT EXISTS runbooks (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, slug VARCHAR(255) NOT NULL, service VARCHAR(255) NOT NULL,
+  title TEXT NOT NULL, body MEDIUMTEXT NOT NULL, tags TEXT NOT NULL,
+  source VARCHAR(255) NOT NULL DEFAULT '', updated_us BIGINT NOT NULL,
+  UNIQUE KEY uk_slug (slug)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
 
-CREATE TABLE memories (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, cluster TEXT NOT NULL,
-  namespace TEXT NOT NULL, app TEXT NOT NULL, rules TEXT NOT NULL, cause TEXT NOT NULL,
-  fix TEXT NOT NULL, action TEXT NOT NULL, has_held INTEGER NOT NULL,
-  mttr_seconds INTEGER NOT NULL, created_us INTEGER NOT NULL, expires_us INTEGER) STRICT;
-CREATE UNIQUE INDEX memories_uk_incident ON memories (incident_id);
-CREATE INDEX memories_k_app ON memories (cluster, namespace, app, created_us);
-CREATE INDEX memories_k_cause ON memories (cause, created_us);
+CREATE TABLE IF NOT EXISTS memories (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, incident_id BIGINT NOT NULL, cluster VARCHAR(255) NOT NULL,
+  namespace VARCHAR(128) NOT NULL, app VARCHAR(255) NOT NULL, rules TEXT NOT NULL,
+  cause VARCHAR(64) NOT NULL, fix TEXT NOT NULL, action MEDIUMTEXT NOT NULL,
+  has_held TINYINT NOT NULL, mttr_seconds INT NOT NULL, created_us BIGINT NOT NULL,
+  expires_us BIGINT, UNIQUE KEY uk_incident (incident_id),
+  KEY k_app (cluster, namespace, app, created_us), KEY k_cause (cause, created_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin /*!80000 AUTO_ID_CACHE 1 */;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 1, '0001_base', X'1b08ee290f3b2db9d88968df5c683ccb69d419c7ff710affbfcce8eb92fe484f', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 1);
 
 -- 0002_listed_kinds
 -- The kinds of a cluster that were listed whole: of those, absence means that there is none.
-CREATE TABLE watch_listed (
-  cluster TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS watch_listed (
+  cluster VARCHAR(255) NOT NULL, kind VARCHAR(128) NOT NULL, PRIMARY KEY (cluster, kind))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 2, '0002_listed_kinds', X'15ee2a53a96a41994afbad3f94aaf01a8756de188ac0b3fe7f3c4ecfdb7cc0dc', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 2);
 
 -- 0003_deliveries
 -- How proposals go through Git: their pull requests.
-CREATE TABLE deliveries (proposal_id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS deliveries (proposal_id BIGINT PRIMARY KEY, body MEDIUMTEXT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 3, '0003_deliveries', X'e405dbab007026c9884733a142f7b3c99a322ea2a1d9b731e683337e83253bb9', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 3);
 
 -- 0005_segments
 -- Segments are open, then sealed (full or old enough: no more lines), then packed: their small
 -- blocks merged, the ids in their lines findable. Addresses never change.
-ALTER TABLE log_segments ADD COLUMN opened_us INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE log_segments ADD COLUMN packed_us INTEGER;
-CREATE INDEX log_segments_k_packed ON log_segments (packed_us, sealed_us);
+ALTER TABLE log_segments ADD COLUMN opened_us BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN is_packed SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD KEY k_packed (is_packed, sealed_us);
 
 -- Which blocks of a packed segment hold a token that is rare: an id, an address, a hash. By the
 -- first byte of the token's hash; bucket -1 lists the segment's blocks.
-CREATE TABLE log_tokens (
-  bucket INTEGER NOT NULL, segment_id INTEGER NOT NULL, tokens BLOB NOT NULL,
-  PRIMARY KEY (bucket, segment_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_tokens (
+  bucket SMALLINT NOT NULL, segment_id BIGINT NOT NULL, tokens MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (bucket, segment_id) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4
+  COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 5, '0005_segments', X'1f7b95285788748bf84153eaaab53d05b99c47bed7bc76a8789bdd7586cf06d9', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 5);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -29,14 +30,17 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.runbook import Runbook, RunbookId
 from copilot.domain.search import HitKind, Query
-from copilot.ports import NewEntry, NewIncident
+from copilot.ports import Clock, NewEntry, NewIncident
 from copilot.store import SqlStore, open_store
+from copilot.store.mysql import MysqlEngine, parse_address
 from tests.fakes import FixedClock
 
 NOW_US = 1_795_000_000_000_000
 SECOND_US = 1_000_000
 
-STORES = ("sqlite-file", "sqlite-memory")
+SERVER = os.environ.get("COPILOT_TEST_STORE", "")
+"""The server's database that the suites run on; `make test-mysql` and `make test-tidb` set it."""
+STORES = ("server",) if SERVER else ("sqlite-file", "sqlite-memory")
 
 DEPLOYMENT = ObjectRef(kind="Deployment", namespace="demo", name="oom-demo", uid="d-1")
 STREAM = Stream(
@@ -46,11 +50,19 @@ STREAM = Stream(
 _keys = count(1)
 
 
+async def opened(path: Path | str, *, clock: Clock) -> SqlStore:
+    """The store under test: the server's where one is named, this file's otherwise."""
+    if SERVER:
+        return SqlStore(await MysqlEngine.open(parse_address(SERVER)), clock)
+    return await open_store(path, clock=clock)
+
+
 @asynccontextmanager
 async def a_store(kind: str, folder: Path) -> AsyncIterator[SqlStore]:
     """A migrated store of a kind of `STORES`."""
-    path = folder / "store.db" if kind == "sqlite-file" else ":memory:"
-    store = await open_store(path, clock=FixedClock(NOW_US))
+    store = await opened(
+        ":memory:" if kind == "sqlite-memory" else folder / "store.db", clock=FixedClock(NOW_US)
+    )
     try:
         await store.migrate()
         yield store

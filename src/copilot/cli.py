@@ -106,12 +106,26 @@ def token(
     typer.echo(shown[kind])
 
 
-@app.command()
-def schema() -> None:
-    """Print the database's schema as SQL."""
-    from copilot.store import schema_sql
+schema_app = typer.Typer(help="Print the store's schema as SQL, or apply it.")
+app.add_typer(schema_app, name="schema")
 
-    typer.echo(schema_sql(), nl=False)
+
+@schema_app.callback(invoke_without_command=True)
+def schema(
+    context: typer.Context,
+    sqlite: Annotated[bool, typer.Option("--sqlite", help="SQLite's, not TiDB's.")] = False,
+) -> None:
+    """Print the store's schema as SQL: for TiDB and MariaDB, by any client."""
+    if context.invoked_subcommand is None:
+        from copilot.store.migrations import SQLITE, TIDB, schema_sql
+
+        typer.echo(schema_sql(SQLITE if sqlite else TIDB), nl=False)
+
+
+@schema_app.command("apply")
+def schema_apply(data: Data = None) -> None:
+    """Bring the schema of the store that is set up to date; again, it changes nothing."""
+    _run(_schema_apply(_settings(data=data)))
 
 
 @app.command()
@@ -157,6 +171,18 @@ def main() -> None:
 
 
 # --------------------------------------------------------------------------- what they run
+
+
+async def _schema_apply(settings: Settings) -> None:
+    from copilot.wiring import SystemClock, opened_store
+
+    store = await opened_store(settings, SystemClock())
+    try:
+        applied = await store.migrate()
+        able = await store.capabilities()
+    finally:
+        await store.close()
+    typer.echo(f"{able.kind} {able.version}: {', '.join(applied) or 'the schema is up to date'}")
 
 
 async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -> None:

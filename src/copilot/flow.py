@@ -117,7 +117,8 @@ class Flow:
 
     async def receive_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
         """The same for what several senders sent, in one transaction."""
-        async with self._store.transaction() as tx:
+
+        async def keep(tx: Session) -> tuple[StoredBatch, ...]:
             stored = await tx.telemetry.add_all(batches)
             for batch in batches:
                 self._intake.note_points(batch)
@@ -129,14 +130,19 @@ class Flow:
             if news:
                 seen = await self._intake.seen_in(tx, news)
                 await self._docket.raise_alerts(tx, detect(seen))
-        return stored
+            return stored
+
+        return await self._store.run(keep)
 
     async def observe(self, delta: Delta) -> None:
         """Keep what the watch saw: versions, changes, events; raise what is wrong with pods."""
-        async with self._store.transaction() as tx:
+
+        async def keep(tx: Session) -> None:
             kept = await self._intake.keep(tx, delta)
             await self._docket.note_changes(tx, kept.changes)
             await self._docket.raise_alerts(tx, detect(await self._intake.seen(tx, kept.pods)))
+
+        await self._store.run(keep)
         self._intake.kept(delta)
 
     async def tick(self) -> None:
@@ -146,8 +152,7 @@ class Flow:
             opened = await view.incidents.opened(self._journal.cluster)
         due = [alert for alert in alerts if self._docket.is_due(alert)]
         if due:
-            async with self._store.transaction() as tx:
-                await self._docket.raise_alerts(tx, due)
+            await self._store.run(lambda tx: self._docket.raise_alerts(tx, due))
         await self._settle(opened, {alert.fingerprint for alert in alerts})
 
     async def latest_line_us(self, *, namespace: str, pod: str, container: str) -> int:
@@ -174,11 +179,14 @@ class Flow:
 
     async def _end_quiet(self, incident: Incident) -> None:
         seconds = SETTLE_US // 1_000_000
-        async with self._store.transaction() as tx:
+
+        async def end(tx: Session) -> None:
             current = await tx.incidents.get(incident.id)
             if current.status not in (Status.REMEDIATING, Status.RESOLVED):
                 why = f"went quiet without us: no rule has fired for {seconds} s"
                 await self._docket.end(tx, current, why)
+
+        await self._store.run(end)
 
     # ----------------------------------------------------------------- leg 2: to a proposal
 
@@ -201,7 +209,8 @@ class Flow:
                 proposals = await self._agents.propose(case, findings)
             except (Busy, Unavailable) as error:  # explaining takes no cluster, proposing does
                 away = error
-            async with self._store.transaction() as tx:
+
+            async def keep(tx: Session) -> None:
                 await self._docket.keep_evidence(tx, case)
                 await self._docket.keep_findings(tx, case, findings)
                 await self._docket.keep_runbooks(tx, case, matches)
@@ -209,6 +218,8 @@ class Flow:
                     await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
                     await self._approve_by_guardrail(tx, incident_id, proposals)
                 await self._docket.ask_model(tx, incident_id)
+
+            await self._store.run(keep)
             if away is not None:
                 raise away
 
@@ -239,12 +250,11 @@ class Flow:
         case = await self._agents.context(incident_id)
         if not case.incident.is_open:
             return
-        async with self._store.transaction() as tx:
-            await self._docket.keep_evidence(tx, case)
+        await self._store.run(lambda tx: self._docket.keep_evidence(tx, case))
         findings = await self._agents.consult(case)
         if findings is not None:
-            async with self._store.transaction() as tx:
-                await self._docket.keep_findings(tx, case, findings)
+            kept = findings
+            await self._store.run(lambda tx: self._docket.keep_findings(tx, case, kept))
 
     @asynccontextmanager
     async def _alone(self, incident_id: IncidentId) -> AsyncIterator[None]:
@@ -273,12 +283,14 @@ class Flow:
             await self._supersede(proposal, fresh)
         if fresh.status is not ProposalStatus.PROPOSED:
             raise Refused(f"proposal {proposal_id} would now be refused: {fresh.refusal}")
-        async with self._store.transaction() as tx:
-            await self._remedy.approved(tx, proposal, digest=digest, reason=reason, actor=actor)
+        await self._store.run(
+            lambda tx: self._remedy.approved(
+                tx, proposal, digest=digest, reason=reason, actor=actor
+            )
+        )
 
     async def _supersede(self, proposal: Proposal, fresh: Proposal) -> None:
-        async with self._store.transaction() as tx:
-            stored = await self._remedy.superseded(tx, proposal, fresh)
+        stored = await self._store.run(lambda tx: self._remedy.superseded(tx, proposal, fresh))
         raise Conflict(
             f"{proposal.action.target} changed since proposal {proposal.id} was made; "
             "review the new diff",
@@ -291,23 +303,30 @@ class Flow:
         Raises:
             Conflict: it is decided already.
         """
-        async with self._store.transaction() as tx:
+
+        async def decide(tx: Session) -> None:
             proposal = await tx.remediation.get(proposal_id)
             await self._remedy.rejected(tx, proposal, reason=reason, actor=actor)
+
+        await self._store.run(decide)
 
     async def open_by_hand(self, workload: ObjectRef, *, title: str, actor: str) -> Incident:
         """A person's own incident; the open one of the same workload is given back instead."""
         alert = _alert_by_hand(workload, title, actor, self._journal.cluster, self._clock.now_us())
-        async with self._store.transaction() as tx:
+
+        async def open_one(tx: Session) -> Incident:
             for incident in await tx.incidents.opened(self._journal.cluster):
                 if incident.open_key == open_key(alert):
                     return incident
             return await self._docket.open(tx, alert, actor=actor)
 
+        return await self._store.run(open_one)
+
     async def acknowledge(self, incident_id: IncidentId, *, actor: str) -> Incident:
         """Somebody is on it; the first one counts."""
         now_us = self._clock.now_us()
-        async with self._store.transaction() as tx:
+
+        async def keep(tx: Session) -> Incident:
             incident = await tx.incidents.get(incident_id)
             if incident.acknowledged_us is not None:
                 return incident
@@ -322,11 +341,14 @@ class Flow:
                 audit="incident.acknowledged",
             )
             await self._journal.moved(tx, "incident.updated", incident_id, now_us)
-        return saved
+            return saved
+
+        return await self._store.run(keep)
 
     async def note(self, incident_id: IncidentId, *, text: str, actor: str) -> TimelineEntry:
         """A person's note on the timeline."""
-        async with self._store.transaction() as tx:
+
+        async def keep(tx: Session) -> TimelineEntry:
             await tx.incidents.get(incident_id)
             return await self._journal.tell(
                 tx,
@@ -338,13 +360,16 @@ class Flow:
                 audit="incident.noted",
             )
 
+        return await self._store.run(keep)
+
     async def resolve(self, incident_id: IncidentId, *, resolution: str, actor: str) -> Incident:
         """End it by hand.
 
         Raises:
             Conflict: it is resolved already, or a fix is being applied or watched right now.
         """
-        async with self._store.transaction() as tx:
+
+        async def end(tx: Session) -> Incident:
             incident = await tx.incidents.get(incident_id)
             proposals = await tx.remediation.of_incident(incident_id)
             under_way = [p for p in proposals if p.status in _UNDER_WAY]
@@ -354,6 +379,8 @@ class Flow:
                     f"a fix for INC-{incident_id} is being verified; wait for its outcome"
                 )
             return await self._docket.end(tx, incident, resolution, actor=actor)
+
+        return await self._store.run(end)
 
     async def chaos(self, target: ObjectRef, container: str, limit: str, actor: str) -> str:
         """Break a demo workload on purpose; what was done, for people.
@@ -368,8 +395,8 @@ class Flow:
         return title
 
     async def _audit_chaos(self, action: str, target: ObjectRef, title: str, actor: str) -> None:
-        async with self._store.transaction() as tx:
-            await tx.audit.append(
+        await self._store.run(
+            lambda tx: tx.audit.append(
                 chain="chaos",
                 ts_us=self._clock.now_us(),
                 actor=actor,
@@ -377,6 +404,7 @@ class Flow:
                 object=str(target),
                 detail=title,
             )
+        )
 
     # ----------------------------------------------------------------- leg 3: to a proven fix
 
@@ -389,13 +417,19 @@ class Flow:
         Raises:
             Conflict: another worker holds it.
         """
-        async with self._store.transaction() as tx:
+
+        async def take(tx: Session) -> tuple[Claim, _Watch] | None:
             if (await tx.remediation.get(proposal_id)).status not in _UNDER_WAY:
                 return None
             claim = await tx.remediation.claim(
                 proposal_id, owner=self._owner, now_us=self._clock.now_us(), lease_us=LEASE_US
             )
-            watch = await self._watch_of(tx, claim.proposal.incident_id)
+            return claim, await self._watch_of(tx, claim.proposal.incident_id)
+
+        taken = await self._store.run(take)
+        if taken is None:
+            return None
+        claim, watch = taken
         async with self._held(claim):
             if claim.state in (ActionState.CLAIMED, ActionState.OPENED):
                 applied = await self._applied(claim)
@@ -404,13 +438,17 @@ class Flow:
                 claim = applied
             if claim.state is ActionState.APPLIED:
                 verification = await self._verify(claim, watch)
-                if verification.held:
-                    async with self._store.transaction() as tx:
-                        await self._remedy.verified(tx, claim, verification)
-                    return verification
-                async with self._store.transaction() as tx:
-                    claim = await self._remedy.reverting(tx, claim, verification)
+                return await self._concluded(claim, verification)
             return await self._taken_back(claim)
+
+    async def _concluded(self, claim: Claim, verification: Verification) -> Verification | None:
+        if verification.held:
+            await self._store.run(lambda tx: self._remedy.verified(tx, claim, verification))
+            return verification
+        reverting = await self._store.run(
+            lambda tx: self._remedy.reverting(tx, claim, verification)
+        )
+        return await self._taken_back(reverting)
 
     async def _applied(self, claim: Claim) -> Claim | None:
         """The claim once the change is in the cluster, by a patch or by a pull request."""
@@ -457,8 +495,7 @@ class Flow:
         if proposal.status not in _UNDER_WAY:
             raise Conflict(f"proposal {proposal_id} is {proposal.status}; merge it by hand")
         await self._git.merge(request.number)
-        async with self._store.transaction() as tx:
-            await self._remedy.merged_by(tx, proposal, request, actor=actor)
+        await self._store.run(lambda tx: self._remedy.merged_by(tx, proposal, request, actor=actor))
 
     async def _watch_of(self, tx: Session, incident_id: IncidentId) -> _Watch:
         """What verification watches for: every rule on pods, and all that fired."""
@@ -500,8 +537,11 @@ class Flow:
     async def _renew(self, claim: Claim) -> None:
         while True:
             await asyncio.sleep(LEASE_US / 3 / 1_000_000)
-            async with self._store.transaction() as tx:
-                await tx.remediation.renew(claim, now_us=self._clock.now_us(), lease_us=LEASE_US)
+            await self._store.run(
+                lambda tx: tx.remediation.renew(
+                    claim, now_us=self._clock.now_us(), lease_us=LEASE_US
+                )
+            )
 
     def _against(self, proposal: Proposal) -> str:
         """Why what was approved may not be done by now, empty for it may."""
@@ -521,11 +561,10 @@ class Flow:
             against = self._against(claim.proposal)
             applied = await apply(claim, self._live, self._clock, against=against)
         except (BadInput, Conflict, Refused, NotFound) as refusal:
-            async with self._store.transaction() as tx:
-                await self._remedy.not_applied(tx, claim, refusal.message)
+            why = refusal.message
+            await self._store.run(lambda tx: self._remedy.not_applied(tx, claim, why))
             return None
-        async with self._store.transaction() as tx:
-            return await self._remedy.applied(tx, claim, applied)
+        return await self._store.run(lambda tx: self._remedy.applied(tx, claim, applied))
 
     async def _verify(self, claim: Claim, watch: _Watch) -> Verification:
         return await verify(
@@ -549,14 +588,15 @@ class Flow:
         """Tells the screens how it goes on; the timeline keeps only what came of it."""
 
         async def tell(text: str) -> None:
-            async with self._store.transaction() as tx:
-                await tx.feed.append(
+            await self._store.run(
+                lambda tx: tx.feed.append(
                     cluster=self._journal.cluster,
                     ts_us=self._clock.now_us(),
                     kind="action.progress",
                     incident_id=claim.proposal.incident_id,
                     detail=text,
                 )
+            )
 
         return tell
 
@@ -571,8 +611,7 @@ class Flow:
             failed=failed or _UNKNOWN_FAILURE,
             progress=self._progress(claim),
         )
-        async with self._store.transaction() as tx:
-            await self._remedy.reverted(tx, claim, outcome)
+        await self._store.run(lambda tx: self._remedy.reverted(tx, claim, outcome))
         return outcome
 
 

@@ -6,8 +6,9 @@ retries by itself.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -720,8 +721,30 @@ class Session(Protocol):
     def outbox(self) -> Outbox: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What the store's database can do. It works without any of these, only slower."""
+
+    kind: str
+    """`SQLite`, `TiDB`, `MariaDB`, `MySQL`."""
+    version: str
+    vector_type: bool
+    vector_index: bool
+    full_text: bool
+    partitions: bool
+    auto_random: bool
+
+
 class Store(Protocol):
     """Nothing outside the process is awaited inside a transaction."""
+
+    async def run(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Do the work in one transaction, and all of it again where it clashed with somebody's.
+
+        So the work changes nothing but the session, or does what may be done twice. Raises:
+        Clash where it clashed every time.
+        """
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Read and write; commits on a clean exit (durable then), rolls back on any error."""
@@ -744,6 +767,13 @@ class Store(Protocol):
         """Do one step of what is put off when lines come in: merge what came in small pieces, make
         the ids in it findable. Whether there was anything to do; harmless while others do it."""
         ...
+
+    async def make_days(self) -> tuple[str, ...]:
+        """Make room for the coming days where tables are parted by day; what was made. Once a day;
+        harmless more often."""
+        ...
+
+    async def capabilities(self) -> Capabilities: ...
 
     async def close(self) -> None: ...
 

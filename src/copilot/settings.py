@@ -74,6 +74,36 @@ class Settings(BaseSettings):
 
     data: Path = Field(default_factory=default_data)
     """The folder that holds the database, the tokens and the demo cluster's kubeconfig."""
+    store: SecretStr = SecretStr("sqlite:")
+    """Where everything is kept: `sqlite:` (a file in the data folder), `sqlite:/path/to/file`, or
+    `tidb://user:password@host:4000/database`; `mysql:` and `mariadb:` go to such a server. Options:
+    `?ssl_ca=path` of an authority of your own, `?ssl=off` (on loopback only)."""
+    tidb_host: str = Field(
+        default="", validation_alias=AliasChoices("COPILOT_TIDB_HOST", "TIDB_HOST")
+    )
+    """The same in parts, where the URL is not given: the server. Always with TLS."""
+    tidb_port: int = Field(
+        default=4000,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("COPILOT_TIDB_PORT", "TIDB_PORT"),
+    )
+    """Its port."""
+    tidb_user: str = Field(
+        default="root", validation_alias=AliasChoices("COPILOT_TIDB_USER", "TIDB_USER")
+    )
+    """Who signs in there."""
+    tidb_password: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("COPILOT_TIDB_PASSWORD", "TIDB_PASSWORD"),
+    )
+    """With what."""
+    tidb_db: str = Field(
+        default="incidentdb", validation_alias=AliasChoices("COPILOT_TIDB_DB", "TIDB_DB")
+    )
+    """The database; it must exist."""
+    tidb_ca: str = Field(default="", validation_alias=AliasChoices("COPILOT_TIDB_CA", "TIDB_CA"))
+    """Path of the certificate of an authority of your own; empty takes the system's."""
     host: str = "127.0.0.1"
     """The address to listen on."""
     port: int = Field(default=3000, ge=0, le=65535)
@@ -184,6 +214,8 @@ def describe() -> str:
         )
         default = "" if info.default_factory or info.default is None else info.default
         shown = default.value if isinstance(default, StrEnum) else default
+        if isinstance(shown, SecretStr):
+            shown = shown.get_secret_value()
         if isinstance(shown, tuple):
             shown = ", ".join(shown)
         meaning = (info.description or "").replace("\n", " ")

@@ -26,7 +26,7 @@ from copilot.remediate.policy import KINDS, Policy, parse_guardrail
 from copilot.remediate.policy import Mode as PolicyMode
 from copilot.remote import RemoteAgents
 from copilot.settings import FixDelivery, Settings
-from copilot.store import open_store
+from copilot.store import SqlStore, open_store
 
 
 class SystemClock:
@@ -70,7 +70,7 @@ async def wired(
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.data / "copilot.db", clock=clock)
+        store = await opened_store(settings, clock)
         stack.push_async_callback(store.close)
         await store.migrate()
         await _sync_runbooks(store, clock)
@@ -121,6 +121,32 @@ async def wired(
             owner=owner,
             model=model,
         )
+
+
+async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
+    """The store that the settings name; its schema may not be up to date.
+
+    Raises:
+        Invalid: they make no sense.
+        Unavailable: it cannot be reached.
+    """
+    url = settings.store.get_secret_value()
+    if url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host):
+        path = url.removeprefix("sqlite:")
+        return await open_store(Path(path or settings.data / "copilot.db"), clock=clock)
+    from copilot.store import mysql  # only who has a server pays for its client
+
+    if url != "sqlite:":
+        return await mysql.open_store(mysql.parse_address(url), clock=clock)
+    address = mysql.Address(
+        host=settings.tidb_host,
+        port=settings.tidb_port,
+        user=settings.tidb_user,
+        password=settings.tidb_password.get_secret_value(),
+        database=settings.tidb_db,
+        authority=Path(settings.tidb_ca) if settings.tidb_ca else None,
+    )
+    return await mysql.open_store(address, clock=clock)
 
 
 _REMEDIATOR = "agent-remediator"

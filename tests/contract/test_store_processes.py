@@ -1,4 +1,4 @@
-"""What a store file promises to several processes, and to one that is killed."""
+"""What a store promises to several processes, and to one that is killed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ import pytest
 from copilot.domain.errors import Conflict
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import ProposalId
-from copilot.store import SqlStore, open_store
+from copilot.store import SqlStore
 from copilot.store.migrations import migrations
 from tests.builders_store import (
     NOW_US,
     SECOND_US,
+    SERVER,
     a_batch,
     a_new_incident,
     a_proposal,
     a_store,
     an_approval,
+    opened,
 )
 from tests.fakes import FixedClock
 
@@ -168,6 +170,7 @@ async def test_two_processes_write_one_gapless_feed_and_one_sound_audit_chain(
             assert await look.audit.broken() == ()
 
 
+@pytest.mark.skipif(bool(SERVER), reason="on a server, tests/server/test_schema.py shows it")
 async def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
     names = await said_by_two("migrate", tmp_path)
 
@@ -178,7 +181,7 @@ async def test_processes_that_start_together_migrate_once(tmp_path: Path) -> Non
 
 
 async def main(work: str, folder: str, *given: str) -> None:
-    store = await open_store(Path(folder) / "store.db", clock=FixedClock(NOW_US))
+    store = await opened(Path(folder) / "store.db", clock=FixedClock(NOW_US))
     migrated = await store.migrate()
     if work == "migrate":
         say(*migrated)

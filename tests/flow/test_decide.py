@@ -23,7 +23,6 @@ from copilot.journal import Journal
 from copilot.local import LocalAgents
 from copilot.ports import Delta, Kind, Store
 from copilot.remediate.policy import Policy
-from copilot.store import open_store
 from tests.builders_objects import (
     a_container,
     a_deployment,
@@ -31,6 +30,7 @@ from tests.builders_objects import (
     a_replica_set,
     an_oom_killed_pod,
 )
+from tests.builders_store import opened
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
 
@@ -83,7 +83,7 @@ def a_delta(kind: Kind, thing: Deployment | Pod, seen_us: int, *, actor: str = "
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     clock = FixedClock(epoch_us(KILLED) + 5_000_000)
-    store = await open_store(tmp_path / "copilot.db", clock=clock)
+    store = await opened(tmp_path / "copilot.db", clock=clock)
     await store.migrate()
     cluster = FakeCluster(clock)
     deployment = a_deployment(containers=[a_container(limit="32Mi")])

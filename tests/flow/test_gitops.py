@@ -25,9 +25,9 @@ from copilot.local import LocalAgents, ThroughGit
 from copilot.ports import Kind, Store
 from copilot.remediate.gitops.pull import digest_of
 from copilot.remediate.guard import Policy
-from copilot.store import open_store
 from tests.builders_objects import a_container, a_deployment, a_replica_set, an_oom_killed_pod
 from tests.builders_remediate import TARGET
+from tests.builders_store import opened
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, needs
 from tests.flow.test_decide import KILLED, a_delta
@@ -129,7 +129,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     clock = FixedClock(epoch_us(KILLED) + 5_000_000)
-    store = await open_store(tmp_path / "copilot.db", clock=clock)
+    store = await opened(tmp_path / "copilot.db", clock=clock)
     await store.migrate()
     cluster = FakeCluster(clock, lives=needs("48Mi"))
     deployment = a_deployment(containers=[a_container(limit="32Mi")])

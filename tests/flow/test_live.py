@@ -9,7 +9,7 @@ import pytest
 
 from copilot.ports import Store
 from copilot.roles.live import KEPT, PAGE, POLL_S, Tail
-from copilot.store import open_store
+from tests.builders_store import opened
 from tests.fakes import FixedClock
 
 
@@ -20,10 +20,10 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Store]:
-    opened = await open_store(tmp_path / "copilot.db", clock=clock)
-    await opened.migrate()
-    yield opened
-    await opened.close()
+    store = await opened(tmp_path / "copilot.db", clock=clock)
+    await store.migrate()
+    yield store
+    await store.close()
 
 
 @pytest.fixture

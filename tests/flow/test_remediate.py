@@ -31,8 +31,8 @@ from copilot.local import LocalAgents
 from copilot.ports import Store
 from copilot.remediate.freezes import Freeze
 from copilot.remediate.policy import Guardrail, Mode, Policy
-from copilot.store import open_store
 from tests.builders_objects import a_container, a_deployment
+from tests.builders_store import opened
 from tests.builders_workloads import (
     Json,
     a_config_map,
@@ -127,7 +127,7 @@ async def a_scene(
         cluster.put(thing["kind"], thing)
     prepared(cluster)
     clock.move(60)
-    store = await open_store(folder / "copilot.db", clock=clock)
+    store = await opened(folder / "copilot.db", clock=clock)
     await store.migrate()
     agents = Advised(
         store=store,

@@ -19,7 +19,7 @@ from copilot.domain.hypothesis import Cause
 from copilot.domain.incident import MOVES
 from copilot.roles.gateway import openapi_json
 from copilot.settings import Settings, describe
-from copilot.store import schema_sql
+from copilot.store.migrations import SQLITE, TIDB, Family, schema_sql
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,8 +39,9 @@ def test_the_openapi_document_is_that_of_the_gateway() -> None:
     assert (ROOT / "ui/openapi.json").read_text() == openapi_json(), "run `make api`"
 
 
-def test_the_printed_schema_is_current() -> None:
-    assert (ROOT / "db/schema.sql").read_text() == schema_sql(), "run `make schema`"
+@pytest.mark.parametrize(("name", "family"), [("schema", TIDB), ("schema.sqlite", SQLITE)])
+def test_the_printed_schema_is_current(name: str, family: Family) -> None:
+    assert (ROOT / f"db/{name}.sql").read_text() == schema_sql(family), "run `make schema`"
 
 
 def test_the_printed_runbooks_are_current() -> None:

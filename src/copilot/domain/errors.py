@@ -9,6 +9,7 @@
     ├── Refused          403  known, but not allowed: a guard, a mode, or the cluster's RBAC
     ├── NotFound         404  no such thing (never used for "not allowed to look")
     ├── Conflict         409  somebody else was first, or what was seen is no longer so
+    │   └── Clash        503  two did the same at the same time; nothing was kept, do it again
     ├── Busy             429  come back later; senders keep their data
     └── Unavailable      503  something we need does not answer; a retry is harmless
 
@@ -74,6 +75,15 @@ class Conflict(CopilotError):
     """Somebody else was first, or what was seen is no longer so."""
 
     status = 409
+
+
+class Clash(Conflict):
+    """Two did the same at the same time; nothing was kept, and doing it again is right.
+
+    `Store.run` does. Who meets it all the same may come back later.
+    """
+
+    status = 503
 
 
 class Busy(CopilotError):

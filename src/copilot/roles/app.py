@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
@@ -173,13 +173,14 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
         _let_in(request, doorkeeper)
         async with parts.store.view() as view:
             gaps = await view.objects.gaps(parts.cluster_name)
-        return JSONResponse(
-            {
-                "status": "ok",
-                "cluster": parts.cluster_name,
-                "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
-            }
-        )
+        answer: dict[str, object] = {
+            "status": "ok",
+            "cluster": parts.cluster_name,
+            "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
+        }
+        if "verbose" in request.query_params:
+            answer["store"] = asdict(await parts.store.capabilities())
+        return JSONResponse(answer)
 
     async def metrics(request: Request) -> Response:
         _let_in(request, doorkeeper)

@@ -68,10 +68,11 @@ class Workers:
 
     async def _work_once(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> bool:
         """Whether there was a job."""
-        async with self.store.transaction() as tx:
-            job = await tx.jobs.take(
+        job = await self.store.run(
+            lambda tx: tx.jobs.take(
                 queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
             )
+        )
         if job is None:
             return False
         try:
@@ -80,8 +81,7 @@ class Workers:
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
             await self._put_back(job, error)
         else:
-            async with self.store.transaction() as tx:
-                await tx.jobs.done(job)
+            await self.store.run(lambda tx: tx.jobs.done(job))
         return True
 
     @asynccontextmanager
@@ -97,8 +97,9 @@ class Workers:
     async def _renew(self, job: Job) -> None:
         while True:
             await asyncio.sleep(LEASE_US / 3 / 1_000_000)
-            async with self.store.transaction() as tx:
-                await tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            await self.store.run(
+                lambda tx: tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            )
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         """Try again later, longer each time; a bug is given up after `RETRIES`.
@@ -114,14 +115,12 @@ class Workers:
             error=str(_innermost(error)),
             exc_info=None if is_expected else error,
         )
-        async with self.store.transaction() as tx:
-            if job.attempts >= RETRIES and not is_expected and job.queue != REMEDIATE:
-                await tx.jobs.done(job)
-                return
-            delay_us = min(2 ** min(job.attempts, 5), 30) * 500_000
-            await tx.jobs.again(
-                job, run_us=self.clock.now_us() + delay_us, error=str(_innermost(error))[:500]
-            )
+        if job.attempts >= RETRIES and not is_expected and job.queue != REMEDIATE:
+            await self.store.run(lambda tx: tx.jobs.done(job))
+            return
+        run_us = self.clock.now_us() + min(2 ** min(job.attempts, 5), 30) * 500_000
+        why = str(_innermost(error))[:500]
+        await self.store.run(lambda tx: tx.jobs.again(job, run_us=run_us, error=why))
 
     async def tidy(self) -> None:
         """What is put off when lines come in, for ever: counts that lag, segments to pack."""
@@ -150,10 +149,11 @@ class Workers:
 
     async def send_one(self) -> bool:
         """Send the next message that is due; whether there was one."""
-        async with self.store.transaction() as tx:
-            message = await tx.outbox.take(
+        message = await self.store.run(
+            lambda tx: tx.outbox.take(
                 owner=self.owner, now_us=self.clock.now_us(), lease_us=OUTBOX_LEASE_US
             )
+        )
         if message is None:
             return False
         try:
@@ -172,13 +172,12 @@ class Workers:
                 attempts=message.attempts,
                 error=error,
             )
-        async with self.store.transaction() as tx:
-            await tx.outbox.settle(
-                message.id,
-                delivery=delivery,
-                error=error,
-                retry_us=self._retry_us(message.attempts),
+        sent, outcome, why = message, delivery, error
+        await self.store.run(
+            lambda tx: tx.outbox.settle(
+                sent.id, delivery=outcome, error=why, retry_us=self._retry_us(sent.attempts)
             )
+        )
         return True
 
     def _retry_us(self, attempts: int) -> int:

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from copilot.ports import Capabilities
+
 Value = int | float | str | bytes | None
 
 
@@ -23,14 +25,27 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A query for `id` and `score` (greater fits better) of the events that match some words."""
+    """A query for the events that may fit some words: all that do, and perhaps a few more."""
 
     sql: str
     params: tuple[Value, ...]
+    on: str = "f.id = e.id"
+    """How its rows `f` join the events `e`."""
 
 
 class Dialect(Protocol):
     """Where databases differ."""
+
+    @property
+    def locking(self) -> str:
+        """Ends a SELECT of rows that nobody else may change until this transaction ends; empty in
+        a view, and where transactions take turns anyway."""
+        ...
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether the words of events are kept in `raw_event_terms`: without a full-text index."""
+        ...
 
     def upsert(
         self,
@@ -51,9 +66,16 @@ class Dialect(Protocol):
         ...
 
     def match_events(
-        self, words: Sequence[str], phrases: Sequence[str], excluded: Sequence[str]
+        self,
+        words: Sequence[str],
+        phrases: Sequence[str],
+        excluded: Sequence[str],
+        *,
+        since_us: int,
+        until_us: int,
     ) -> Match:
-        """Rows of `raw_events` with all words (also as beginnings) and phrases, none excluded.
+        """Rows of `raw_events` with all words (also as beginnings) and phrases, none excluded, for
+        `copilot.store.words` to tell which of them fit. It may look at the times only.
 
         At least one word or phrase must hold a letter or digit.
         """
@@ -61,7 +83,7 @@ class Dialect(Protocol):
 
 
 class Database(Protocol):
-    """One open transaction. Expected failures come as `Unavailable`, a taken key as `Conflict`."""
+    """One open transaction. Expected failures come as `Unavailable`, a taken key as `Clash`."""
 
     @property
     def dialect(self) -> Dialect: ...
@@ -71,7 +93,7 @@ class Database(Protocol):
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None: ...
 
     async def execute(self, sql: str, params: Sequence[Value] = ()) -> int:
-        """How many rows changed."""
+        """How many rows it was about: of an UPDATE those found, whether or not they changed."""
         ...
 
     async def executemany(self, sql: str, rows: Sequence[Sequence[Value]]) -> None: ...
@@ -89,6 +111,10 @@ class Engine(Protocol):
     def view(self) -> AbstractAsyncContextManager[Database]: ...
 
     async def migrate(self, now_us: int) -> tuple[str, ...]: ...
+
+    async def make_days(self, now_us: int) -> tuple[str, ...]: ...
+
+    async def capabilities(self) -> Capabilities: ...
 
     async def close(self) -> None: ...
 

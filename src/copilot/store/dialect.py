@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from copilot.store.database import Match, Value, marks
+from copilot.store.database import Match, marks
 
 _WORD = re.compile(r"[^\W_]+")
 """What the full-text tokenizer of `raw_events_fts` takes for a word."""
@@ -13,6 +13,9 @@ _WORD = re.compile(r"[^\W_]+")
 
 class SqliteDialect:
     """Meets `copilot.store.database.Dialect`."""
+
+    locking = ""
+    keeps_words = False
 
     def upsert(
         self,
@@ -41,7 +44,13 @@ class SqliteDialect:
         )
 
     def match_events(
-        self, words: Sequence[str], phrases: Sequence[str], excluded: Sequence[str]
+        self,
+        words: Sequence[str],
+        phrases: Sequence[str],
+        excluded: Sequence[str],
+        *,
+        since_us: int,
+        until_us: int,
     ) -> Match:
         wanted = [f"{quoted} *" for quoted in map(_quoted, words) if quoted]
         wanted += [quoted for quoted in map(_quoted, phrases) if quoted]
@@ -49,12 +58,8 @@ class SqliteDialect:
         expression = " AND ".join(wanted)
         if unwanted:
             expression = f"({expression}) NOT ({' OR '.join(unwanted)})"
-        sql: str = (
-            "SELECT rowid AS id, -bm25(raw_events_fts) AS score "
-            "FROM raw_events_fts WHERE raw_events_fts MATCH ?"
-        )
-        params: tuple[Value, ...] = (expression,)
-        return Match(sql=sql, params=params)
+        sql = "SELECT rowid AS id FROM raw_events_fts WHERE raw_events_fts MATCH ?"
+        return Match(sql=sql, params=(expression,))
 
 
 def _quoted(text: str) -> str:

@@ -19,6 +19,7 @@ from copilot.domain.event import (
 from copilot.domain.objects import KubeEvent, ObjectRef, epoch_us
 from copilot.store.coding import clip, digest16, to_json
 from copilot.store.database import Database, Row, Value, marks
+from copilot.store.postings import Postings
 
 COLUMNS = (
     "ts_us",
@@ -44,6 +45,10 @@ SELECT = (
 )
 _BODY = 16_000
 """Characters of text in a row; a longer line is whole in its block."""
+_KIND, _NAMESPACE, _NAME = 63, 63, 253
+"""Characters that Kubernetes allows; others may send more."""
+_WORDS = ("body_text", "reason", "object_name")
+"""What is searched of a row."""
 _INSERT = f"INSERT INTO raw_events ({', '.join(COLUMNS)}) VALUES ({marks(COLUMNS)})"
 
 
@@ -52,6 +57,7 @@ class Events:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._postings = Postings(database)
 
     async def add_lines(
         self,
@@ -66,7 +72,8 @@ class Events:
         rows: list[tuple[Value, ...]] = []
         for i in chosen:
             stream = batch.streams[lines.stream[i]]
-            place = ("Pod", stream.namespace, stream.pod) if stream.pod else ("", "", "")
+            pod = (clip(stream.namespace, _NAMESPACE), clip(stream.pod, _NAME))
+            place = ("Pod", *pod) if stream.pod else ("", "", "")
             rows.append(
                 (
                     *(lines.ts_us[i], stream_ids[i], template_ids[i], Signal.LOGS),
@@ -75,6 +82,8 @@ class Events:
                 )
             )
         await self._db.executemany(_INSERT, rows)
+        if self._db.dialect.keeps_words:
+            await self._index_lines(first, first.line + len(lines.body))
 
     async def keep_kube_events(self, batch: Batch, streams: dict[Stream, int]) -> None:
         """One row a uid; a repeat that is not older refreshes it."""
@@ -103,7 +112,7 @@ class Events:
         """The newest `limit`, oldest first."""
         rows = await self._db.fetch_all(
             f"{SELECT} WHERE e.object_name IN ({marks(names)}) AND e.ts_us >= ? "
-            "AND s.namespace = ? ORDER BY e.ts_us DESC, e.id DESC LIMIT ?",
+            "AND s.namespace = ? ORDER BY e.ts_us DESC, e.line DESC, e.id DESC LIMIT ?",
             (*names, since_us, namespace, limit),
         )
         return tuple(event_of(row) for row in reversed(rows))
@@ -121,17 +130,31 @@ class Events:
         return tuple(row["body_json"].encode() for row in rows)
 
     async def _keep(self, values: dict[str, Value]) -> None:
+        # Its stream's row was written before: nobody else writes an event of the same uid now.
         stored = await self._db.fetch_one(
-            "SELECT id, ts_us, count FROM raw_events WHERE uid = ?", (values["uid"],)
+            f"SELECT id, ts_us, count, {', '.join(_WORDS)} FROM raw_events WHERE uid = ?",
+            (values["uid"],),
         )
         if stored is None:
-            await self._db.insert(_INSERT, tuple(values[name] for name in COLUMNS))
+            new_id = await self._db.insert(_INSERT, tuple(values[name] for name in COLUMNS))
+            await self._postings.add([_posted(values, new_id or 0)])
         elif _is_not_older(values, stored):
+            await self._postings.remove(stored["id"], stored["ts_us"], [stored[n] for n in _WORDS])
             fresh = ("ts_us", "severity", "reason", "count", "body_text", "body_json")
             await self._db.execute(
                 f"UPDATE raw_events SET {', '.join(f'{name} = ?' for name in fresh)} WHERE id = ?",
                 (*(values[name] for name in fresh), stored["id"]),
             )
+            await self._postings.add([_posted(values, stored["id"])])
+
+    async def _index_lines(self, first: LineAddress, end: int) -> None:
+        """Post the rows of a segment's lines: many were written at once, so ask for their ids."""
+        rows = await self._db.fetch_all(
+            f"SELECT id, ts_us, {', '.join(_WORDS)} FROM raw_events "
+            "WHERE segment_id = ? AND line >= ? AND line < ?",
+            (first.segment, first.line, end),
+        )
+        await self._postings.add([(r["id"], r["ts_us"], [r[n] for n in _WORDS]) for r in rows])
 
 
 def kube_stream(event: KubeEvent, cluster: str) -> Stream:
@@ -186,6 +209,10 @@ def event_of(row: Row) -> Event:
     )
 
 
+def _posted(values: dict[str, Value], event_id: int) -> tuple[int, int, list[str]]:
+    return event_id, int(values["ts_us"] or 0), [str(values[name]) for name in _WORDS]
+
+
 def _is_not_older(values: dict[str, Value], stored: Row) -> bool:
     return (values["ts_us"], values["count"]) >= (stored["ts_us"], stored["count"])
 
@@ -200,12 +227,12 @@ def _kube_row(event: KubeEvent, stream_id: int, received_us: int) -> dict[str, V
         type=Signal.KUBE_EVENTS,
         severity=Severity.WARN if event.type == "Warning" else Severity.INFO,
         reason=clip(event.reason, 128),
-        uid=event.metadata.uid or name,
+        uid=clip(event.metadata.uid or name, 320),
         count=count,
-        object_kind=about.kind,
-        object_namespace=about.namespace,
-        object_name=about.name,
-        object_uid=about.uid,
+        object_kind=clip(about.kind, _KIND),
+        object_namespace=clip(about.namespace, _NAMESPACE),
+        object_name=clip(about.name, _NAME),
+        object_uid=clip(about.uid, 64),
         body_text=clip(event.message, _BODY),
         body_json=to_json(event),
     )
@@ -226,8 +253,8 @@ def _alert_row(alert: ReceivedAlert, stream_id: int, received_us: int) -> dict[s
         reason=clip(alert.name, 128),
         uid=digest16(alert.source, alert.fingerprint, alert.starts_us).hex(),
         object_kind=about[0],
-        object_namespace=alert.labels.get("namespace", ""),
-        object_name=about[1],
+        object_namespace=clip(alert.labels.get("namespace", ""), _NAMESPACE),
+        object_name=clip(about[1], _NAME),
         body_text=clip(text, _BODY),
         body_json=to_json(alert),
     )

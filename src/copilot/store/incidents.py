@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from copilot.domain.alert import Alert
-from copilot.domain.errors import Conflict, NotFound
+from copilot.domain.errors import Clash, NotFound
 from copilot.domain.evidence import Evidence, EvidenceKind, Gap
 from copilot.domain.hypothesis import Findings, Hypothesis, Statement
 from copilot.domain.incident import (
@@ -58,8 +58,8 @@ class SqlIncidents:
             "title": clip(new.title, 255),
             "summary": "",
             "cluster": new.cluster,
-            "namespace": new.namespace,
-            "app": new.app,
+            "namespace": clip(new.namespace, 128),
+            "app": clip(new.app, 255),
             "workload": to_json(new.workload),
             "first_signal_us": new.first_signal_us,
             "place": new.open_key,
@@ -70,12 +70,14 @@ class SqlIncidents:
             self._db.dialect.insert_new("incidents", tuple(values)), tuple(values.values())
         )
         if new_id is None:
-            raise Conflict(f"an incident about {new.open_key} is open already")
+            raise Clash(f"an incident about {new.open_key} is open already")
         return await self.get(IncidentId(new_id))
 
     async def get(self, incident_id: IncidentId) -> Incident:
-        """Raises: NotFound."""
-        row = await self._db.fetch_one("SELECT * FROM incidents WHERE id = ?", (incident_id,))
+        """In a transaction nobody else moves it until that ends. Raises: NotFound."""
+        row = await self._db.fetch_one(
+            f"SELECT * FROM incidents WHERE id = ?{self._db.dialect.locking}", (incident_id,)
+        )
         if row is None:
             raise NotFound(f"there is no incident INC-{incident_id}")
         return _incident(row)
@@ -122,7 +124,7 @@ class SqlIncidents:
         """See the port. Cluster, place and time of opening never change.
 
         Raises:
-            Conflict: its `rev` is not the stored one.
+            Clash: its `rev` is not the stored one.
             NotFound: there is no such incident.
         """
         values = _columns(incident)
@@ -138,7 +140,7 @@ class SqlIncidents:
         )
         if saved != 1:
             stored = await self.get(incident.id)
-            raise Conflict(
+            raise Clash(
                 f"incident INC-{incident.id} changed meanwhile "
                 f"(revision {stored.rev}, not {incident.rev}); look again"
             )
@@ -148,7 +150,8 @@ class SqlIncidents:
         """See the port. A repeat keeps the earliest start, the latest time, the greatest count and
         the first reason."""
         row = await self._db.fetch_one(
-            "SELECT body FROM alerts WHERE incident_id = ? AND fingerprint = ?",
+            "SELECT body FROM alerts WHERE incident_id = ? AND fingerprint = ?"
+            + self._db.dialect.locking,
             (incident_id, alert.fingerprint),
         )
         if row:
@@ -323,20 +326,16 @@ class SqlIncidents:
         return tuple(from_json(row["body"], RunbookMatch) for row in rows)
 
     async def _next_entry(self, incident_id: IncidentId) -> int:
-        # Compare-and-set, as for the feed; apart from `rev`, so that a note voids no look.
-        while True:
-            row = await self._db.fetch_one(
-                "SELECT last_entry FROM incidents WHERE id = ?", (incident_id,)
-            )
-            if row is None:
-                raise NotFound(f"there is no incident INC-{incident_id}")
-            seq = int(row["last_entry"]) + 1
-            moved = await self._db.execute(
-                "UPDATE incidents SET last_entry = ? WHERE id = ? AND last_entry = ?",
-                (seq, incident_id, seq - 1),
-            )
-            if moved == 1:
-                return seq
+        # Moved first, read after, as for the feed; apart from `rev`, so that a note voids no look.
+        moved = await self._db.execute(
+            "UPDATE incidents SET last_entry = last_entry + 1 WHERE id = ?", (incident_id,)
+        )
+        row = await self._db.fetch_one(
+            "SELECT last_entry FROM incidents WHERE id = ?", (incident_id,)
+        )
+        if row is None or moved != 1:
+            raise NotFound(f"there is no incident INC-{incident_id}")
+        return int(row["last_entry"])
 
 
 def _columns(incident: Incident) -> dict[str, Value]:
@@ -346,8 +345,8 @@ def _columns(incident: Incident) -> dict[str, Value]:
         "severity": incident.severity,
         "title": clip(incident.title, 255),
         "summary": incident.summary,
-        "namespace": incident.namespace,
-        "app": incident.app,
+        "namespace": clip(incident.namespace, 128),
+        "app": clip(incident.app, 255),
         "workload": to_json(incident.workload),
         "first_signal_us": incident.first_signal_us,
         "acknowledged_us": incident.acknowledged_us,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from copilot.domain.errors import Busy, NotFound
 from copilot.domain.event import LineAddress, LogLine, Stream, level_of
 from copilot.store.blocks import (
-    MAX_SPAN_US,
     Block,
     Line,
     OpenedBlock,
@@ -30,10 +30,9 @@ _CLAIMS = 5
 """Tries: each is lost to somebody who got on."""
 _INLINE_BYTES = 256 * 1024
 """More text than this is compressed on a thread, so that nothing else waits for it."""
-_PAGE = 256
-"""Heads read at once."""
-_PAGES = 400
-"""A walk goes over 100,000 blocks at most."""
+_MOST_BLOCKS = 100_000
+_MOST_SEGMENTS = 20_000
+"""A walk goes over so many at most."""
 _GROUP = 16
 """Bodies read at once, at most; a walk starts with one."""
 _HEADS = "SELECT segment_id, first_line, n, min_us, max_us, max_severity, streams FROM log_blocks"
@@ -126,26 +125,55 @@ class LogLines:
         return await self.read_back(list(reversed(found)))
 
     async def newest_first(
-        self, *, since_us: int, until_us: int, segments: Sequence[int] | None = None
+        self, *, since_us: int, until_us: int, segments: Collection[int] | None = None
     ) -> AsyncIterator[Head]:
         """Blocks that may hold lines of the range, by their newest line; with `segments` only of
         these."""
-        if segments is not None and not segments:
-            return
-        among = "" if segments is None else f"AND segment_id IN ({marks(segments)}) "
-        last: tuple[Value, ...] = (min(until_us + MAX_SPAN_US, FOREVER), FOREVER, FOREVER)
-        for _ in range(_PAGES):
-            rows = await self._db.fetch_all(
-                f"{_HEADS} WHERE max_us >= ? AND min_us <= ? "
-                f"{among}AND (max_us, segment_id, first_line) < (?, ?, ?) "
-                "ORDER BY max_us DESC, segment_id DESC, first_line DESC LIMIT ?",
-                (since_us, until_us, *(segments or ()), *last, _PAGE),
-            )
-            for row in rows:
-                yield _head(row)
-            if len(rows) < _PAGE:
-                return
-            last = (rows[-1]["max_us"], rows[-1]["segment_id"], rows[-1]["first_line"])
+        async for head in self._walk(since_us, until_us, segments, is_newest_first=True):
+            yield head
+
+    async def oldest_first(self, *, since_us: int) -> AsyncIterator[Head]:
+        """Blocks that may hold lines from then on, by their oldest line."""
+        async for head in self._walk(since_us, FOREVER, None, is_newest_first=False):
+            yield head
+
+    async def _walk(
+        self,
+        since_us: int,
+        until_us: int,
+        segments: Collection[int] | None,
+        *,
+        is_newest_first: bool,
+    ) -> AsyncIterator[Head]:
+        """Segment by segment, so that no index need lead with the time: what was read waits until
+        no segment that is left can hold anything before it."""
+        edge, order = ("max_us", "DESC") if is_newest_first else ("min_us", "ASC")
+        sign = -1 if is_newest_first else 1
+        rows = await self._db.fetch_all(
+            f"SELECT id, {edge} AS edge FROM log_segments WHERE max_us >= ? AND min_us <= ? "
+            f"ORDER BY {edge} {order}, id {order} LIMIT ?",
+            (since_us, until_us, _MOST_SEGMENTS),
+        )
+        waiting: list[tuple[Position, Head]] = []
+        left = _MOST_BLOCKS
+        for row in rows:
+            if segments is not None and row["id"] not in segments:
+                continue
+            while waiting and waiting[0][0][0] < sign * row["edge"]:
+                yield heappop(waiting)[1]
+            for found in await self._db.fetch_all(
+                f"{_HEADS} WHERE segment_id = ? AND max_us >= ? AND min_us <= ? LIMIT ?",
+                (row["id"], since_us, until_us, left),
+            ):
+                head = _head(found)
+                at_us = head.max_us if is_newest_first else head.min_us
+                place = sign * at_us, sign * head.segment, sign * head.first_line
+                heappush(waiting, (place, head))
+                left -= 1
+            if left <= 0:
+                break
+        while waiting:
+            yield heappop(waiting)[1]
 
     async def holding(
         self, hashes: Sequence[int], *, since_us: int, until_us: int
@@ -156,13 +184,13 @@ class LogLines:
         Of packed segments those that their filters name; of all others every block.
         """
         segments = await self._db.fetch_all(
-            "SELECT id, packed_us FROM log_segments WHERE max_us >= ? AND min_us <= ?",
+            "SELECT id, is_packed FROM log_segments WHERE max_us >= ? AND min_us <= ?",
             (since_us, until_us),
         )
-        packed = {row["id"] for row in segments if row["packed_us"] is not None}
+        packed = {row["id"] for row in segments if row["is_packed"]}
         named = await self._named_by_filters(hashes, packed)
         named = [head for head in named if head.max_us >= since_us and head.min_us <= until_us]
-        others = [row["id"] for row in segments if row["packed_us"] is None]
+        others = {row["id"] for row in segments if not row["is_packed"]}
         waiting = self.newest_first(since_us=since_us, until_us=until_us, segments=others)
         async for head in waiting:
             while named and named[0].order > head.order:
@@ -276,21 +304,6 @@ class LogLines:
                 group, size = [], min(size * 2, _GROUP)
         if group:
             yield group
-
-    async def oldest_first(self, *, since_us: int) -> AsyncIterator[Head]:
-        """Blocks that may hold lines from then on, by their oldest line."""
-        last: tuple[Value, ...] = (since_us - MAX_SPAN_US, -1, -1)
-        for _ in range(_PAGES):
-            rows = await self._db.fetch_all(
-                f"{_HEADS} WHERE max_us >= ? AND (min_us, segment_id, first_line) > (?, ?, ?) "
-                "ORDER BY min_us, segment_id, first_line LIMIT ?",
-                (since_us, *last, _PAGE),
-            )
-            for row in rows:
-                yield _head(row)
-            if len(rows) < _PAGE:
-                return
-            last = (rows[-1]["min_us"], rows[-1]["segment_id"], rows[-1]["first_line"])
 
     async def opened(
         self, heads: AsyncIterator[Head], streams: frozenset[int] | None = None

@@ -1,4 +1,9 @@
-"""The schema as numbered SQL files, and how they are read. Applied ones never change."""
+"""The schema as numbered SQL files, and how they are read. Applied ones never change.
+
+There is a file of each number for each family of databases: `sql/sqlite`, and `sql/tidb` for TiDB,
+MariaDB and MySQL. Where those three differ a comment says so: `/*!80000 .. */` is read by TiDB,
+`/*M! .. */` by MariaDB; both survive every client.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,43 @@ from importlib.resources import files
 
 from copilot.domain.errors import Conflict
 
-LEDGER = """\
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Databases that share their migrations; `ledger` makes the tables that tell what was applied."""
+
+    name: str
+    title: str
+    ledger: tuple[str, ...]
+
+
+SQLITE = Family(
+    name="sqlite",
+    title="SQLite's dialect",
+    ledger=(
+        """\
 CREATE TABLE IF NOT EXISTS schema_migrations (
   version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL,
-  applied_us INTEGER NOT NULL) STRICT"""
+  applied_us INTEGER NOT NULL) STRICT""",
+    ),
+)
+_TEXT = "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+TIDB = Family(
+    name="tidb",
+    title="the dialect of TiDB, which MariaDB reads as well",
+    ledger=(
+        f"""\
+CREATE TABLE IF NOT EXISTS schema_migrations (
+  version INT PRIMARY KEY, name VARCHAR(128) NOT NULL, checksum BINARY(32) NOT NULL,
+  applied_us BIGINT NOT NULL) {_TEXT}""",
+        """\
+CREATE TABLE IF NOT EXISTS schema_steps (
+  version INT NOT NULL, step INT NOT NULL, PRIMARY KEY (version, step))""",
+        f"""\
+CREATE TABLE IF NOT EXISTS schema_lease (
+  name VARCHAR(16) PRIMARY KEY, owner VARCHAR(64) NOT NULL, until_us BIGINT NOT NULL) {_TEXT}""",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +67,7 @@ class Migration:
 
     @property
     def statements(self) -> list[str]:
-        """One by one; a trigger's inner semicolons do not end it."""
+        """One by one; a trigger's inner ones do not end it."""
         found, part = [], ""
         for line in self.sql.splitlines(keepends=True):
             part += line
@@ -39,9 +77,9 @@ class Migration:
         return found
 
 
-def migrations() -> list[Migration]:
+def migrations(family: Family = SQLITE) -> list[Migration]:
     """All there are, in order."""
-    folder = files("copilot.store").joinpath("sql", "sqlite")
+    folder = files("copilot.store").joinpath("sql", family.name)
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [
         Migration(
@@ -53,13 +91,13 @@ def migrations() -> list[Migration]:
     ]
 
 
-def missing(applied: dict[int, bytes]) -> list[Migration]:
+def missing(applied: dict[int, bytes], family: Family = SQLITE) -> list[Migration]:
     """What is still to be applied, given version and checksum of what was.
 
     Raises:
         Conflict: the store was made by a newer program, or an applied file was edited.
     """
-    known = {migration.version: migration for migration in migrations()}
+    known = {migration.version: migration for migration in migrations(family)}
     for version, checksum in applied.items():
         if version not in known:
             raise Conflict(
@@ -71,12 +109,22 @@ def missing(applied: dict[int, bytes]) -> list[Migration]:
     return [migration for version, migration in known.items() if version not in applied]
 
 
-def schema_sql() -> str:
-    """The whole schema in SQLite's dialect: the migrations one after the other."""
+def schema_sql(family: Family = SQLITE) -> str:
+    """The whole schema: the migrations one after the other, and that they were applied.
+
+    It may be loaded by hand, and again after it stopped half-way; what starts on it agrees.
+    """
     head = (
-        "-- The schema of the store in SQLite's dialect.\n"
+        f"-- The schema of the store in {family.title}.\n"
         "-- Printed by `incident-copilot schema` from the migrations; do not edit.\n"
     )
-    parts = [head, f"\n{LEDGER};\n"]
-    parts += [f"\n-- {migration.name}\n{migration.sql}" for migration in migrations()]
+    parts = [head, *(f"\n{table};\n" for table in family.ledger)]
+    for migration in migrations(family):
+        parts.append(f"\n-- {migration.name}\n{migration.sql}")
+        parts.append(
+            "INSERT INTO schema_migrations (version, name, checksum, applied_us)\n"
+            f"SELECT {migration.version}, '{migration.name}', X'{migration.checksum.hex()}', 0\n"
+            "FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS\n"
+            f"  (SELECT 1 FROM schema_migrations WHERE version = {migration.version});\n"
+        )
     return "".join(parts)

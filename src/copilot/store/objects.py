@@ -166,7 +166,8 @@ class SqlObjects:
 
     async def _is_newest(self, version: ObjectVersion) -> bool:
         row = await self._db.fetch_one(
-            "SELECT updated_us FROM k8s_objects WHERE cluster = ? AND uid = ?",
+            "SELECT updated_us FROM k8s_objects WHERE cluster = ? AND uid = ?"
+            + self._db.dialect.locking,
             (version.cluster, version.object.uid),
         )
         return row is None or version.seen_us >= int(row["updated_us"])

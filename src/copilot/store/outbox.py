@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from copilot.domain.notification import Delivery, Notification, NotificationId
-from copilot.store.coding import digest16, from_json, to_json
+from copilot.store.coding import clip, digest16, from_json, to_json
 from copilot.store.database import Database
 
 _LOOK_AT = 8
@@ -71,5 +71,5 @@ class SqlOutbox:
         await self._db.execute(
             "UPDATE notifications SET status = ?, next_us = ?, last_error = ? "
             "WHERE id = ? AND status IN ('sending', 'unknown')",
-            (status, retry_us, error, notification_id),
+            (status, retry_us, clip(error, 2_000), notification_id),
         )

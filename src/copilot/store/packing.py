@@ -53,11 +53,11 @@ class Packing:
                 (now_us, before_us),
             )
 
-    async def pack_one(self, now_us: int) -> bool:
+    async def pack_one(self) -> bool:
         """Pack the next sealed segment; whether there was one."""
         async with self._engine.view() as database:
             segment = await database.fetch_one(
-                "SELECT id FROM log_segments WHERE packed_us IS NULL AND sealed_us IS NOT NULL "
+                "SELECT id FROM log_segments WHERE is_packed = 0 AND sealed_us IS NOT NULL "
                 "ORDER BY sealed_us LIMIT 1"
             )
             if segment is None:
@@ -65,7 +65,7 @@ class Packing:
             packed = await _packed(database, segment["id"])
         with suppress(_Changed):
             async with self._engine.transaction() as database:
-                await _replace(database, segment["id"], packed, now_us)
+                await _replace(database, segment["id"], packed)
         return True
 
     async def forget(self) -> int:
@@ -175,12 +175,11 @@ def _merge(segment: int, pieces: list[_Piece]) -> _Merged:
     )
 
 
-async def _replace(database: Database, segment: int, merged: list[_Merged], now_us: int) -> None:
+async def _replace(database: Database, segment: int, merged: list[_Merged]) -> None:
     """Put what was merged in place of what it was made of, unless anything has changed."""
     won = await database.execute(
-        "UPDATE log_segments SET packed_us = ?, bytes = bytes - ? "
-        "WHERE id = ? AND packed_us IS NULL",
-        (now_us, sum(one.gain for one in merged), segment),
+        "UPDATE log_segments SET is_packed = 1, bytes = bytes - ? WHERE id = ? AND is_packed = 0",
+        (sum(one.gain for one in merged), segment),
     )
     if won != 1:
         return

@@ -37,6 +37,10 @@ class SqlRemediation:
 
     async def add(self, proposal: Proposal) -> Proposal:
         """See the port. A refused one supersedes nothing; the same refusal again is given back."""
+        await self._db.fetch_one(  # two that look at the same incident must see each other's
+            f"SELECT id FROM incidents WHERE id = ?{self._db.dialect.locking}",
+            (proposal.incident_id,),
+        )
         others = await self.of_incident(proposal.incident_id)
         same = next((other for other in others if _is_same(proposal, other)), None)
         if same is not None:
@@ -48,8 +52,14 @@ class SqlRemediation:
 
     async def get(self, proposal_id: ProposalId) -> Proposal:
         """Raises: NotFound."""
+        return await self._read(proposal_id, "")
+
+    async def _locked(self, proposal_id: ProposalId) -> Proposal:
+        return await self._read(proposal_id, self._db.dialect.locking)
+
+    async def _read(self, proposal_id: ProposalId, locking: str) -> Proposal:
         row = await self._db.fetch_one(
-            "SELECT id, status, body FROM proposals WHERE id = ?", (proposal_id,)
+            f"SELECT id, status, body FROM proposals WHERE id = ?{locking}", (proposal_id,)
         )
         if row is None:
             raise NotFound(f"there is no proposal p-{proposal_id}")
@@ -79,7 +89,7 @@ class SqlRemediation:
 
     async def decide(self, approval: Approval) -> bool:
         """See the port. It is expired at `expires_us` and after."""
-        proposal = await self.get(approval.proposal_id)
+        proposal = await self._locked(approval.proposal_id)  # two at once must see each other
         _refuse_unless_open_for(approval, proposal)
         columns = ("proposal_id", "approver", "decision", "digest", "reason", "ts_us")
         await self._db.execute(

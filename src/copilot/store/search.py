@@ -15,11 +15,14 @@ from copilot.store.database import Database, Row, Value
 from copilot.store.events import SELECT, event_of
 from copilot.store.lines import FOREVER, LogLines
 from copilot.store.streams import Streams
+from copilot.store.words import wanted
 
 SCAN_LINES = 200_000
 """Lines a search looks through in blocks, at most."""
 _LOOK_AT = 1_000
 """Incidents and changes it looks at, the newest."""
+_RANKED = 500
+"""Rows that are ranked by how well they fit, the newest of those that do."""
 _SNIPPET = 240
 _LEAD = 60
 """Characters of a snippet before what was found."""
@@ -98,25 +101,32 @@ class Search:
 
     async def _rows(self, query: Query, needles: _Needles, *, is_log: bool) -> list[Hit]:
         """Rows of the row tier, best first; without anything to look for the newest."""
-        source, params = "SELECT id, 0 AS score FROM raw_events", list[Value]()
+        if needles.wanted and not needles.has_words:
+            return []
+        joined, params = "", tuple[Value, ...]()
         if needles.wanted:
-            if not needles.has_words:
-                return []
-            match = self._db.dialect.match_events(query.words, query.phrases, query.excluded)
-            source, params = match.sql, list(match.params)
+            match = self._db.dialect.match_events(
+                query.words,
+                query.phrases,
+                query.excluded,
+                since_us=query.since_us,
+                until_us=query.until_us,
+            )
+            joined, params = f"JOIN ({match.sql}) f ON {match.on} ", match.params
         rows = await self._db.fetch_all(
-            f"{SELECT} JOIN ({source}) f ON f.id = e.id "
-            f"WHERE e.type {'=' if is_log else '<>'} ? AND e.ts_us >= ? AND e.ts_us <= ? "
+            f"{SELECT} {joined}WHERE e.type {'=' if is_log else '<>'} ? AND e.ts_us >= ? AND e.ts_us <= ? "
             "AND e.severity >= ? AND (? = '' OR s.namespace = ?) "
             "AND (? = '' OR s.app = ? OR e.object_name = ? OR e.object_name LIKE ?) "
-            "ORDER BY f.score DESC, e.ts_us DESC LIMIT ?",
+            "ORDER BY e.ts_us DESC, e.line DESC, e.id DESC LIMIT ?",
             (
                 *(*params, Signal.LOGS, query.since_us, query.until_us, query.min_severity),
                 *(query.namespace, query.namespace),
-                *(query.app, query.app, query.app, f"{query.app}-%", query.limit),
+                *(query.app, query.app, query.app, f"{query.app}-%", max(query.limit, _RANKED)),
             ),
         )
-        hits = [_event_hit(event_of(row), needles) for row in rows]
+        if needles.wanted:
+            rows = _best(query, rows)
+        hits = [_event_hit(event_of(row), needles) for row in rows[: query.limit]]
         return hits if is_log else _scored(hits)
 
     async def _scan(self, query: Query, needles: _Needles, *, known: Sequence[Hit]) -> _Scan:
@@ -201,6 +211,14 @@ def _scope(query: Query) -> tuple[Value, ...]:
         *(query.since_us, query.until_us, query.namespace, query.namespace),
         *(query.app, query.app, _LOOK_AT),
     )
+
+
+def _best(query: Query, rows: list[Row]) -> list[Row]:
+    """Those that fit, best first, the newest first among equals."""
+    texts = [(row["body_text"], row["reason"], row["object_name"]) for row in rows]
+    scores = wanted(query.words, query.phrases, query.excluded).scores(texts)
+    fit = [(score, row) for score, row in zip(scores, rows, strict=True) if score is not None]
+    return [row for _, row in sorted(fit, key=lambda one: -one[0])]
 
 
 def _scored(hits: list[Hit]) -> list[Hit]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cached_property
+from typing import TypeVar
 
-from copilot.domain.errors import CopilotError
-from copilot.ports import Clock
+from copilot.domain.errors import Clash, CopilotError
+from copilot.ports import Capabilities, Clock
 from copilot.store.audit import SqlAudit
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
@@ -20,6 +22,12 @@ from copilot.store.packing import Packing
 from copilot.store.remediation import SqlRemediation
 from copilot.store.runbooks import SqlRunbooks
 from copilot.store.telemetry import Process, SqlTelemetry
+
+T = TypeVar("T")
+
+_TRIES = 8
+_PAUSE_S = 0.1
+"""Of a clash; longer each time, and never the same for two that clashed."""
 
 
 class SqlSession:
@@ -91,6 +99,17 @@ class SqlStore:
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.transaction())
 
+    async def run(self, work: Callable[[SqlSession], Awaitable[T]]) -> T:
+        """See the port."""
+        for attempt in range(1, _TRIES):
+            try:
+                async with self.transaction() as session:
+                    return await work(session)
+            except Clash:
+                await self._clock.sleep(_PAUSE_S * (1.5**attempt + random.random()))
+        async with self.transaction() as session:
+            return await work(session)
+
     def view(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.view())
 
@@ -101,15 +120,21 @@ class SqlStore:
     async def settle(self) -> None:
         """See the port."""
         if self._process.waiting.counts:
-            async with self.transaction() as session:
-                await session.telemetry.settle(self._clock.now_us())
+            await self.run(lambda session: session.telemetry.settle(self._clock.now_us()))
 
     async def pack(self) -> bool:
         """See the port."""
-        now_us = self._clock.now_us()
         packing = Packing(self._engine)
-        await packing.seal(now_us)
-        return await packing.pack_one(now_us) or await packing.forget() > 0
+        await packing.seal(self._clock.now_us())
+        return await packing.pack_one() or await packing.forget() > 0
+
+    async def make_days(self) -> tuple[str, ...]:
+        """See the port."""
+        return await self._engine.make_days(self._clock.now_us())
+
+    async def capabilities(self) -> Capabilities:
+        """See the port."""
+        return await self._engine.capabilities()
 
     async def close(self) -> None:
         with suppress(CopilotError):
@@ -120,11 +145,13 @@ class SqlStore:
     async def _session(
         self, opening: AbstractAsyncContextManager[Database]
     ) -> AsyncIterator[SqlSession]:
-        async with opening as database:
-            session = SqlSession(database, self._process)
-            try:
+        session: SqlSession | None = None
+        try:
+            async with opening as database:
+                session = SqlSession(database, self._process)
                 yield session
-            except BaseException:
+        except BaseException:
+            if session is not None:
                 session.rolled_back()
-                raise
+            raise
         session.committed()

@@ -17,11 +17,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from copilot.domain.errors import Conflict, CopilotError, Invalid, TooLarge, Unavailable
-from copilot.ports import Clock
+from copilot.domain.errors import Clash, CopilotError, Invalid, TooLarge, Unavailable
+from copilot.ports import Capabilities, Clock
 from copilot.store.database import Row, Value
 from copilot.store.dialect import SqliteDialect
-from copilot.store.migrations import LEDGER, Migration, missing
+from copilot.store.migrations import SQLITE, Migration, missing
 from copilot.store.session import SqlStore
 
 P = ParamSpec("P")
@@ -186,12 +186,29 @@ class SqliteEngine:
     async def migrate(self, now_us: int) -> tuple[str, ...]:
         """Apply what is missing, all or nothing, and give the names."""
         async with self.transaction() as database:
-            await database.execute(LEDGER)
+            for table in SQLITE.ledger:
+                await database.execute(table)
             rows = await database.fetch_all("SELECT version, checksum FROM schema_migrations")
-            todo = missing({row["version"]: row["checksum"] for row in rows})
+            todo = missing({row["version"]: row["checksum"] for row in rows}, SQLITE)
             for migration in todo:
                 await _apply(database, migration, now_us)
         return tuple(migration.name for migration in todo)
+
+    async def make_days(self, now_us: int) -> tuple[str, ...]:
+        """Nothing is parted by day here."""
+        return ()
+
+    async def capabilities(self) -> Capabilities:
+        """Vectors and ranking are ours; full text is FTS5."""
+        return Capabilities(
+            kind="SQLite",
+            version=sqlite3.sqlite_version,
+            vector_type=False,
+            vector_index=False,
+            full_text=True,
+            partitions=False,
+            auto_random=False,
+        )
 
     async def close(self) -> None:
         """Waits for a transaction under way; later ones are refused. Harmless the second time."""
@@ -411,7 +428,7 @@ def _translated(error: sqlite3.Error | OverflowError) -> CopilotError | None:
     if primary == sqlite3.SQLITE_TOOBIG:
         return TooLarge(f"too large for the store: {error}")
     if code in _TAKEN:
-        return Conflict(f"somebody else was first: {error}")
+        return Clash(f"somebody else was first: {error}")
     if "no such table" in str(error):
         return Unavailable(f"the store's schema is not up to date, migrate it: {error}")
     return None

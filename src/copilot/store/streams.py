@@ -47,8 +47,8 @@ class Known:
 
     streams: dict[Stream, KnownRow] = field(default_factory=dict)
     templates: dict[bytes, KnownRow] = field(default_factory=dict)
-    keys_tidied_us: int = 0
-    """When the keys of old batches were last forgotten."""
+    tidied_us: dict[str, int] = field(default_factory=dict)
+    """When the keys of a source's old batches were last forgotten."""
 
     def take(self, fresh: Known) -> None:
         """Adds what a transaction that has committed learned."""
@@ -57,7 +57,7 @@ class Known:
             self.templates.clear()
         self.streams |= fresh.streams
         self.templates |= fresh.templates
-        self.keys_tidied_us = max(self.keys_tidied_us, fresh.keys_tidied_us)
+        self.tidied_us |= fresh.tidied_us
 
 
 class Streams:

@@ -40,10 +40,12 @@ _ACTIVITY = """\
 SELECT a.template_id, a.recent, a.earlier, t.pattern, t.severity, t.first_us, l.segment_id, l.line,
   s.cluster, s.namespace, s.app, s.pod, s.container, s.node
 FROM (
-  SELECT template_id, stream_id, MAX(bucket_us) AS last_bucket_us,
-    SUM(CASE WHEN bucket_us > ? THEN n ELSE 0 END) AS recent,
-    SUM(CASE WHEN bucket_us > ? THEN 0 ELSE n END) AS earlier
-  FROM template_counts WHERE bucket_us > ? AND bucket_us <= ? GROUP BY template_id, stream_id
+  SELECT c.template_id, c.stream_id, MAX(c.bucket_us) AS last_bucket_us,
+    SUM(CASE WHEN c.bucket_us > ? THEN c.n ELSE 0 END) AS recent,
+    SUM(CASE WHEN c.bucket_us > ? THEN 0 ELSE c.n END) AS earlier
+  FROM streams alive JOIN template_counts c ON c.stream_id = alive.id
+  WHERE alive.last_line_us > ? AND c.bucket_us > ? AND c.bucket_us <= ?
+  GROUP BY c.template_id, c.stream_id
 ) a
 JOIN templates t ON t.id = a.template_id
 JOIN streams s ON s.id = a.stream_id
@@ -94,7 +96,7 @@ class SqlTelemetry:
     async def add_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
         """See the port."""
         now_us = max((batch.received_us for batch in batches), default=0)
-        await self._forget_keys(now_us)
+        await self._forget_keys(batches, now_us)
         fresh = [batch for batch in batches if await self._is_new(batch)]
         columns = Columns(fresh)
         newest = columns.newest()
@@ -150,7 +152,8 @@ class SqlTelemetry:
         rows = await self._db.fetch_all(
             _ACTIVITY,
             (
-                *(recent_us - BUCKET_US, recent_us - BUCKET_US, earlier_us - BUCKET_US, now_us),
+                *(recent_us - BUCKET_US, recent_us - BUCKET_US),
+                *(earlier_us - BUCKET_US, earlier_us - BUCKET_US, now_us),
                 *(min_severity, namespace, namespace, app, app, _MOST_ACTIVE),
             ),
         )
@@ -229,13 +232,16 @@ class SqlTelemetry:
             set_aside=row["n_set_aside"],
         )
 
-    async def _forget_keys(self, now_us: int) -> None:
+    async def _forget_keys(self, batches: Sequence[Batch], now_us: int) -> None:
         """Of batches that are too old to be sent again; now and then."""
-        if not 0 <= now_us - self._process.known.keys_tidied_us < _TIDY_US:
-            await self._db.execute(
-                "DELETE FROM ingest_batches WHERE received_us < ?", (now_us - BATCH_KEYS_US,)
-            )
-            self._fresh.keys_tidied_us = now_us
+        tidied_us = self._process.known.tidied_us
+        for source in sorted({clip(batch.source, 64) for batch in batches}):
+            if not 0 <= now_us - tidied_us.get(source, 0) < _TIDY_US:
+                await self._db.execute(  # each source its own: no index leads with time alone
+                    "DELETE FROM ingest_batches WHERE source = ? AND received_us < ?",
+                    (source, now_us - BATCH_KEYS_US),
+                )
+                self._fresh.tidied_us[source] = now_us
 
     async def _is_new(self, batch: Batch) -> bool:
         key = batch.key if len(batch.key) == _KEY_LENGTH else digest16(batch.key)

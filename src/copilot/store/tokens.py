@@ -48,8 +48,12 @@ def hashes_in(text: bytes, lengths: Sequence[int] | NDArray[np.int64]) -> Hashes
     words = _hashes(small, starts[is_rare], stops[is_rare])
     starts, stops = _runs(classes & (_DIGIT | _DOT) != 0, ends, MIN_ADDRESS, MAX_ADDRESS)
     is_rare = _counted(classes == _DOT, starts, stops) == _DOTS
-    hashes = np.sort(np.concatenate((words, _hashes(small, starts[is_rare], stops[is_rare]))))
-    return hashes[np.append(np.True_, hashes[1:] != hashes[:-1])[: len(hashes)]]
+    hashes: Hashes = np.sort(
+        np.concatenate((words, _hashes(small, starts[is_rare], stops[is_rare])))
+    )
+    is_first = np.ones(len(hashes), np.bool_)
+    is_first[1:] = hashes[1:] != hashes[:-1]
+    return hashes[is_first]
 
 
 def hashes_of(text: str) -> list[int]:

@@ -1,56 +1,107 @@
-"""Migrations: what is applied, what is refused, what is printed."""
+"""Migrations: what is applied, what is refused, what is printed, and that both families agree."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from pathlib import Path
 
 import pytest
 
 from copilot.domain.errors import Conflict
-from copilot.store.migrations import migrations, missing, schema_sql
+from copilot.store.migrations import SQLITE, TIDB, Family, migrations, missing, schema_sql
+from copilot.store.mysql.schema import rendered
 
-PRINTED = Path(__file__).parents[3] / "db" / "schema.sql"
-
-
-def test_all_are_missing_from_an_empty_store() -> None:
-    assert [m.name for m in missing({})] == [m.name for m in migrations()]
-
-
-def test_nothing_is_missing_where_all_were_applied() -> None:
-    assert missing({m.version: m.checksum for m in migrations()}) == []
+FAMILIES = pytest.mark.parametrize("family", [SQLITE, TIDB], ids=lambda family: family.name)
+NOT_ON_SQLITE = {"raw_event_terms", "schema_steps", "schema_lease"}
+"""Words of events: SQLite has FTS5. Steps and lease: its migrations are one transaction."""
 
 
-def test_a_store_of_a_newer_program_is_refused() -> None:
+@FAMILIES
+def test_all_are_missing_from_an_empty_store(family: Family) -> None:
+    assert [m.name for m in missing({}, family)] == [m.name for m in migrations(family)]
+
+
+@FAMILIES
+def test_nothing_is_missing_where_all_were_applied(family: Family) -> None:
+    assert missing({m.version: m.checksum for m in migrations(family)}, family) == []
+
+
+@FAMILIES
+def test_a_store_of_a_newer_program_is_refused(family: Family) -> None:
     with pytest.raises(Conflict, match="9999"):
-        missing({9999: b""})
+        missing({9999: b""}, family)
 
 
-def test_an_edited_migration_is_refused() -> None:
+@FAMILIES
+def test_an_edited_migration_is_refused(family: Family) -> None:
     with pytest.raises(Conflict, match="0001_base"):
-        missing({1: b"another checksum"})
+        missing({1: b"another checksum"}, family)
 
 
-def test_versions_count_up_from_one() -> None:
-    assert [m.version for m in migrations()] == list(range(1, len(migrations()) + 1))
+@FAMILIES
+def test_no_two_migrations_have_the_same_number(family: Family) -> None:
+    versions = [m.version for m in migrations(family)]
+
+    assert versions == sorted(set(versions))
 
 
-def test_every_statement_is_found_also_triggers() -> None:
-    statements = [s for m in migrations() for s in m.statements]
+def test_both_families_have_the_same_migrations() -> None:
+    assert [m.name for m in migrations(TIDB)] == [m.name for m in migrations(SQLITE)]
+
+
+@FAMILIES
+def test_every_statement_is_found_also_triggers(family: Family) -> None:
+    statements = [s for m in migrations(family) for s in m.statements]
 
     assert all(sqlite3.complete_statement(statement) for statement in statements)
-    assert sum("CREATE TRIGGER" in statement for statement in statements) == 3
+    assert sum("CREATE TRIGGER" in s for s in statements) == (3 if family is SQLITE else 0)
 
 
-def test_the_printed_schema_loads_into_an_empty_database() -> None:
+def test_the_printed_schema_of_sqlite_loads_twice_but_for_its_tables() -> None:
     database = sqlite3.connect(":memory:")
-    database.executescript(schema_sql())
+    database.executescript(schema_sql(SQLITE))
 
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    applied = dict(database.execute("SELECT version, checksum FROM schema_migrations"))
 
     database.close()
     assert {"raw_events", "runbooks", "incidents", "schema_migrations"} <= tables
+    assert missing(applied, SQLITE) == []
 
 
-def test_the_printed_schema_is_current() -> None:
-    assert PRINTED.read_text(encoding="utf-8") == schema_sql()
+def test_both_families_have_the_same_tables_and_columns() -> None:
+    ours, theirs = columns_of(schema_sql(SQLITE)), columns_of(schema_sql(TIDB))
+
+    assert theirs.keys() - ours.keys() == NOT_ON_SQLITE
+    assert {table: theirs[table] for table in ours} == ours
+
+
+def test_no_index_on_tidb_leads_with_time() -> None:
+    keys = re.findall(r"KEY (\w+) \((\w+)", schema_sql(TIDB))
+
+    assert keys
+    assert [name for name, first in keys if first.endswith("_us")] == []
+
+
+def test_mysql_gets_what_mariadb_reads_and_nothing_of_tidb() -> None:
+    sql = "id BIGINT /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */, PRIMARY KEY (id)"
+
+    assert rendered(sql, "8.0.36") == "id BIGINT  AUTO_INCREMENT, PRIMARY KEY (id)"
+    assert rendered(sql, "8.0.11-TiDB-v8.5.7") == rendered(sql, "10.11.6-MariaDB") == sql
+
+
+def columns_of(schema: str) -> dict[str, set[str]]:
+    """Tables and what their columns are called; virtual tables left out."""
+    plain = re.sub(r"--.*|/\*.*?\*/", "", schema)
+    tables = {}
+    for table, body in re.findall(
+        r"CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((.*?)\)\s*(?:STRICT|DEFAULT|;|PARTITION)",
+        plain,
+        re.DOTALL,
+    ):
+        parts = re.sub(r"\([^()]*\)", "", body).split(",")
+        names = (part.split()[0] for part in parts if part.split())
+        tables[table] = {n for n in names if n not in {"PRIMARY", "UNIQUE", "KEY"}}
+    for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", plain):
+        tables[table].add(column)
+    return tables

@@ -88,7 +88,7 @@ SMALL = [(first, 2) for first in range(0, 40, 2)]
 async def test_small_blocks_become_one(engine: Interrupted) -> None:
     assert await blocks(engine) == SMALL
 
-    assert await Packing(engine).pack_one(NOW_US)
+    assert await Packing(engine).pack_one()
 
     assert await blocks(engine) == [(0, 40)]
 
@@ -97,7 +97,7 @@ async def test_what_is_retired_meanwhile_does_not_come_back(engine: Interrupted)
     engine.retire = 10
     packing = Packing(engine)
 
-    while await packing.pack_one(NOW_US):
+    while await packing.pack_one():
         pass
 
     assert await blocks(engine) == [(0, 10), (12, 28)]
@@ -111,17 +111,17 @@ async def test_who_dies_while_packing_has_done_nothing(
     packing = Packing(engine)
 
     with pytest.raises(_Died):
-        await packing.pack_one(NOW_US)
+        await packing.pack_one()
 
     assert await blocks(engine) == SMALL
     engine.dies_after = None
-    assert await packing.pack_one(NOW_US)
+    assert await packing.pack_one()
     assert await blocks(engine) == [(0, 40)]
 
 
 async def test_the_filter_of_a_segment_goes_with_its_last_block(engine: Interrupted) -> None:
     packing = Packing(engine)
-    await packing.pack_one(NOW_US)
+    await packing.pack_one()
     assert await packing.forget() == 0
     async with engine.transaction() as database:
         await database.execute("DELETE FROM log_blocks")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import resource
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -189,3 +192,41 @@ async def test_a_memory_store_leaves_no_folder_behind() -> None:
     await engine.close()
 
     assert not folder.exists()
+
+
+async def test_a_full_disk_is_said_clearly_and_loses_nothing_that_was_acknowledged(
+    tmp_path: Path,
+) -> None:
+    store = await open_store(tmp_path / "store.db", clock=FixedClock())
+    await store.migrate()
+    kept: list[int] = []
+
+    with a_disk_of(2 * 1024 * 1024), pytest.raises(Unavailable, match="the store does not work"):
+        await fill(store, kept)
+
+    async with store.transaction() as tx:
+        await tx.telemetry.add(a_batch("there is space again"))
+    async with store.view() as look:
+        assert (await look.telemetry.counts()).lines == sum(kept) + 1
+    await store.close()
+    assert kept
+
+
+async def fill(store: SqlStore, kept: list[int]) -> None:
+    """Adds lines that cannot be compressed, for ever; `kept` is how many were acknowledged."""
+    while True:
+        lines = [random.randbytes(20_000).hex() for _ in range(5)]
+        async with store.transaction() as tx:
+            await tx.telemetry.add(a_batch(*lines))
+        kept.append(len(lines))
+
+
+@contextmanager
+def a_disk_of(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

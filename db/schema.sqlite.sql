@@ -1,0 +1,291 @@
+-- The schema of the store in SQLite's dialect.
+-- Printed by `incident-copilot schema` from the migrations; do not edit.
+
+CREATE TABLE IF NOT EXISTS schema_migrations (
+  version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL,
+  applied_us INTEGER NOT NULL) STRICT;
+
+-- 0001_base
+-- Times end in _us: epoch microseconds UTC. severity: OpenTelemetry 1-24, 0 for "not said".
+-- Ids say which row, never which came first.
+
+-- Telemetry: lines as blocks, what matters as rows, counts for every template.
+
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY, ident BLOB NOT NULL, -- ident: hash of the label set
+  cluster TEXT NOT NULL, namespace TEXT NOT NULL, app TEXT NOT NULL, pod TEXT NOT NULL,
+  container TEXT NOT NULL DEFAULT '', node TEXT NOT NULL DEFAULT '',
+  last_seen_us INTEGER NOT NULL, last_line_us INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE UNIQUE INDEX streams_uk_ident ON streams (ident);
+CREATE INDEX streams_k_pod ON streams (namespace, pod, container);
+
+CREATE TABLE templates (
+  id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, severity INTEGER NOT NULL,
+  pattern TEXT NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX templates_uk_fp ON templates (fingerprint);
+
+CREATE TABLE template_counts ( -- in buckets of 10 s, so that a look at the last 15 s means something
+  template_id INTEGER NOT NULL, stream_id INTEGER NOT NULL, bucket_us INTEGER NOT NULL,
+  n INTEGER NOT NULL, segment_id INTEGER NOT NULL, line INTEGER NOT NULL, -- address of the last one
+  PRIMARY KEY (template_id, stream_id, bucket_us)) STRICT, WITHOUT ROWID;
+CREATE INDEX template_counts_k_bucket ON template_counts (bucket_us);
+
+CREATE TABLE raw_events ( -- the row tier: what can be evidence by itself
+  id INTEGER PRIMARY KEY AUTOINCREMENT, ts_us INTEGER NOT NULL, stream_id INTEGER NOT NULL,
+  template_id INTEGER NOT NULL DEFAULT 0, -- 0: not a log line
+  type TEXT NOT NULL, severity INTEGER NOT NULL, reason TEXT NOT NULL DEFAULT '',
+  uid TEXT, -- of a Kubernetes event, or the key of another system's alert: a repeat refreshes
+  count INTEGER NOT NULL DEFAULT 1,
+  object_kind TEXT NOT NULL DEFAULT '', object_namespace TEXT NOT NULL DEFAULT '',
+  object_name TEXT NOT NULL DEFAULT '', object_uid TEXT NOT NULL DEFAULT '', -- a line's: its pod
+  segment_id INTEGER, line INTEGER, -- address of a log line
+  body_text TEXT NOT NULL, body_json TEXT) STRICT;
+CREATE INDEX raw_events_k_stream ON raw_events (stream_id, ts_us);
+CREATE INDEX raw_events_k_object ON raw_events (object_name, ts_us);
+CREATE INDEX raw_events_k_object_uid ON raw_events (object_uid) WHERE object_uid <> '';
+CREATE INDEX raw_events_k_uid ON raw_events (uid) WHERE uid IS NOT NULL;
+
+-- Words are runs of letters and digits: `oom-demo` is two words, and searching it is a phrase.
+CREATE VIRTUAL TABLE raw_events_fts USING fts5(
+  body_text, reason, object_name, content='raw_events', content_rowid='id',
+  tokenize="unicode61 remove_diacritics 2");
+CREATE TRIGGER raw_events_ai AFTER INSERT ON raw_events BEGIN
+  INSERT INTO raw_events_fts (rowid, body_text, reason, object_name)
+  VALUES (new.id, new.body_text, new.reason, new.object_name);
+END;
+CREATE TRIGGER raw_events_ad AFTER DELETE ON raw_events BEGIN
+  INSERT INTO raw_events_fts (raw_events_fts, rowid, body_text, reason, object_name)
+  VALUES ('delete', old.id, old.body_text, old.reason, old.object_name);
+END;
+CREATE TRIGGER raw_events_au AFTER UPDATE OF body_text, reason, object_name ON raw_events BEGIN
+  INSERT INTO raw_events_fts (raw_events_fts, rowid, body_text, reason, object_name)
+  VALUES ('delete', old.id, old.body_text, old.reason, old.object_name);
+  INSERT INTO raw_events_fts (rowid, body_text, reason, object_name)
+  VALUES (new.id, new.body_text, new.reason, new.object_name);
+END;
+
+CREATE TABLE ingest_batches ( -- kept 48 h: the same body by the same sender stores nothing new
+  batch_key BLOB PRIMARY KEY, source TEXT NOT NULL, n INTEGER NOT NULL,
+  received_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX ingest_batches_k_received ON ingest_batches (received_us);
+
+CREATE TABLE log_segments ( -- a line's address is (segment, line), given at commit, stable for ever
+  id INTEGER PRIMARY KEY AUTOINCREMENT, writer TEXT NOT NULL, min_us INTEGER NOT NULL,
+  max_us INTEGER NOT NULL, n_lines INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  sealed_us INTEGER) STRICT;
+CREATE INDEX log_segments_k_writer ON log_segments (writer, sealed_us);
+
+CREATE TABLE log_blocks ( -- streams, templates: sorted ids, 8 bytes each, little-endian
+  segment_id INTEGER NOT NULL, first_line INTEGER NOT NULL, n INTEGER NOT NULL,
+  min_us INTEGER NOT NULL, max_us INTEGER NOT NULL, max_severity INTEGER NOT NULL,
+  streams BLOB NOT NULL, templates BLOB NOT NULL, body_z BLOB NOT NULL) STRICT;
+CREATE UNIQUE INDEX log_blocks_pk ON log_blocks (segment_id, first_line);
+CREATE INDEX log_blocks_k_max ON log_blocks (max_us, segment_id, first_line);
+CREATE INDEX log_blocks_k_min ON log_blocks (min_us, segment_id, first_line);
+
+CREATE TABLE set_aside ( -- records that could not be decoded, with the reason
+  id INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, source TEXT NOT NULL,
+  reason TEXT NOT NULL, body_z BLOB NOT NULL) STRICT;
+CREATE INDEX set_aside_k_received ON set_aside (received_us);
+
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY, ident BLOB NOT NULL, name TEXT NOT NULL, stream_id INTEGER NOT NULL,
+  labels TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX series_uk_ident ON series (ident);
+CREATE INDEX series_k_stream ON series (stream_id, name);
+
+CREATE TABLE metric_rollups (
+  series_id INTEGER NOT NULL, res_s INTEGER NOT NULL, bucket_us INTEGER NOT NULL,
+  n INTEGER NOT NULL, vsum REAL NOT NULL, vmin REAL NOT NULL, vmax REAL NOT NULL,
+  vlast REAL NOT NULL,
+  PRIMARY KEY (series_id, res_s, bucket_us)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spans (
+  trace_id BLOB NOT NULL, span_id BLOB NOT NULL, start_us INTEGER NOT NULL,
+  dur_us INTEGER NOT NULL, parent_id BLOB, stream_id INTEGER NOT NULL, service TEXT NOT NULL,
+  name TEXT NOT NULL, status INTEGER NOT NULL, attrs TEXT, -- status: 2 error, else 0
+  PRIMARY KEY (trace_id, span_id, start_us)) STRICT, WITHOUT ROWID;
+CREATE INDEX spans_k_stream ON spans (stream_id, start_us);
+
+-- The cluster's objects as last seen, and what changed.
+
+CREATE TABLE k8s_objects (
+  cluster TEXT NOT NULL, uid TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL,
+  name TEXT NOT NULL, owner_uid TEXT NOT NULL, resource_version TEXT NOT NULL,
+  generation INTEGER NOT NULL, actor TEXT NOT NULL, spec TEXT NOT NULL, -- spec: the object, whole
+  deleted_us INTEGER, updated_us INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX k8s_objects_pk ON k8s_objects (cluster, uid);
+CREATE INDEX k8s_objects_k_name ON k8s_objects (cluster, kind, namespace, name);
+CREATE INDEX k8s_objects_k_owner ON k8s_objects (owner_uid) WHERE owner_uid <> '';
+
+CREATE TABLE k8s_object_versions ( -- "what changed before" is a range scan
+  cluster TEXT NOT NULL, uid TEXT NOT NULL, resource_version TEXT NOT NULL,
+  is_deleted INTEGER NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
+  ts_us INTEGER NOT NULL, seen_us INTEGER NOT NULL, generation INTEGER NOT NULL,
+  actor TEXT NOT NULL DEFAULT '', title TEXT NOT NULL, changed TEXT NOT NULL,
+  spec TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX k8s_object_versions_pk
+  ON k8s_object_versions (cluster, uid, resource_version, is_deleted);
+CREATE INDEX k8s_object_versions_k_ts ON k8s_object_versions (cluster, ts_us);
+
+CREATE TABLE watch_gaps ( -- kinds that cannot be seen, and why
+  cluster TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
+
+-- Incidents.
+
+CREATE TABLE incidents (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,
+  status TEXT NOT NULL, severity INTEGER NOT NULL, title TEXT NOT NULL, summary TEXT NOT NULL,
+  cluster TEXT NOT NULL, namespace TEXT NOT NULL, app TEXT NOT NULL, workload TEXT NOT NULL,
+  first_signal_us INTEGER NOT NULL, acknowledged_us INTEGER, acknowledged_by TEXT,
+  resolution TEXT, resolved_us INTEGER, mttr_seconds INTEGER,
+  place TEXT NOT NULL, fingerprint BLOB NOT NULL, -- fingerprint: hash of place
+  open_key BLOB, -- the fingerprint while open, NULL after: one open incident a place
+  rev INTEGER NOT NULL DEFAULT 1, last_entry INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE UNIQUE INDEX incidents_uk_open ON incidents (open_key);
+CREATE INDEX incidents_k_scope ON incidents (cluster, namespace, app, created_us);
+CREATE INDEX incidents_k_status ON incidents (status, created_us);
+CREATE INDEX incidents_k_fp ON incidents (fingerprint, created_us);
+CREATE INDEX incidents_k_created ON incidents (created_us);
+
+CREATE TABLE incident_events ( -- the timeline
+  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, ts_us INTEGER NOT NULL, kind TEXT NOT NULL,
+  actor TEXT NOT NULL, title TEXT NOT NULL, detail TEXT NOT NULL, evidence TEXT NOT NULL,
+  PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alerts ( -- what a rule says of an incident; a repeat refreshes it
+  incident_id INTEGER NOT NULL, fingerprint TEXT NOT NULL, rule TEXT NOT NULL,
+  cluster TEXT NOT NULL, starts_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+  is_firing INTEGER NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL, -- body: the alert, whole
+  PRIMARY KEY (incident_id, fingerprint)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE evidence ( -- captured at the time, whole
+  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
+  occurred_us INTEGER NOT NULL, source TEXT NOT NULL, digest BLOB NOT NULL, body_z BLOB NOT NULL)
+  STRICT;
+CREATE UNIQUE INDEX evidence_pk ON evidence (incident_id, seq);
+CREATE UNIQUE INDEX evidence_uk_digest ON evidence (incident_id, digest);
+
+CREATE TABLE findings ( -- of the latest look
+  incident_id INTEGER PRIMARY KEY, summary TEXT NOT NULL, gaps TEXT NOT NULL,
+  dropped INTEGER NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL,
+  tokens_out INTEGER NOT NULL, created_us INTEGER NOT NULL) STRICT;
+CREATE TABLE hypotheses (
+  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, cause TEXT NOT NULL, status TEXT NOT NULL,
+  confidence REAL NOT NULL, agent TEXT NOT NULL, body TEXT NOT NULL, -- body: the hypothesis, whole
+  PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE incident_runbooks (
+  incident_id INTEGER NOT NULL, seq INTEGER NOT NULL, slug TEXT NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (incident_id, seq)) STRICT, WITHOUT ROWID;
+
+-- Remediation: what to change, who allowed it, what came of it.
+
+CREATE TABLE proposals (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, action TEXT NOT NULL,
+  target TEXT NOT NULL, status TEXT NOT NULL, digest TEXT NOT NULL, created_us INTEGER NOT NULL,
+  expires_us INTEGER NOT NULL, body TEXT NOT NULL) STRICT; -- body: the proposal, whole
+CREATE INDEX proposals_k_inc ON proposals (incident_id, created_us);
+
+CREATE TABLE approvals ( -- digest: approval is for these exact bytes
+  proposal_id INTEGER NOT NULL, approver TEXT NOT NULL, decision TEXT NOT NULL,
+  digest TEXT NOT NULL, reason TEXT NOT NULL, ts_us INTEGER NOT NULL,
+  PRIMARY KEY (proposal_id, approver)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE actions ( -- claimed -> applied -> verified | reverting -> reverted | failed
+  proposal_id INTEGER PRIMARY KEY, state TEXT NOT NULL, owner TEXT NOT NULL,
+  fence INTEGER NOT NULL, lease_us INTEGER NOT NULL, claimed_us INTEGER NOT NULL,
+  updated_us INTEGER NOT NULL, applied_us INTEGER NOT NULL DEFAULT 0,
+  applied_version TEXT NOT NULL DEFAULT '', verify_until_us INTEGER NOT NULL DEFAULT 0,
+  outcome TEXT) STRICT;
+
+-- Work between legs, messages to people, what screens follow.
+
+CREATE TABLE jobs ( -- dedupe_key: set while waiting; done ones are deleted
+  id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, payload TEXT NOT NULL,
+  state TEXT NOT NULL, run_us INTEGER NOT NULL, lease_owner TEXT, lease_us INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0, dedupe_key BLOB, last_error TEXT) STRICT;
+CREATE UNIQUE INDEX jobs_uk_dedupe ON jobs (dedupe_key);
+CREATE INDEX jobs_k_due ON jobs (queue, state, run_us);
+
+CREATE TABLE notifications ( -- outbox; waiting -> sending -> delivered | unknown | failed
+  id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, channel TEXT NOT NULL,
+  dedupe_key BLOB NOT NULL, payload TEXT NOT NULL, status TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, next_us INTEGER NOT NULL, lease_owner TEXT,
+  lease_us INTEGER NOT NULL DEFAULT 0, last_error TEXT) STRICT;
+CREATE UNIQUE INDEX notifications_uk_dedupe ON notifications (dedupe_key);
+CREATE INDEX notifications_k_due ON notifications (status, next_us);
+
+CREATE TABLE feed_heads (cluster TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE feed ( -- one sequence a cluster without gaps
+  cluster TEXT NOT NULL, seq INTEGER NOT NULL, ts_us INTEGER NOT NULL, kind TEXT NOT NULL,
+  incident_id INTEGER, payload TEXT NOT NULL,
+  PRIMARY KEY (cluster, seq)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_heads (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)
+  STRICT, WITHOUT ROWID;
+CREATE TABLE audit_log ( -- append-only; each hash covers the row and the hash before
+  chain TEXT NOT NULL, seq INTEGER NOT NULL, ts_us INTEGER NOT NULL, actor TEXT NOT NULL,
+  action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL, prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL, PRIMARY KEY (chain, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_log_k_ts ON audit_log (ts_us);
+
+-- What is known beforehand, and what was learned.
+
+CREATE TABLE runbooks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL, service TEXT NOT NULL,
+  title TEXT NOT NULL, body TEXT NOT NULL, tags TEXT NOT NULL, source TEXT NOT NULL DEFAULT '',
+  updated_us INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX runbooks_uk_slug ON runbooks (slug);
+
+CREATE TABLE memories (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, cluster TEXT NOT NULL,
+  namespace TEXT NOT NULL, app TEXT NOT NULL, rules TEXT NOT NULL, cause TEXT NOT NULL,
+  fix TEXT NOT NULL, action TEXT NOT NULL, has_held INTEGER NOT NULL,
+  mttr_seconds INTEGER NOT NULL, created_us INTEGER NOT NULL, expires_us INTEGER) STRICT;
+CREATE UNIQUE INDEX memories_uk_incident ON memories (incident_id);
+CREATE INDEX memories_k_app ON memories (cluster, namespace, app, created_us);
+CREATE INDEX memories_k_cause ON memories (cause, created_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 1, '0001_base', X'94b1b51cb5cdaa0b898e3867c58ef57ea4ff2ce8b3347b8fb797a8af7bc22253', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 1);
+
+-- 0002_listed_kinds
+-- The kinds of a cluster that were listed whole: of those, absence means that there is none.
+CREATE TABLE watch_listed (
+  cluster TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (cluster, kind)) STRICT, WITHOUT ROWID;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 2, '0002_listed_kinds', X'f9b268027709fea294a7b38126d12a409135233187d5899baf4158c1971fbf23', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 2);
+
+-- 0003_deliveries
+-- How proposals go through Git: their pull requests.
+CREATE TABLE deliveries (proposal_id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 3, '0003_deliveries', X'dbaf609d6798cf7bad300cc62a29c18974cbecfeb11462b64187bd7cfe951aee', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 3);
+
+-- 0005_segments
+-- Segments are open, then sealed (full or old enough: no more lines), then packed: their small
+-- blocks merged, the ids in their lines findable. Addresses never change.
+ALTER TABLE log_segments ADD COLUMN opened_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN is_packed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX log_segments_k_packed ON log_segments (is_packed, sealed_us);
+
+-- Which blocks of a packed segment hold a token that is rare: an id, an address, a hash. By the
+-- first byte of the token's hash; bucket -1 lists the segment's blocks.
+CREATE TABLE log_tokens (
+  bucket INTEGER NOT NULL, segment_id INTEGER NOT NULL, tokens BLOB NOT NULL,
+  PRIMARY KEY (bucket, segment_id)) STRICT, WITHOUT ROWID;
+
+-- Blocks are found through their segments, on every database.
+DROP INDEX log_blocks_k_max;
+DROP INDEX log_blocks_k_min;
+CREATE INDEX log_blocks_k_segment ON log_blocks (segment_id, max_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 5, '0005_segments', X'e951cdc81948cb7cc4522a800cbaa5e0f490cd90097deb1be714c65ca9b0bf8c', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 5);

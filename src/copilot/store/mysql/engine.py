@@ -1,0 +1,289 @@
+"""TiDB, MariaDB or MySQL behind the seam.
+
+Transactions of one process take turns, as on SQLite; between processes the database decides. They
+read what is committed (READ COMMITTED): what is read and then written is locked, moved first, or
+compared when it is set. Views are one snapshot (REPEATABLE READ), and a few may be open at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+from asyncmy.errors import MySQLError
+
+from copilot.ports import Capabilities, Clock
+from copilot.store.database import Row, Value
+from copilot.store.mysql.address import Address
+from copilot.store.mysql.connections import Answer, Link, Pool, told
+from copilot.store.mysql.dialect import MysqlDialect
+from copilot.store.mysql.errors import TAKEN, code_of, is_lost
+from copilot.store.mysql.literals import statement, statements
+from copilot.store.mysql.probes import probe
+from copilot.store.mysql.schema import Schema
+from copilot.store.session import SqlStore
+
+T = TypeVar("T")
+
+_TURN_S = 30.0
+_VIEWS = 8
+"""Views open at once in one process; each has its connection."""
+_BEGIN = b"BEGIN"
+_SNAPSHOT = b"START TRANSACTION WITH CONSISTENT SNAPSHOT"
+_DDL_S = 3600.0
+"""A change of schema may take long."""
+
+
+async def open_store(
+    address: Address, *, clock: Clock, on_statement: Callable[[str], None] | None = None
+) -> SqlStore:
+    """The store on this server; `migrate()` brings its schema up to date. `on_statement` is told
+    every statement before it goes, with `?` in it for values.
+
+    Raises:
+        Unavailable: the server cannot be reached, or its certificate is not to be trusted.
+        Invalid: the authority's certificate cannot be read.
+    """
+    return SqlStore(await MysqlEngine.open(address, on_statement=on_statement), clock)
+
+
+class MysqlDatabase:
+    """One open transaction on a link; meets `copilot.store.database.Database`."""
+
+    def __init__(
+        self, link: Link, on_statement: Callable[[str], None], *, is_view: bool = False
+    ) -> None:
+        self._link = link
+        self._on_statement = on_statement
+        self._is_over = False
+        self._is_lost = False
+        self._failure: Exception | None = None
+        self.dialect = MysqlDialect(is_locking=not is_view)
+
+    @property
+    def is_usable(self) -> bool:
+        """The link has answered every statement to its end."""
+        return not self._is_lost
+
+    def close(self) -> None:
+        """From now on every call is refused: it would run outside any transaction."""
+        self._is_over = True
+
+    def end(self) -> None:
+        """Before a commit. Raises what a statement failed with: a deadlock has undone the others."""
+        self.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        return (await self._run(sql, params)).rows
+
+    async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None:
+        rows = (await self._run(sql, params)).rows
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, params: Sequence[Value] = ()) -> int:
+        return (await self._run(sql, params)).count
+
+    async def executemany(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        self._refuse_if_over()
+        if rows:
+            self._on_statement(sql)
+        for one in statements(sql, rows):
+            await self._send(one)
+
+    async def insert(self, sql: str, params: Sequence[Value] = ()) -> int | None:
+        answer = await self._run(sql, params)
+        return answer.new_id if answer.count == 1 else None
+
+    async def _run(self, sql: str, params: Sequence[Value]) -> Answer:
+        self._refuse_if_over()
+        self._on_statement(sql)
+        return await self._send(statement(sql, params))
+
+    async def _send(self, sql: bytes) -> Answer:
+        self._is_lost = True  # until it has answered: a cancelled one never will
+        try:
+            answer = await self._link.run(sql)
+        except (MySQLError, OSError) as error:
+            expected = told(error)
+            self._is_lost = is_lost(error)
+            if code_of(error) not in TAKEN:
+                self._failure = expected
+            raise expected from error
+        self._is_lost = False
+        return answer
+
+    def _refuse_if_over(self) -> None:
+        if self._is_over:
+            raise RuntimeError("this transaction has ended")
+        if self._failure is not None:
+            raise self._failure
+
+
+class MysqlEngine:
+    """Meets `copilot.store.database.Engine`."""
+
+    def __init__(
+        self,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        *,
+        turn_s: float,
+        on_statement: Callable[[str], None],
+    ) -> None:
+        self._address = address
+        self._tls = tls
+        self._on_statement = on_statement
+        self._writers = Pool(
+            lambda: Link.open(address, tls, isolation="READ COMMITTED"),
+            limit=1,
+            wait_s=turn_s,
+            busy="the store is busy: somebody else has been writing for too long",
+        )
+        self._readers = Pool(
+            lambda: Link.open(address, tls, isolation="REPEATABLE READ"),
+            limit=_VIEWS,
+            wait_s=turn_s,
+            busy="the store is busy: too much is being read at once",
+        )
+        self._capabilities: Capabilities | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        address: Address,
+        *,
+        turn_s: float = _TURN_S,
+        on_statement: Callable[[str], None] | None = None,
+    ) -> MysqlEngine:
+        """See `open_store`; `turn_s` is how long a transaction waits for its turn to write."""
+        engine = cls(address, address.tls(), turn_s=turn_s, on_statement=on_statement or _nothing)
+        async with engine.view() as database:
+            await database.fetch_one("SELECT 1 AS one")
+        return engine
+
+    def transaction(self) -> AbstractAsyncContextManager[MysqlDatabase]:
+        """Read and write. Raises: Unavailable where its turn does not come; Clash."""
+        return self._transaction()
+
+    def view(self) -> AbstractAsyncContextManager[MysqlDatabase]:
+        """Read only, one snapshot; what is written in it is rolled back."""
+        return self._view()
+
+    async def migrate(self, now_us: int) -> tuple[str, ...]:
+        """Apply what is missing under a lease, and give the names. One that was stopped half-way
+        goes on where it stood."""
+        async with self._schema() as schema:
+            applied = await schema.migrate(now_us)
+            await schema.make_days(now_us)
+            return applied
+
+    async def make_days(self, now_us: int) -> tuple[str, ...]:
+        """Partitions for today and the coming days, made where they are missing. For once a day."""
+        async with self._schema() as schema:
+            return await schema.make_days(now_us)
+
+    async def capabilities(self) -> Capabilities:
+        """What this server can do; asked once."""
+        if self._capabilities is None:
+            async with self._schema() as schema:
+                self._capabilities = await probe(schema)
+        return self._capabilities
+
+    async def close(self) -> None:
+        """Later transactions are refused. Harmless the second time."""
+        await self._writers.close()
+        await self._readers.close()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[MysqlDatabase]:
+        self._on_statement("BEGIN")
+        link = await self._writers.take(_BEGIN)
+        database = MysqlDatabase(link, self._on_statement)
+        is_clean = False
+        try:
+            yield database
+            database.end()
+            await _to_the_end(self._commit(link))
+            is_clean = True
+        finally:
+            database.close()
+            if not is_clean:
+                is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
+            await self._writers.give_back(link, is_clean=is_clean)
+
+    @asynccontextmanager
+    async def _view(self) -> AsyncIterator[MysqlDatabase]:
+        self._on_statement(_SNAPSHOT.decode())
+        link = await self._readers.take(_SNAPSHOT)
+        database = MysqlDatabase(link, self._on_statement, is_view=True)
+        is_clean = False
+        try:
+            yield database
+        finally:
+            database.close()
+            is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
+            await self._readers.give_back(link, is_clean=is_clean)
+
+    async def _commit(self, link: Link) -> None:
+        self._on_statement("COMMIT")
+        try:
+            await link.run(b"COMMIT")
+        except (MySQLError, OSError) as error:
+            raise told(error, is_commit=True) from error
+
+    @asynccontextmanager
+    async def _schema(self) -> AsyncIterator[Schema]:
+        """Connections of their own: they have more time, and each statement commits by itself."""
+        opened: list[Link] = []
+
+        async def another() -> Link:
+            try:
+                link = await Link.open(
+                    self._address, self._tls, isolation="READ COMMITTED", answer_s=_DDL_S
+                )
+            except (MySQLError, OSError) as error:
+                raise told(error) from error
+            opened.append(link)
+            return link
+
+        try:
+            yield Schema(await another(), another, self._on_statement)
+        finally:
+            for link in opened:
+                await link.end()
+
+
+def _nothing(sql: str) -> None:
+    """Nobody wants to know the statements."""
+
+
+async def _rolled_back(link: Link) -> bool:
+    """Whether the link is fit for the next one."""
+    try:
+        await link.run(b"ROLLBACK")
+    except (MySQLError, OSError):
+        return False
+    return True
+
+
+async def _to_the_end(work: Awaitable[T]) -> T:
+    """Waits for the work whatever happens; a cancellation that came meanwhile is passed on after.
+
+    Letting go early would leave the outcome of a commit unknown for no reason.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # looked at, so that nobody complains that nobody did
+        raise cancelled
+    return task.result()

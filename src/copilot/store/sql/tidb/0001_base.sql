@@ -1,0 +1,247 @@
+-- Times end in _us: epoch microseconds UTC. severity: OpenTelemetry 1-24, 0 for "not said".
+-- Ids say which row, never which came first. Columns are those of SQLite's file of this number.
+--
+-- No index leads with time alone: on TiDB every write would go to its end. Tables parted by day hold
+-- what is dropped by day; `pmax` takes what lies beyond the last day until that is made.
+
+-- Telemetry: lines as blocks, what matters as rows, counts for every template.
+
+CREATE TABLE IF NOT EXISTS streams (
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  ident BINARY(16) NOT NULL, -- hash of the label set
+  cluster VARCHAR(64) NOT NULL, namespace VARCHAR(63) NOT NULL, app VARCHAR(128) NOT NULL,
+  pod VARCHAR(253) NOT NULL, container VARCHAR(63) NOT NULL DEFAULT '',
+  node VARCHAR(253) NOT NULL DEFAULT '', last_seen_us BIGINT NOT NULL,
+  last_line_us BIGINT NOT NULL DEFAULT 0,
+  UNIQUE KEY uk_ident (ident), KEY k_pod (namespace, pod, container),
+  KEY k_app (namespace, app)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS templates (
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  fingerprint BINARY(16) NOT NULL, severity SMALLINT NOT NULL, pattern TEXT NOT NULL,
+  first_us BIGINT NOT NULL, last_us BIGINT NOT NULL,
+  UNIQUE KEY uk_fp (fingerprint)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS template_counts ( -- in buckets of 10 s
+  template_id BIGINT NOT NULL, stream_id BIGINT NOT NULL, bucket_us BIGINT NOT NULL,
+  n BIGINT NOT NULL, segment_id BIGINT NOT NULL, line INT NOT NULL, -- address of the last one
+  PRIMARY KEY (template_id, stream_id, bucket_us) /*!80000 CLUSTERED */,
+  KEY k_stream (stream_id, bucket_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS raw_events ( -- the row tier: what can be evidence by itself
+  id BIGINT NOT NULL /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  ts_us BIGINT NOT NULL, stream_id BIGINT NOT NULL,
+  template_id BIGINT NOT NULL DEFAULT 0, -- 0: not a log line
+  type VARCHAR(16) NOT NULL, severity SMALLINT NOT NULL, reason VARCHAR(128) NOT NULL DEFAULT '',
+  uid VARCHAR(320), -- of a Kubernetes event, or the key of another system's alert
+  count BIGINT NOT NULL DEFAULT 1,
+  object_kind VARCHAR(63) NOT NULL DEFAULT '', object_namespace VARCHAR(63) NOT NULL DEFAULT '',
+  object_name VARCHAR(253) NOT NULL DEFAULT '', object_uid VARCHAR(64) NOT NULL DEFAULT '',
+  segment_id BIGINT, line INT, -- address of a log line
+  body_text TEXT NOT NULL, body_json MEDIUMTEXT,
+  PRIMARY KEY (id, ts_us) /*!80000 CLUSTERED */,
+  KEY k_stream (stream_id, ts_us), KEY k_object (object_name, ts_us),
+  KEY k_object_uid (object_uid), KEY k_uid (uid), KEY k_line (segment_id, line))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  PARTITION BY RANGE (ts_us) (PARTITION pmax VALUES LESS THAN (MAXVALUE));
+
+CREATE TABLE IF NOT EXISTS raw_event_terms ( -- the words of events; SQLite has FTS5
+  term VARCHAR(64) NOT NULL, ts_us BIGINT NOT NULL, event_id BIGINT NOT NULL,
+  PRIMARY KEY (term, ts_us, event_id) /*!80000 CLUSTERED */)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  PARTITION BY RANGE (ts_us) (PARTITION pmax VALUES LESS THAN (MAXVALUE));
+
+CREATE TABLE IF NOT EXISTS ingest_batches ( -- kept 48 h: the same body stores nothing new
+  batch_key BINARY(16) PRIMARY KEY, source VARCHAR(64) NOT NULL, n INT NOT NULL,
+  received_us BIGINT NOT NULL, KEY k_source (source, received_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS log_segments ( -- a line's address is (segment, line), stable for ever
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, writer VARCHAR(64) NOT NULL, min_us BIGINT NOT NULL,
+  max_us BIGINT NOT NULL, n_lines INT NOT NULL, bytes BIGINT NOT NULL, sealed_us BIGINT,
+  KEY k_writer (writer, sealed_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
+
+CREATE TABLE IF NOT EXISTS log_blocks ( -- streams, templates: sorted ids, 8 bytes each
+  segment_id BIGINT NOT NULL, first_line INT NOT NULL, n INT NOT NULL, min_us BIGINT NOT NULL,
+  max_us BIGINT NOT NULL, max_severity SMALLINT NOT NULL, streams BLOB NOT NULL,
+  templates BLOB NOT NULL, body_z MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (segment_id, first_line) /*!80000 CLUSTERED */,
+  KEY k_max (segment_id, max_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS set_aside ( -- records that could not be decoded, with the reason
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  received_us BIGINT NOT NULL, source VARCHAR(64) NOT NULL, reason VARCHAR(255) NOT NULL,
+  body_z MEDIUMBLOB NOT NULL, KEY k_source (source, received_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS series (
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  ident BINARY(16) NOT NULL, name VARCHAR(128) NOT NULL, stream_id BIGINT NOT NULL,
+  labels MEDIUMTEXT NOT NULL, UNIQUE KEY uk_ident (ident), KEY k_stream (stream_id, name))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS metric_rollups (
+  series_id BIGINT NOT NULL, res_s INT NOT NULL, bucket_us BIGINT NOT NULL, n INT NOT NULL,
+  vsum DOUBLE NOT NULL, vmin DOUBLE NOT NULL, vmax DOUBLE NOT NULL, vlast DOUBLE NOT NULL,
+  PRIMARY KEY (series_id, res_s, bucket_us) /*!80000 CLUSTERED */)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS spans (
+  trace_id VARBINARY(16) NOT NULL, span_id VARBINARY(16) NOT NULL, start_us BIGINT NOT NULL,
+  dur_us BIGINT NOT NULL, parent_id VARBINARY(16), stream_id BIGINT NOT NULL,
+  service VARCHAR(128) NOT NULL, name VARCHAR(255) NOT NULL, status SMALLINT NOT NULL,
+  attrs MEDIUMTEXT, -- status: 2 error, else 0
+  PRIMARY KEY (trace_id, span_id, start_us) /*!80000 CLUSTERED */,
+  KEY k_stream (stream_id, start_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  PARTITION BY RANGE (start_us) (PARTITION pmax VALUES LESS THAN (MAXVALUE));
+
+-- The cluster's objects as last seen, and what changed.
+
+CREATE TABLE IF NOT EXISTS k8s_objects (
+  cluster VARCHAR(255) NOT NULL, uid VARCHAR(64) NOT NULL, kind VARCHAR(128) NOT NULL,
+  namespace VARCHAR(63) NOT NULL, name VARCHAR(253) NOT NULL, owner_uid VARCHAR(64) NOT NULL,
+  resource_version VARCHAR(64) NOT NULL, generation BIGINT NOT NULL, actor VARCHAR(255) NOT NULL,
+  spec MEDIUMTEXT NOT NULL, -- the object, whole
+  deleted_us BIGINT, updated_us BIGINT NOT NULL, PRIMARY KEY (cluster, uid),
+  KEY k_name (cluster, kind, namespace, name), KEY k_owner (owner_uid))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS k8s_object_versions ( -- "what changed before" is a range scan
+  cluster VARCHAR(255) NOT NULL, uid VARCHAR(64) NOT NULL, resource_version VARCHAR(64) NOT NULL,
+  is_deleted TINYINT NOT NULL, kind VARCHAR(128) NOT NULL, namespace VARCHAR(63) NOT NULL,
+  name VARCHAR(253) NOT NULL, ts_us BIGINT NOT NULL, seen_us BIGINT NOT NULL,
+  generation BIGINT NOT NULL, actor VARCHAR(255) NOT NULL DEFAULT '', title VARCHAR(255) NOT NULL,
+  changed MEDIUMTEXT NOT NULL, spec MEDIUMTEXT NOT NULL,
+  PRIMARY KEY (cluster, uid, resource_version, is_deleted), KEY k_ts (cluster, ts_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS watch_gaps ( -- kinds that cannot be seen, and why
+  cluster VARCHAR(255) NOT NULL, kind VARCHAR(128) NOT NULL, what TEXT NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY (cluster, kind))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Incidents.
+
+CREATE TABLE IF NOT EXISTS incidents (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, created_us BIGINT NOT NULL, updated_us BIGINT NOT NULL,
+  status VARCHAR(32) NOT NULL, severity SMALLINT NOT NULL, title VARCHAR(255) NOT NULL,
+  summary MEDIUMTEXT NOT NULL, cluster VARCHAR(255) NOT NULL, namespace VARCHAR(128) NOT NULL,
+  app VARCHAR(255) NOT NULL, workload TEXT NOT NULL, first_signal_us BIGINT NOT NULL,
+  acknowledged_us BIGINT, acknowledged_by VARCHAR(255), resolution MEDIUMTEXT, resolved_us BIGINT,
+  mttr_seconds INT, place TEXT NOT NULL, fingerprint BINARY(16) NOT NULL, -- hash of place
+  open_key BINARY(16), -- the fingerprint while open, NULL after: one open incident a place
+  rev INT NOT NULL DEFAULT 1, last_entry INT NOT NULL DEFAULT 0,
+  UNIQUE KEY uk_open (open_key), KEY k_scope (cluster, namespace, app, created_us),
+  KEY k_status (status, created_us), KEY k_fp (fingerprint, created_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin /*!80000 AUTO_ID_CACHE 1 */;
+
+CREATE TABLE IF NOT EXISTS incident_events ( -- the timeline
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, ts_us BIGINT NOT NULL, kind VARCHAR(32) NOT NULL,
+  actor VARCHAR(255) NOT NULL, title VARCHAR(255) NOT NULL, detail MEDIUMTEXT NOT NULL,
+  evidence MEDIUMTEXT NOT NULL, PRIMARY KEY (incident_id, seq) /*!80000 CLUSTERED */)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS alerts ( -- what a rule says of an incident; a repeat refreshes it
+  incident_id BIGINT NOT NULL, fingerprint VARCHAR(255) NOT NULL, rule VARCHAR(64) NOT NULL,
+  cluster VARCHAR(255) NOT NULL, starts_us BIGINT NOT NULL, last_us BIGINT NOT NULL,
+  is_firing TINYINT NOT NULL, reason VARCHAR(64) NOT NULL, body MEDIUMTEXT NOT NULL, -- whole
+  PRIMARY KEY (incident_id, fingerprint)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS evidence ( -- captured at the time, whole
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, kind VARCHAR(32) NOT NULL, title TEXT NOT NULL,
+  occurred_us BIGINT NOT NULL, source TEXT NOT NULL, digest BINARY(16) NOT NULL,
+  body_z MEDIUMBLOB NOT NULL, PRIMARY KEY (incident_id, seq),
+  UNIQUE KEY uk_digest (incident_id, digest)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS findings ( -- of the latest look
+  incident_id BIGINT PRIMARY KEY, summary MEDIUMTEXT NOT NULL, gaps MEDIUMTEXT NOT NULL,
+  dropped INT NOT NULL, model VARCHAR(255) NOT NULL, tokens_in INT NOT NULL,
+  tokens_out INT NOT NULL, created_us BIGINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS hypotheses (
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, cause VARCHAR(64) NOT NULL,
+  status VARCHAR(32) NOT NULL, confidence DOUBLE NOT NULL, agent VARCHAR(64) NOT NULL,
+  body MEDIUMTEXT NOT NULL, PRIMARY KEY (incident_id, seq)) -- body: the hypothesis, whole
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS incident_runbooks (
+  incident_id BIGINT NOT NULL, seq INT NOT NULL, slug VARCHAR(255) NOT NULL,
+  body MEDIUMTEXT NOT NULL, PRIMARY KEY (incident_id, seq))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Remediation: what to change, who allowed it, what came of it.
+
+CREATE TABLE IF NOT EXISTS proposals (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, incident_id BIGINT NOT NULL, action VARCHAR(64) NOT NULL,
+  target TEXT NOT NULL, status VARCHAR(32) NOT NULL, digest VARCHAR(128) NOT NULL,
+  created_us BIGINT NOT NULL, expires_us BIGINT NOT NULL, body MEDIUMTEXT NOT NULL, -- whole
+  KEY k_inc (incident_id, created_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
+
+CREATE TABLE IF NOT EXISTS approvals ( -- digest: approval is for these exact bytes
+  proposal_id BIGINT NOT NULL, approver VARCHAR(255) NOT NULL, decision VARCHAR(16) NOT NULL,
+  digest VARCHAR(128) NOT NULL, reason MEDIUMTEXT NOT NULL, ts_us BIGINT NOT NULL,
+  PRIMARY KEY (proposal_id, approver)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS actions ( -- claimed -> applied -> verified | reverting -> reverted | failed
+  proposal_id BIGINT PRIMARY KEY, state VARCHAR(16) NOT NULL, owner VARCHAR(255) NOT NULL,
+  fence BIGINT NOT NULL, lease_us BIGINT NOT NULL, claimed_us BIGINT NOT NULL,
+  updated_us BIGINT NOT NULL, applied_us BIGINT NOT NULL DEFAULT 0,
+  applied_version VARCHAR(255) NOT NULL DEFAULT '', verify_until_us BIGINT NOT NULL DEFAULT 0,
+  outcome MEDIUMTEXT) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Work between legs, messages to people, what screens follow.
+
+CREATE TABLE IF NOT EXISTS jobs ( -- dedupe_key: set while waiting; done ones are deleted
+  id BIGINT PRIMARY KEY /*!80000 AUTO_RANDOM(5, 54) */ /*M! AUTO_INCREMENT */,
+  queue VARCHAR(32) NOT NULL, payload MEDIUMTEXT NOT NULL, state VARCHAR(16) NOT NULL,
+  run_us BIGINT NOT NULL, lease_owner VARCHAR(255), lease_us BIGINT NOT NULL DEFAULT 0,
+  attempts INT NOT NULL DEFAULT 0, dedupe_key BINARY(16), last_error TEXT,
+  UNIQUE KEY uk_dedupe (dedupe_key), KEY k_due (queue, state, run_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS notifications ( -- waiting -> sending -> delivered | unknown | failed
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, incident_id BIGINT NOT NULL, channel VARCHAR(32) NOT NULL,
+  dedupe_key BINARY(16) NOT NULL, payload MEDIUMTEXT NOT NULL, status VARCHAR(16) NOT NULL,
+  attempts INT NOT NULL DEFAULT 0, next_us BIGINT NOT NULL, lease_owner VARCHAR(255),
+  lease_us BIGINT NOT NULL DEFAULT 0, last_error TEXT, UNIQUE KEY uk_dedupe (dedupe_key),
+  KEY k_due (status, next_us)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
+
+CREATE TABLE IF NOT EXISTS feed_heads (cluster VARCHAR(255) PRIMARY KEY, seq BIGINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS feed ( -- one sequence a cluster without gaps
+  cluster VARCHAR(255) NOT NULL, seq BIGINT NOT NULL, ts_us BIGINT NOT NULL,
+  kind VARCHAR(64) NOT NULL, incident_id BIGINT, payload MEDIUMTEXT NOT NULL,
+  PRIMARY KEY (cluster, seq) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS audit_heads (
+  chain VARCHAR(128) PRIMARY KEY, seq BIGINT NOT NULL, hash VARCHAR(64) NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS audit_log ( -- append-only; each hash covers the row and the hash before
+  chain VARCHAR(128) NOT NULL, seq BIGINT NOT NULL, ts_us BIGINT NOT NULL,
+  actor VARCHAR(255) NOT NULL, action VARCHAR(64) NOT NULL, object TEXT NOT NULL,
+  detail MEDIUMTEXT NOT NULL, prev_hash VARCHAR(64) NOT NULL, hash VARCHAR(64) NOT NULL,
+  PRIMARY KEY (chain, seq)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- What is known beforehand, and what was learned.
+
+CREATE TABLE IF NOT EXISTS runbooks (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, slug VARCHAR(255) NOT NULL, service VARCHAR(255) NOT NULL,
+  title TEXT NOT NULL, body MEDIUMTEXT NOT NULL, tags TEXT NOT NULL,
+  source VARCHAR(255) NOT NULL DEFAULT '', updated_us BIGINT NOT NULL,
+  UNIQUE KEY uk_slug (slug)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  /*!80000 AUTO_ID_CACHE 1 */;
+
+CREATE TABLE IF NOT EXISTS memories (
+  id BIGINT PRIMARY KEY AUTO_INCREMENT, incident_id BIGINT NOT NULL, cluster VARCHAR(255) NOT NULL,
+  namespace VARCHAR(128) NOT NULL, app VARCHAR(255) NOT NULL, rules TEXT NOT NULL,
+  cause VARCHAR(64) NOT NULL, fix TEXT NOT NULL, action MEDIUMTEXT NOT NULL,
+  has_held TINYINT NOT NULL, mttr_seconds INT NOT NULL, created_us BIGINT NOT NULL,
+  expires_us BIGINT, UNIQUE KEY uk_incident (incident_id),
+  KEY k_app (cluster, namespace, app, created_us), KEY k_cause (cause, created_us))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin /*!80000 AUTO_ID_CACHE 1 */;
