@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster soak-cluster soak-cluster-one bench-watcher mariadb test-mysql test-tidb
+        test-cluster soak-cluster soak-cluster-one bench-watcher bench-store mariadb test-mysql test-tidb
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -164,6 +164,9 @@ soak-kill: $(STAMP)/dev ## kill -9 at random points of the loop; ROUNDS=50
 
 soak-three:
 	@$(MAKE) --no-print-directory soak-kill ROUNDS=3
+
+bench-store: $(STAMP)/dev ## Ingest beside a plain file, bytes a line, search over 10 M lines; ARGS=--small
+	@$(BIN)/python bench/store.py $(ARGS)
 
 bench-watcher: $(STAMP)/dev ## Memory and speed on 5,000 pods (control plane only)
 	@$(BIN)/python bench/watcher.py
