@@ -8,7 +8,8 @@ and prints lines a second and what of it a plain file makes of them in the same 
     blocks      the product: masked, templates, counts, blocks, detection; lines of level info
     tiers       the same where 3 % of the lines are warnings, which get a row and full text
     rows        one indexed row a line, no full text
-    full text   one row a line with full text
+    full-text   one row a line with full text
+    mariadb     as tiers, on a MariaDB server beside it that syncs every commit, where one is installed
 
 Every sink answers only what is on disk. Then 1 M and 10 M lines are searched. Exits with 1 where a
 budget does not hold. `--small` is for looking only: fewer lines, no budget.
@@ -19,13 +20,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +43,7 @@ LINES = 1000
 """A body."""
 CONNECTIONS = 8
 WARN_SHARE = 0.03
+DATABASE = "copilot_bench"
 ROUNDS = 3
 """Of every sink, in turn; the best round of each counts, as other work on the machine only slows."""
 RATIO = 0.5
@@ -84,7 +88,12 @@ async def _sink(sink: str, folder: Path, clock: object) -> Callable[..., Awaitab
 
     if sink == "raw":
         return _RawFile(folder / "lines.log").receive_all
-    store = await open_store(folder / "copilot.db", clock=clock)  # type: ignore[arg-type]
+    if url := os.environ.get("BENCH_STORE"):
+        from copilot.store import mysql
+
+        store = await mysql.open_store(mysql.parse_address(url), clock=clock)  # type: ignore[arg-type]
+    else:
+        store = await open_store(folder / "copilot.db", clock=clock)  # type: ignore[arg-type]
     await store.migrate()
     if sink in ("rows", "full-text"):
         return await _rows(store, has_text=sink == "full-text")
@@ -190,7 +199,7 @@ class Round:
     lines: int
     wall_s: float
     cpu_s: float
-    """Of the server."""
+    """Of the server, and of its database."""
     ack_p50_ms: float
     ack_p99_ms: float
     size: int
@@ -214,23 +223,29 @@ def a_round(sink: str, bodies: Sequence[bytes]) -> Round:
     ) as name:
         folder = Path(name)
         port = _free_port()
-        server = subprocess.Popen(
-            [sys.executable, __file__, "--serve", sink, "--folder", name, "--port", str(port)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        try:
-            _wait_for(port, server)
-            warm = len(bodies) // 8
-            _send(port, bodies[:warm])
-            before = _cpu_s(server.pid)
-            start = time.perf_counter()
-            waits = sorted(_send(port, bodies[warm:]))
-            wall_s = time.perf_counter() - start
-            cpu_s = _cpu_s(server.pid) - before
-            memory = _resident(server.pid)
-        finally:
-            server.terminate()
-            server.wait(20)
+        with _database(sink, folder) as (url, database):
+            server = subprocess.Popen(
+                [sys.executable, __file__, "--serve", sink, "--folder", name, "--port", str(port)],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    "BENCH_STORE": url,
+                },
+            )
+            pids = [server.pid, *database]
+            try:
+                _wait_for(port, server)
+                warm = len(bodies) // 8
+                _send(port, bodies[:warm])
+                before = sum(map(_cpu_s, pids))
+                start = time.perf_counter()
+                waits = sorted(_send(port, bodies[warm:]))
+                wall_s = time.perf_counter() - start
+                cpu_s = sum(map(_cpu_s, pids)) - before
+                memory = _resident(server.pid)
+            finally:
+                server.terminate()
+                server.wait(20)
         return Round(
             sink=sink,
             lines=(len(bodies) - warm) * LINES,
@@ -238,9 +253,36 @@ def a_round(sink: str, bodies: Sequence[bytes]) -> Round:
             cpu_s=cpu_s,
             ack_p50_ms=waits[len(waits) // 2] * 1000,
             ack_p99_ms=waits[int(len(waits) * 0.99)] * 1000,
-            size=sum(file.stat().st_size for file in folder.iterdir()),
+            size=sum(file.stat().st_size for file in _files(folder)),
             memory=memory,
         )
+
+
+@contextmanager
+def _database(sink: str, folder: Path) -> Iterator[tuple[str, list[int]]]:
+    """Where the store is, and the processes of a database server; nothing for a file."""
+    if sink != "mariadb":
+        yield "", []
+        return
+    from tests.mariadb import MariaDb
+    from tests.servers import created
+    from tools.test_store import url_of
+
+    database = MariaDb.made(folder / "server")
+    database.start()
+    try:
+        address = database.address(DATABASE)
+        asyncio.run(created(address))
+        assert database._process
+        yield url_of(address, "mariadb"), [database._process.pid]
+    finally:
+        database.stop()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Those that hold what was stored; of a server its tables."""
+    tables = folder / "server" / "data" / DATABASE
+    return list((tables if tables.is_dir() else folder).iterdir())
 
 
 def _send(port: int, bodies: Sequence[bytes]) -> list[float]:
@@ -307,7 +349,7 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
 
 # --------------------------------------------------------------------------- the report
 
-SINKS = {"raw": 1.0, "blocks": 1.0, "tiers": 0.5, "rows": 0.25, "full-text": 0.1}
+SINKS = {"raw": 1.0, "blocks": 1.0, "tiers": 0.5, "rows": 0.25, "full-text": 0.1, "mariadb": 0.25}
 """Each with the share of the bodies it gets: the slow ones need not see all."""
 
 
@@ -317,6 +359,10 @@ def ingest(console: Console, n_bodies: int, rounds: int, sinks: Sequence[str]) -
     plain = Requests(Writer(), start_us=now_us - 60_000_000, size=LINES)
     mixed = Requests(Writer(2, warn_share=WARN_SHARE), start_us=now_us - 60_000_000, size=LINES)
     bodies = {"tiers": [mixed.body() for _ in range(int(n_bodies * SINKS["tiers"]))]}
+    bodies["mariadb"] = bodies["tiers"]
+    if "mariadb" in sinks and not shutil.which("mariadbd"):
+        console.print("MariaDB is NOT measured: it is not installed (make mariadb)")
+        sinks = [sink for sink in sinks if sink != "mariadb"]
     bodies |= {"raw": [plain.body() for _ in range(n_bodies)]}
     best: dict[str, Round] = {}
     for number in range(1, rounds + 1):

@@ -469,22 +469,22 @@ def told_apart(
     shape: such lines are looked at one by one, as are long ones and those of several lines.
     """
     shapes = shapes_of(bodies)
-    kinds = list(map(_KINDS.get, zip(severities, shapes, strict=True)))
+    known = list(map(_KINDS.get, zip(severities, shapes, strict=True)))
     masked, is_key = list(bodies), False
-    for i, known in enumerate(kinds):
-        if known is not None and not known.suspects:
-            continue
-        kind = known or _kind_of(bodies[i], severities[i], shapes[i])
+    kinds: list[LineKind] = []
+    for i, kind in enumerate(known):
+        if kind is None:
+            kind = _kind_of(bodies[i], severities[i], shapes[i])
         if kind.suspects:
             masked[i] = mask_with(bodies[i], kind.suspects)
             is_key = is_key or leaves_key_open(bodies[i])
             if masked[i] != bodies[i]:
                 kind = _kind_alone(masked[i], severities[i])
-        kinds[i] = kind
+        kinds.append(kind)
     if is_key:
         mask_key_lines(bodies, masked)
         kinds = [_kind_alone(*line) for line in zip(masked, severities, strict=True)]
-    return masked, [kind for kind in kinds if kind is not None]
+    return masked, kinds
 
 
 def _kind_of(body: str, severity: int, shape: bytes) -> LineKind:
