@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster soak-cluster soak-cluster-one bench-watcher bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
+        test-cluster soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
         sqlcheck
 
 help: ## Show this list
@@ -171,6 +171,9 @@ soak-three:
 
 bench-templates: $(STAMP)/dev ## Accuracy of log templates beside drain3, on labelled logs in ../shared/data
 	@$(BIN)/python bench/templates.py $(ARGS)
+
+bench-store: $(STAMP)/dev ## Ingest beside a plain file, bytes a line, search over 10 M lines; ARGS=--small
+	@$(BIN)/python bench/store.py $(ARGS)
 
 bench-watcher: $(STAMP)/dev ## Memory and speed on 5,000 pods (control plane only)
 	@$(BIN)/python bench/watcher.py

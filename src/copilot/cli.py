@@ -654,8 +654,10 @@ def _tokens(settings: Settings) -> tuple[Tokens, bool]:
 def _run(work: Coroutine[object, object, None]) -> None:
     """Runs until done or asked to stop; expected errors are one line, not a traceback."""
     from copilot.domain.errors import CopilotError
+    from copilot.roles.memory import reuse_large_buffers
 
     os.umask(0o077)  # what is stored is nobody else's to read
+    reuse_large_buffers()
     try:
         asyncio.run(_until_signal(work))
     except KeyboardInterrupt:

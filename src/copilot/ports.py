@@ -315,6 +315,10 @@ class Telemetry(Protocol):
         spans, what was set aside. Kubernetes events are keyed by uid: a repeat refreshes."""
         ...
 
+    async def add_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
+        """The same for several at once, in this order; much cheaper than one by one."""
+        ...
+
     async def lines_at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
         """The line and its neighbours of the same container, oldest first.
 
@@ -867,6 +871,16 @@ class Store(Protocol):
     async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
         """Remove what is older or more than is kept, in many short transactions of its own; with
         `is_dry` only say what would go. Cut off, it has less to do the next time."""
+        ...
+
+    async def settle(self) -> None:
+        """Write the counts of this process that lag behind their lines, by a second at most where
+        this is called as often."""
+        ...
+
+    async def pack(self) -> bool:
+        """Do one step of what is put off when lines come in: merge what came in small pieces, make
+        the ids in it findable. Whether there was anything to do; harmless while others do it."""
         ...
 
     async def make_days(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import Settings
@@ -81,7 +82,7 @@ def compose(
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
-                parts.flow.receive,
+                Together(parts.flow.receive_all).receive,
                 authenticate=doorkeeper.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,
@@ -101,6 +102,8 @@ def compose(
             secrets=[secret_named(one) for one in settings.watch_secrets],
         )
         loops.append(watcher.run)
+    if chosen & {INGESTION, WATCHER}:
+        loops.append(workers.tidy)
     if Agent.REMEDIATOR in chosen:
         loops.extend([workers.remediate] * AT_ONCE)
     if Agent.REPORTER in chosen:

@@ -1,4 +1,4 @@
-"""Loops that do queued work: legs 2 and 3, the index, and the outbox."""
+"""Loops that do queued work: legs 2 and 3, the index, the outbox, and what the store puts off."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ RETENTION = "retention"
 RETENTION_POLL_S = 10.0
 LEASE_US = 15_000_000
 RETRIES = 8
+TIDY_S = 1.0
+PACKED_PAUSE_S = 0.2
+"""After a segment was packed: what comes in goes before."""
 OUTBOX_LEASE_US = 60_000_000
 OUTBOX_PAUSE_S = 300
 OUTBOX_TRIES = 50
@@ -185,6 +188,20 @@ class Workers:
         run_us = self.clock.now_us() + min(2 ** min(job.attempts, 5), 30) * 500_000
         why = str(_innermost(error))[:500]
         await self.store.run(lambda tx: tx.jobs.again(job, run_us=run_us, error=why))
+
+    async def tidy(self) -> None:
+        """What is put off when lines come in, for ever: counts that lag, segments to pack."""
+        while True:
+            pause_s = TIDY_S
+            try:
+                await self.store.settle()
+                if await self.store.pack():
+                    pause_s = PACKED_PAUSE_S
+            except Unavailable as error:
+                log.warning("store.unavailable", error=error.message)
+            except Exception as error:  # the worker loop: a bug must not end it
+                log.error("tidying.broke", exc_info=error)
+            await asyncio.sleep(pause_s)
 
     async def report(self) -> None:
         """Send what waits in the outbox, for ever."""

@@ -98,6 +98,7 @@ class _Lane:
             run("PRAGMA journal_mode = WAL")
             run(f"PRAGMA synchronous = {'FULL' if self._is_synced else 'OFF'}")
             run("PRAGMA journal_size_limit = 67108864")
+            run("PRAGMA wal_autocheckpoint = 4000")  # 16 MiB: pages change often before they rest
         else:
             run("PRAGMA query_only = ON")
         run("PRAGMA foreign_keys = OFF")
