@@ -300,3 +300,81 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 5, '0005_segments', X'1f7b95285788748bf84153eaaab53d05b99c47bed7bc76a8789bdd7586cf06d9', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 5);
+
+-- 0006_search_index
+-- What is searched by words and by meaning: templates, sections of runbooks, incidents.
+
+CREATE TABLE IF NOT EXISTS runbook_chunks ( -- id: runbook_id * 1024 + seq; stamp: of its text
+  id BIGINT NOT NULL PRIMARY KEY, runbook_id BIGINT NOT NULL, seq INT NOT NULL,
+  heading VARCHAR(255) NOT NULL, text MEDIUMTEXT NOT NULL, stamp BIGINT NOT NULL,
+  KEY k_runbook (runbook_id, seq)) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS search_corpora ( -- totals for BM25; rev counts the writes, and vectors carry it
+  corpus VARCHAR(16) NOT NULL PRIMARY KEY, n_docs BIGINT NOT NULL, n_words BIGINT NOT NULL,
+  rev BIGINT NOT NULL) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS search_docs ( -- stamp: of the row it was made from
+  corpus VARCHAR(16) NOT NULL, doc_id BIGINT NOT NULL, len INT NOT NULL,
+  text_hash BINARY(16) NOT NULL, stamp BIGINT NOT NULL,
+  PRIMARY KEY (corpus, doc_id) /*!80000 CLUSTERED */) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS search_terms (
+  corpus VARCHAR(16) NOT NULL, term VARCHAR(64) NOT NULL, doc_id BIGINT NOT NULL,
+  tf SMALLINT NOT NULL, PRIMARY KEY (corpus, term, doc_id) /*!80000 CLUSTERED */,
+  KEY k_doc (corpus, doc_id)) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- One vector a document and model, so that a new model fills in beside the old one.
+-- embedding: float32, little-endian, where there is no type for it. text_hash: what it was made of.
+-- rev: see search_corpora.
+CREATE TABLE IF NOT EXISTS events_embeddings (
+  template_id BIGINT NOT NULL, model VARCHAR(64) NOT NULL, text_hash BINARY(16) NOT NULL,
+  embedding /*!80000 VECTOR */ /*M! MEDIUMBLOB */ NOT NULL, rev BIGINT NOT NULL,
+  PRIMARY KEY (template_id, model), KEY k_rev (model, rev)) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS runbook_vec (
+  chunk_id BIGINT NOT NULL, model VARCHAR(64) NOT NULL, text_hash BINARY(16) NOT NULL,
+  embedding /*!80000 VECTOR */ /*M! MEDIUMBLOB */ NOT NULL, rev BIGINT NOT NULL,
+  PRIMARY KEY (chunk_id, model), KEY k_rev (model, rev)) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS incident_vec (
+  incident_id BIGINT NOT NULL, model VARCHAR(64) NOT NULL, text_hash BINARY(16) NOT NULL,
+  embedding /*!80000 VECTOR */ /*M! MEDIUMBLOB */ NOT NULL, rev BIGINT NOT NULL,
+  PRIMARY KEY (incident_id, model), KEY k_rev (model, rev)) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 6, '0006_search_index', X'409ebd05b115ce3410c389199fe11978d0f8a50b3f0ad61cf825f34300b6ec29', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 6);
+
+-- 0007_retention_and_copies
+-- What is kept for some time only. Of lines that are retired their segment says so: their
+-- addresses lead to words then, not to an error.
+ALTER TABLE log_segments ADD COLUMN n_retired INT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN retired_us BIGINT;
+CREATE INDEX k_source ON evidence (source(64));
+CREATE INDEX k_deleted ON k8s_objects (cluster, deleted_us);
+-- Led by time all the same: what people and the co-pilot do is a few rows a minute, no hot spot.
+CREATE INDEX k_ts ON audit_log (ts_us);
+
+-- How far a copy of another store into this one has come; nothing is in it otherwise.
+CREATE TABLE IF NOT EXISTS copies ( -- position: JSON, the key of the last row; hash: of all so far
+  name VARCHAR(64) PRIMARY KEY, source TEXT NOT NULL, position TEXT NOT NULL, n BIGINT NOT NULL,
+  hash VARCHAR(16) NOT NULL, is_done TINYINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 7, '0007_retention_and_copies', X'd2a083f0ab3776d73d819d703466612aeb954cd21302e5cce0391dea2c91207c', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 7);
+
+-- 0008_families_and_search
+-- Which templates are one, because they differ by a word that is a value. Lines and counts keep
+-- their template for ever; a family only grows.
+CREATE TABLE IF NOT EXISTS template_families (
+  template_id BIGINT NOT NULL, family_id BIGINT NOT NULL, -- family_id: its oldest template
+  first_key BINARY(16) NULL, last_key BINARY(16) NULL, -- where its siblings are found; NULL: it has none
+  pattern TEXT NULL, -- what all of a family share, on its oldest template
+  PRIMARY KEY (template_id) /*!80000 CLUSTERED */,
+  KEY k_family (family_id), KEY k_first (first_key), KEY k_last (last_key))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
+-- The newest events and alerts, without the log lines among them.
+CREATE INDEX k_type ON raw_events (type, ts_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 8, '0008_families_and_search', X'b2a3a4bd262afd8ca3808485f4d0e2bf3cd55884f50a08ee92f8b9a8a4b3bf90', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 8);
