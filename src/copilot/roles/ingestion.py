@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from copilot.domain.errors import Busy, CopilotError, TooLarge, Unavailable
+from copilot.domain.errors import Busy, Clash, CopilotError, TooLarge, Unavailable
 from copilot.domain.event import Batch
 from copilot.ingest.doors import Door, decode
 from copilot.ingest.inflate import MAX_BODY_BYTES
@@ -211,7 +211,7 @@ def _otlp_reply(door: Door, batch: Batch) -> Message | None:
 
 def _refusal(door: Door, error: CopilotError) -> Response:
     response = problem(error.status, type(error).__name__, error.message, **error.detail)
-    if isinstance(error, Busy | Unavailable):
+    if isinstance(error, Busy | Clash | Unavailable):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from copilot.domain.errors import CopilotError, Unavailable
+from copilot.domain.errors import Clash, CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
@@ -102,7 +102,10 @@ class Workers:
                     first = None
                 if not await self._work_once(queue, handle):
                     await asyncio.sleep(poll_s)
-            except Unavailable as error:  # the store's: a job in hand is taken again by its lease
+            except (
+                Unavailable,
+                Clash,
+            ) as error:  # the store's: a job in hand is taken again by its lease
                 log.warning("store.unavailable", queue=queue, error=error.message)
                 await asyncio.sleep(1)
 
@@ -167,7 +170,7 @@ class Workers:
         while True:
             try:
                 was_due = await self.send_one()
-            except Unavailable as error:
+            except (Unavailable, Clash) as error:
                 log.warning("store.unavailable", error=error.message)
                 was_due = False
             if not was_due:

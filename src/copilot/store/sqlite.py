@@ -23,6 +23,7 @@ from copilot.store.database import Day, Row, Table, Value
 from copilot.store.dialect import SqliteDialect
 from copilot.store.migrations import SQLITE, Migration, missing
 from copilot.store.session import SqlStore
+from copilot.store.waiting import to_the_end
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -125,7 +126,7 @@ class _Lane:
 
     async def end(self) -> None:
         """Closes the connection and ends the thread."""
-        await _to_the_end(self.start(self.close))
+        await to_the_end(self.start(self.close))
         self._thread.shutdown(wait=True)
 
 
@@ -286,11 +287,11 @@ class SqliteEngine:
             await _patiently(self._writer, self._writer.begin, self._turn_s)
             yield database
             database.end()
-            await _to_the_end(self._writer.start(self._writer.commit))
+            await to_the_end(self._writer.start(self._writer.commit))
         except BaseException:
             database.end()
             if not self._is_closed:
-                await _to_the_end(self._writer.start(self._writer.roll_back))
+                await to_the_end(self._writer.start(self._writer.roll_back))
             raise
         finally:
             self._turn.release()
@@ -306,7 +307,7 @@ class SqliteEngine:
         finally:
             database.end()
             try:
-                await _to_the_end(lane.start(lane.roll_back))
+                await to_the_end(lane.start(lane.roll_back))
             finally:
                 await self._give_back(lane)
 
@@ -371,23 +372,6 @@ async def _patiently(lane: _Lane, work: Callable[[], None], for_s: float) -> Non
             if loop.time() > until:
                 raise
             await asyncio.sleep(0.002)
-
-
-async def _to_the_end(work: asyncio.Future[T]) -> T:
-    """Waits for the work whatever happens; a cancellation that came meanwhile is passed on after.
-
-    Letting go early would leave the transaction open for the next one to stumble over.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        work.exception()  # looked at, so that nobody complains that nobody did
-        raise cancelled
-    return work.result()
 
 
 # --------------------------------------------------------------------------- on the lane's thread

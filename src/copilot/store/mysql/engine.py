@@ -7,11 +7,9 @@ compared when it is set. Views are one snapshot (REPEATABLE READ), and a few may
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
 
 from asyncmy.errors import MySQLError
 
@@ -27,8 +25,7 @@ from copilot.store.mysql.probes import probe
 from copilot.store.mysql.schema import Schema
 from copilot.store.mysql.tables import tables
 from copilot.store.session import SqlStore
-
-T = TypeVar("T")
+from copilot.store.waiting import to_the_end
 
 _TURN_S = 30.0
 _VIEWS = 8
@@ -233,12 +230,12 @@ class MysqlEngine:
         try:
             yield database
             database.end()
-            await _to_the_end(self._commit(link))
+            await to_the_end(self._commit(link))
             is_clean = True
         finally:
             database.close()
             if not is_clean:
-                is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
+                is_clean = database.is_usable and await to_the_end(_rolled_back(link))
             await self._writers.give_back(link, is_clean=is_clean)
 
     @asynccontextmanager
@@ -261,7 +258,7 @@ class MysqlEngine:
             yield database
         finally:
             database.close()
-            is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
+            is_clean = database.is_usable and await to_the_end(_rolled_back(link))
             await self._readers.give_back(link, is_clean=is_clean)
 
     async def _commit(self, link: Link) -> None:
@@ -304,21 +301,3 @@ async def _rolled_back(link: Link) -> bool:
     except (MySQLError, OSError):
         return False
     return True
-
-
-async def _to_the_end(work: Awaitable[T]) -> T:
-    """Waits for the work whatever happens; a cancellation that came meanwhile is passed on after.
-
-    Letting go early would leave the outcome of a commit unknown for no reason.
-    """
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        task.exception()  # looked at, so that nobody complains that nobody did
-        raise cancelled
-    return task.result()
