@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from copilot.domain.event import LineAddress
 from copilot.domain.retrieval import Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, runbook_of
 from copilot.store import SqlStore
-from tests.builders_store import STORES, a_batch, a_new_incident, a_runbook, a_store
+from tests.builders_store import (
+    STORES,
+    a_batch,
+    a_new_incident,
+    a_query,
+    a_runbook,
+    a_store,
+)
 
 DISK = "It fills.\n\n## Symptoms\n- no space left on device\n\n## Steps\n1. Look: `df -h`\n"
 MEMORY = "It grows.\n\n## Symptoms\n- OOMKilled, exit code 137\n\n## Steps\n1. Raise the limit.\n"
@@ -195,6 +203,38 @@ async def test_what_means_the_same_is_found_without_a_common_word(embedded: SqlS
         "no space left",
         "disk full",
     ]
+
+
+async def test_a_search_shows_the_last_line_of_what_means_the_same(embedded: SqlStore) -> None:
+    meant = Near(model="m", vector=a_vector(0.9, 0.43589, 0.0))
+
+    async with embedded.view() as look:
+        found = await look.telemetry.search(a_query("volume", "exhausted"), near=meant)
+        first = await look.telemetry.lines_at(_address(found.hits[0].ref), 0, 0)
+
+    assert [hit.title for hit in found.hits] == ["no space left", "disk full"]
+    assert [line.body for line in first] == ["a line"]
+
+
+def _address(ref: str) -> LineAddress:
+    segment, line = ref.split(":")
+    return LineAddress(segment=int(segment), line=int(line))
+
+
+async def test_a_family_of_templates_is_one_document(store: SqlStore) -> None:
+    users = ("root", "alice", "bob", "carol")
+    await add_lines(store, *(f"login of user {user} failed" for user in users[:3]))
+    await read_all(store, _T)
+    await add_lines(store, f"login of user {users[3]} failed")
+
+    [document] = await read_all(store, _T)
+
+    async with store.transaction() as tx:
+        gone = await tx.index.gone(_T, 10)
+        await tx.index.forget(_T, gone)
+    assert document.text == "login of user * failed"
+    assert len(gone) == 2
+    assert await patterns(store, "login failed") == ["login of user * failed"]
 
 
 async def test_what_is_far_off_is_not_found(embedded: SqlStore) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from copilot.store.database import Match, Value, marks
 
-MOST_MATCHES = 20_000
+MOST_MATCHES = 5_000
 """Rows that full text hands over."""
 _WORD = re.compile(r"[^\W_]+")
 """What the full-text tokenizer of `raw_events_fts` takes for a word."""

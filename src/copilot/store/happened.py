@@ -17,6 +17,9 @@ from copilot.store.words import wanted
 LOOK_AT = 1_000
 """Rows that are looked at for one page or one count, at most."""
 
+_FEW = 20
+"""Candidates that are looked at beyond those asked for, at first."""
+
 Place = tuple[int, int, int, str]
 """Time, line, id and version: the order of rows. What a kind does not have is 0 or empty."""
 TOP: Place = (FOREVER, FOREVER, FOREVER, "")
@@ -48,6 +51,25 @@ class Happened:
         """Rows of the row tier: log lines, or everything else. Severities are those asked for."""
         if needles.wanted and not needles.has_words:
             return Rows(hits=[], looked_to=None)
+        hits: list[tuple[Place, Hit]] = []
+        n_looked, at_once = 0, limit + _FEW
+        while True:
+            rows = await self._candidates(query, needles, is_log, before, at_once)
+            n_looked += len(rows)
+            for row in _fitting(query, needles, rows):
+                if len(hits) == limit:
+                    return Rows(hits=hits, looked_to=hits[-1][0])
+                hits.append((_place_of_event(row), hit_of_event(event_of(row), needles)))
+            if len(rows) < at_once:
+                return Rows(hits=hits, looked_to=None)
+            before = _place_of_event(rows[-1])
+            if n_looked >= max(LOOK_AT, limit):
+                return Rows(hits=hits, looked_to=before)
+
+    async def _candidates(
+        self, query: Query, needles: Needles, is_log: bool, before: Place, limit: int
+    ) -> list[Row]:
+        """The newest before a place that may fit."""
         until_us = min(query.until_us, before[0])
         joined, params = "", tuple[Value, ...]()
         if needles.wanted:
@@ -59,9 +81,9 @@ class Happened:
                 until_us=until_us,
             )
             joined, params = f"JOIN ({match.sql}) f ON {match.on} ", match.params
-        rows = await self._db.fetch_all(
+        return await self._db.fetch_all(
             f"{SELECT} {joined}WHERE e.type {'=' if is_log else '<>'} ? "
-            "AND e.ts_us >= ? AND e.ts_us <= ? "
+            f"AND e.uid IS {'NULL' if is_log else 'NOT NULL'} AND e.ts_us >= ? AND e.ts_us <= ? "
             "AND (e.ts_us, COALESCE(e.line, 0), e.id) < (?, ?, ?) "
             "AND e.severity >= ? AND (? = '' OR s.namespace = ?) "
             "AND (? = '' OR s.app = ? OR e.object_name = ? OR e.object_name LIKE ?) "
@@ -69,14 +91,9 @@ class Happened:
             (
                 *(*params, Signal.LOGS, query.since_us, until_us, *before[:3]),
                 *(query.min_severity, query.namespace, query.namespace),
-                *(query.app, query.app, query.app, f"{query.app}-%", LOOK_AT),
+                *(query.app, query.app, query.app, f"{query.app}-%", limit),
             ),
         )
-        hits = [
-            (_place_of_event(row), hit_of_event(event_of(row), needles))
-            for row in _fitting(query, needles, rows)
-        ]
-        return _cut(hits, rows, limit, _place_of_event)
 
     async def changes(self, query: Query, needles: Needles, *, before: Place, limit: int) -> Rows:
         """Changes of the cluster's objects."""

@@ -34,9 +34,9 @@ from copilot.store.tally import Tally
 
 SCAN_LINES = 200_000
 """Lines that one page looks through in blocks."""
-COUNT_LINES = 500_000
+COUNT_LINES = 300_000
 """Lines that are looked through to count hits."""
-COUNT_HITS = 100_000
+COUNT_HITS = 20_000
 """Hits among them, beyond which counting stops."""
 _LEVELS = {level_of(severity): severity for severity in range(24, 0, -1)}
 """The least severity of each level."""
