@@ -203,6 +203,17 @@ def test_a_job_that_may_have_run_is_not_made_anew_for_its_image(count: str) -> N
         planned(action, a_waiting_job(**{count: 1}))
 
 
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_a_job_of_which_another_container_may_have_run_is_not_made_anew(field: str) -> None:
+    action = RerunJob(target=ref("Job", "load"), container="app", image="shop/load:2")
+    job = a_waiting_job()
+    spec = job["spec"]["template"]["spec"]
+    spec[field] = [*spec.get(field, []), {"name": "other", "image": "shop/other:1"}]
+
+    with pytest.raises(Invalid, match="has not failed"):
+        planned(action, job)
+
+
 def test_a_job_of_a_cron_job_stays_its_own() -> None:
     owner = [{"kind": "CronJob", "name": "c", "uid": "u9", "controller": True}]
 
