@@ -124,7 +124,7 @@ async def _operated(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:
             if isinstance(operation, DeleteUnbound):  # better with an old claim than not at all
                 trouble = f"beside it: {error.message[:300]}"
                 continue
-            if not isinstance(operation, Create):
+            if not isinstance(operation, Create) or not proposal.base.uid:
                 raise
             raise Refused(
                 f"{target} was deleted and could not be made anew: {error.message[:300]}; "

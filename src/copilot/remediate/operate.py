@@ -18,8 +18,8 @@ from copilot.domain.proposal import (
     Resize,
 )
 from copilot.ports import Clock, Cluster
-from copilot.remediate.marks import MANAGER, PROPOSAL
-from copilot.remediate.merging import holds, is_same
+from copilot.remediate.marks import MANAGER, PROPOSAL, is_as_made
+from copilot.remediate.merging import holds
 from copilot.remediate.plan import with_version
 from copilot.remediate.resizing import SUBRESOURCE, is_running
 from copilot.remediate.sight import has_begun, unready_of
@@ -215,12 +215,6 @@ async def _remove(operation: Create, cluster: Cluster, clock: Clock) -> None:
     exactly = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name, uid=uid)
     if await _delete(exactly, cluster, clock, unless=lambda now: not is_as_made(now, manifest)):
         raise Refused(f"somebody else has changed {target} since")
-
-
-def is_as_made(live: Fields, manifest: Fields) -> bool:
-    """Whether it still holds what we made it with. Nothing but people's hands changes that of a
-    ConfigMap; other kinds are looked at by their mark alone."""
-    return all(is_same(live.get(part), manifest.get(part)) for part in ("data", "binaryData"))
 
 
 async def _resize(operation: Resize, cluster: Cluster, clock: Clock) -> None:

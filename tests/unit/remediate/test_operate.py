@@ -289,6 +289,15 @@ async def test_what_was_deleted_is_shown_whole_and_made_again() -> None:
     assert cluster.the(RESTORE.target)["data"] == {"routes.conf": "/"}
 
 
+async def test_what_cannot_be_made_again_was_not_deleted_by_us() -> None:
+    cluster = a_cluster(a_workload())
+    proposal = await proposed(cluster, RESTORE, ref("Deployment"))
+    cluster.troubles.append(Trouble(method="create", error=Refused("exceeded quota")))
+
+    with pytest.raises(Refused, match="^exceeded quota"):
+        await apply(a_claim(proposal), cluster, cluster.clock)
+
+
 async def test_what_is_there_is_not_made_again() -> None:
     cluster = a_cluster(a_workload(), an_object("ConfigMap", "routes"))
 
