@@ -59,6 +59,8 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
             yield from _probe(action)
         case SetVolumeSize():
             now = _sizes(action, live)
+            if parse_bytes(action.limit) == 0:
+                yield "to a kubelet a size of nothing is no bound at all"
             yield from _grown(((action.volume, action.limit),), now, policy, "the size of")
         case SetFsGroup():
             yield from _fs_group(action, live)

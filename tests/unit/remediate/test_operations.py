@@ -95,6 +95,7 @@ def test_a_stateful_set_is_made_anew_after_its_waiting_claims_are_gone() -> None
 
     assert [type(o) for o in found.operations] == [Delete, DeleteUnbound, Create]
     assert [o.target.kind for o in found.operations][:2] == ["StatefulSet", CLAIM.kind]
+    assert found.command.endswith(f" # and leave claim {CLAIM.name} where it is bound by then")
     (template,) = made(found)["spec"]["volumeClaimTemplates"]
     assert template["spec"] == {
         "accessModes": ["ReadWriteOnce"],
