@@ -6,11 +6,12 @@ from contextlib import suppress
 
 import msgspec
 
+from copilot.domain.action import RerunJob
 from copilot.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
 from copilot.domain.proposal import Applied, Claim, Create, Delete, DeleteUnbound, Proposal
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
-from copilot.remediate.operate import PAUSE_S, TRIES, operate, rehearse, wait_gone
+from copilot.remediate.operate import PAUSE_S, TRIES, operate, rehearse, wait_ended, wait_gone
 from copilot.remediate.plan import NOTHING, base_of, with_version
 from copilot.remediate.resizing import resize_in
 from copilot.remediate.tree import Fields, annotation_at, decode, encode, number_at, text_at
@@ -89,6 +90,8 @@ async def _made_anew(claim: Claim, cluster: Cluster, clock: Clock, against: str)
         _refuse_late(proposal, against, clock.now_us())
         _refuse_changed(proposal, live)
         await _rehearse_again(proposal, cluster)
+        if isinstance(proposal.action, RerunJob):
+            await wait_ended(proposal.operations[0].target, cluster, clock)
     elif live is None and not proposal.base.uid:
         _refuse_late(proposal, against, clock.now_us())  # it was gone when that was approved
     elif live is not None or claim.fence <= 1:

@@ -20,6 +20,7 @@ from copilot.domain.proposal import (
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import MANAGER, PROPOSAL, is_as_made
 from copilot.remediate.merging import holds
+from copilot.remediate.operations import is_ending
 from copilot.remediate.plan import with_version
 from copilot.remediate.resizing import SUBRESOURCE, is_running
 from copilot.remediate.sight import has_begun, unready_of
@@ -142,6 +143,23 @@ async def wait_gone(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
                 return
         await clock.sleep(PAUSE_S)
     raise Unavailable(f"{target} is deleted, but not gone after {GONE_S:.0f} s")
+
+
+async def wait_ended(job: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+    """Of a Job that is sure to fail: none of its pods is still ending. Made anew before, it would
+    run beside itself.
+
+    Raises:
+        Unavailable: they do not end for long.
+    """
+    until_us = clock.now_us() + round(GONE_S * 1_000_000)
+    while clock.now_us() < until_us:
+        with suppress(Unavailable):
+            live = await live_of(job, cluster)
+            if live is None or not is_ending(live):
+                return
+        await clock.sleep(PAUSE_S)
+    raise Unavailable(f"pods of {job} still end after {GONE_S:.0f} s")
 
 
 async def live_of(target: ObjectRef, cluster: Cluster) -> Fields | None:

@@ -279,13 +279,20 @@ def job_manifest(action: RerunJob, live: Fields) -> Fields:
     return _manifest(live, spec, without=("batch.kubernetes.io/", *_JOB_LABELS, PREFIX))
 
 
-def _has_failed(job: Fields) -> bool:
-    """It is sure to: its pods may still be ending.
+def is_ending(job: Fields) -> bool:
+    """It is sure to fail, and its pods may still be ending.
     https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods"""
-    return any(
-        c.get("type") in ("Failed", "FailureTarget") and c.get("status") == "True"
-        for c in items_at(fields_at(job, "status"), "conditions")
-    )
+    return _conditions(job) & {"Failed", "FailureTarget"} == {"FailureTarget"}
+
+
+def _has_failed(job: Fields) -> bool:
+    return bool(_conditions(job) & {"Failed", "FailureTarget"})
+
+
+def _conditions(job: Fields) -> set[str]:
+    """Those that are so."""
+    conditions = items_at(fields_at(job, "status"), "conditions")
+    return {str(c.get("type")) for c in conditions if c.get("status") == "True"}
 
 
 def _never_ran(job: Fields, container: str) -> bool:

@@ -125,6 +125,21 @@ async def test_what_is_lost_after_all_is_said() -> None:
         await apply(a_claim(proposal), cluster, cluster.clock)
 
 
+async def test_a_job_whose_pods_still_end_does_not_run_beside_itself() -> None:
+    job = a_failed_job()
+    job["status"]["conditions"] = [{"type": "FailureTarget", "status": "True"}]
+    cluster = a_cluster_with(job)
+    proposal = await proposed(cluster, RerunJob(target=JOB))
+
+    with pytest.raises(Unavailable, match="still end"):
+        await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert (cluster.deleted, cluster.created) == ([], [])
+    cluster.the(JOB)["status"]["conditions"].append({"type": "Failed", "status": "True"})
+    await apply(again(proposal), cluster, cluster.clock)
+    assert (cluster.deleted, cluster.created) == ([JOB.key], [JOB.key])
+
+
 async def test_a_claim_that_was_bound_meanwhile_is_kept() -> None:
     target = ref("PersistentVolumeClaim", "data")
     cluster = a_cluster_with(a_claim_object())
