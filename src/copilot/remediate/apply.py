@@ -94,7 +94,7 @@ async def _made_anew(claim: Claim, cluster: Cluster, clock: Clock, against: str)
             await wait_ended(proposal.operations[0].target, cluster, clock)
     elif live is None and not proposal.base.uid:
         _refuse_late(proposal, against, clock.now_us())  # it was gone when that was approved
-    elif live is not None or claim.fence <= 1:
+    elif claim.fence <= 1 or (live is not None and creates):
         raise Conflict(f"{target} is gone or was made anew since; review it again")
     trouble = await _operated(proposal, cluster, clock)
     after = await _read_or_none(claim, cluster)

@@ -226,6 +226,20 @@ async def test_a_pod_is_deleted_as_the_one_that_was_seen() -> None:
     assert str(proposal.proves_on) == "ReplicaSet shop/r"
 
 
+async def test_a_crash_after_the_deletion_leaves_the_successor_of_that_name_alone() -> None:
+    """A StatefulSet gives its next pod the same name."""
+    cluster = a_cluster_with(an_object("Pod", **OWNER))
+    proposal = await proposed(cluster, DeletePod(target=POD))
+    await apply(a_claim(proposal), cluster, cluster.clock)
+    cluster.put("Pod", an_object("Pod", **OWNER))
+    cluster.the(POD)["metadata"]["uid"] = "uid-of-its-successor"
+
+    await apply(again(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [POD.key]
+    assert POD.key in cluster.objects
+
+
 async def test_another_pod_of_that_name_is_not_deleted() -> None:
     cluster = a_cluster_with(an_object("Pod", **OWNER))
     proposal = await proposed(cluster, DeletePod(target=POD))
