@@ -17,7 +17,8 @@ from copilot.remediate.policy import Policy as RemediationPolicy
 from copilot.roles.workers import RETENTION, Workers
 from copilot.store import SqlStore
 from tests.builders_store import NOW_US, a_batch, a_store
-from tests.fakes import FakeEmbedder, FixedClock
+from tests.fakes import FixedClock
+from tests.fakes_embedder import FakeEmbedder
 
 WEEK = {Tier.EVENTS: Keep(age_us=7 * DAY_US, size=None)}
 
