@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from asyncmy import connect, converters
 from asyncmy.connection import Connection
 from asyncmy.cursors import Cursor
-from asyncmy.errors import MySQLError
+from asyncmy.errors import MySQLError, OperationalError
 
 from copilot.domain.errors import Unavailable
 from copilot.store.database import Row
 from copilot.store.mysql.address import Address
 from copilot.store.mysql.errors import is_lost, translated
 
-CONNECT_S = 10
+CONNECT_S = 10.0
+"""From the first packet to a connection that is of use; some accept and then say nothing."""
 ANSWER_S = 60.0
 """A statement that takes longer is given up, and its connection with it."""
 LIFETIME_S = 300.0
@@ -27,9 +28,12 @@ LIFETIME_S = 300.0
 MODE = "STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Nothing is cut short silently, and backslashes escape (`literals.py`)."""
 _LOCK_WAIT_S = 10
+_GOODBYE_S = 1.0
+_UNREACHED = 2003
 _DECIMAL_TYPES = (0, 246)
-_MATCHED = re.compile(rb"^Rows matched: (\d+)")
-"""What every server says of an UPDATE (`mysql_info()`); its count alone leaves out the unchanged."""
+_MATCHED = re.compile(rb"\A.?Rows matched: (\d+)", re.DOTALL)
+"""What every server says of an UPDATE (`mysql_info()`); its count alone leaves out the unchanged.
+TiDB puts the length of the text before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,17 @@ class Link:
         *,
         isolation: str,
         answer_s: float = ANSWER_S,
+        connect_s: float = CONNECT_S,
+    ) -> Link:
+        try:
+            async with asyncio.timeout(connect_s):
+                return await cls._opened(address, tls, isolation, answer_s)
+        except TimeoutError:
+            raise OperationalError(_UNREACHED, f"no answer within {connect_s:.0f} s") from None
+
+    @classmethod
+    async def _opened(
+        cls, address: Address, tls: ssl.SSLContext | None, isolation: str, answer_s: float
     ) -> Link:
         connection = await connect(
             host=address.host,
@@ -122,9 +137,13 @@ class Link:
         self._connection.close()
         await asyncio.sleep(0)  # for the loop to take it off its list
 
-    async def end(self) -> None:
-        """Says good-bye first."""
-        await self._connection.ensure_closed()
+    async def end(self, *, patience_s: float = _GOODBYE_S) -> None:
+        """Says good-bye first; who does not hear it, such as one that is gone, is not waited for."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._connection.ensure_closed()
+        except (MySQLError, OSError):
+            await self.cut()
 
 
 class Pool:
@@ -218,8 +237,14 @@ def told(error: Exception, *, is_commit: bool = False) -> Exception:
 
 def _count(cursor: Cursor) -> int:
     said: bytes = cursor._result.message  # type: ignore[attr-defined]  # its types leave it out
-    found = _MATCHED.search(said or b"")
-    return int(found[1]) if found else int(str(cursor.rowcount))
+    n = matched(said)
+    return int(str(cursor.rowcount)) if n is None else n
+
+
+def matched(said: bytes | None) -> int | None:
+    """Rows that an UPDATE found, None where a server says nothing of that."""
+    found = _MATCHED.match(said or b"")
+    return int(found[1]) if found else None
 
 
 def _conversions() -> dict[object, object]:
