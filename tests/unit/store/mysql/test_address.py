@@ -71,3 +71,13 @@ def test_an_address_is_shown_without_its_password() -> None:
     address = parse_address("tidb://u:hunter2@h/d")
 
     assert "hunter2" not in f"{address} {address!r}"
+
+
+@pytest.mark.parametrize(
+    "password", ["hunter2/x", "12?hunter2", "hunter2#x", "[hunter2", "12/hunter2"]
+)
+def test_a_password_whose_signs_are_not_escaped_is_not_told(password: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_address(f"tidb://u:{password}@h:4000/d")
+
+    assert "hunter2" not in refused.value.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -31,16 +32,15 @@ def test_what_says_nothing_of_rows_found_counts_none(said: bytes | None) -> None
 
 
 async def test_a_server_that_accepts_and_never_greets_is_given_up() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    address = Address(
-        host="127.0.0.1", port=port, user="u", password="", database="d", is_plain=True
-    )
-    async with server:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = Address(
+            host="127.0.0.1",
+            port=silent.getsockname()[1],
+            user="u",
+            password="",
+            database="d",
+            is_plain=True,
+        )
         with pytest.raises(OperationalError, match="no answer"):
             async with asyncio.timeout(30):
                 await Link.open(address, None, isolation="READ COMMITTED", connect_s=0.05)
