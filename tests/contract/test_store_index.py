@@ -257,6 +257,22 @@ async def test_text_that_stays_the_same_is_not_embedded_again(store: SqlStore) -
         assert await look.index.unembedded(Corpus.INCIDENT, "m", 10) == ()
 
 
+async def test_what_has_changed_is_embedded_once_its_words_are_up_to_date(store: SqlStore) -> None:
+    """Before that its vector counts as one of another text, and would be made again and again."""
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident())
+    await read_all(store, Corpus.INCIDENT)
+    async with store.transaction() as tx:
+        await tx.incidents.save(replace(incident, summary="The certificate has expired."))
+
+    async with store.view() as look:
+        assert await look.index.unembedded(Corpus.INCIDENT, "m", 10) == ()
+
+    await read_all(store, Corpus.INCIDENT)
+    async with store.view() as look:
+        assert len(await look.index.unembedded(Corpus.INCIDENT, "m", 10)) == 1
+
+
 async def test_what_is_gone_takes_its_vectors_of_every_model_with_it(store: SqlStore) -> None:
     await keep(store, a_disk(), a_leak())
     documents = await read_all(store, Corpus.RUNBOOK)
