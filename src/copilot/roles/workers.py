@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from copilot.domain.errors import CopilotError, Unavailable
+from copilot.domain.errors import Clash, CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
@@ -81,7 +81,7 @@ class Workers:
         while True:
             try:
                 return await work()
-            except Unavailable as error:
+            except (Clash, Unavailable) as error:
                 log.warning("store.unavailable", error=error.message)
                 await asyncio.sleep(1)
 
@@ -90,7 +90,7 @@ class Workers:
             try:
                 if not await self._work_once(queue, handle):
                     await asyncio.sleep(POLL_S)
-            except Unavailable as error:  # the store's: a job in hand is taken again by its lease
+            except (Clash, Unavailable) as error:  # the store's: a job in hand is taken again by its lease
                 log.warning("store.unavailable", queue=queue, error=error.message)
                 await asyncio.sleep(1)
 
@@ -157,7 +157,7 @@ class Workers:
         while True:
             try:
                 was_due = await self.send_one()
-            except Unavailable as error:
+            except (Clash, Unavailable) as error:
                 log.warning("store.unavailable", error=error.message)
                 was_due = False
             if not was_due:
