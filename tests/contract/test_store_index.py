@@ -232,6 +232,19 @@ async def test_a_vector_that_is_made_again_takes_the_place_of_the_old_one(
     assert "cache warmed" in await near(embedded, "exhausted", 0.0, 1.0, 0.0)
 
 
+async def test_vectors_of_another_length_under_the_same_name_are_left_out(
+    embedded: SqlStore,
+) -> None:
+    """A server changed what the name of its model stands for; what was made since is found."""
+    async with embedded.transaction() as tx:
+        documents = await tx.index.unembedded(_T, "none", 10)
+        full = next(one for one in documents if one.text == "disk full")
+        await tx.index.keep_vectors(_T, "m", [(full, a_vector(0.0, 1.0))])
+
+    assert await near(embedded, "exhausted", 0.0, 1.0) == ["disk full"]
+    assert await near(embedded, "exhausted", 1.0, 0.0, 0.0) == ["no space left"]
+
+
 async def test_vectors_that_come_later_are_found_too(embedded: SqlStore) -> None:
     assert "disk slow" not in await near(embedded, "exhausted", 1.0, 0.0, 0.0)
     await add_lines(embedded, "disk slow")

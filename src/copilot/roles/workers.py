@@ -90,7 +90,10 @@ class Workers:
             try:
                 if not await self._work_once(queue, handle):
                     await asyncio.sleep(POLL_S)
-            except (Clash, Unavailable) as error:  # the store's: a job in hand is taken again by its lease
+            except (
+                Clash,
+                Unavailable,
+            ) as error:  # the store's: a job in hand is taken again by its lease
                 log.warning("store.unavailable", queue=queue, error=error.message)
                 await asyncio.sleep(1)
 
