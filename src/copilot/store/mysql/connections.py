@@ -150,9 +150,17 @@ class Pool:
     """At most `limit` links, handed out with a transaction begun on them."""
 
     def __init__(
-        self, opening: Callable[[], Awaitable[Link]], *, limit: int, wait_s: float, busy: str
+        self,
+        opening: Callable[[], Awaitable[Link]],
+        *,
+        limit: int,
+        wait_s: float,
+        busy: str,
+        begin_s: float = CONNECT_S,
     ) -> None:
+        """`begin_s`: an idle link that takes longer to begin is one that leads nowhere any more."""
         self._opening = opening
+        self._begin_s = begin_s
         self._wait_s = wait_s
         self._busy = busy
         self._turns = asyncio.Semaphore(limit)
@@ -202,7 +210,8 @@ class Pool:
                 await link.end()
                 continue
             try:
-                await link.run(begin)
+                async with asyncio.timeout(self._begin_s):
+                    await link.run(begin)
             except (MySQLError, OSError) as error:
                 await link.cut()
                 if not is_lost(error):

@@ -6,12 +6,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 from asyncmy.errors import OperationalError
 
 from copilot.store.mysql import Address
-from copilot.store.mysql.connections import Link, matched
+from copilot.store.mysql.connections import Link, Pool, matched
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,39 @@ async def test_a_good_bye_that_nobody_hears_holds_up_nobody(
         await link.end(patience_s=0.01)
 
     assert parting._transport.is_cut
+
+
+class Way:
+    """A link that may lead nowhere after a while."""
+
+    def __init__(self) -> None:
+        self.leads_on = True
+        self.is_cut = False
+
+    def is_older_than(self, age_s: float, now_s: float) -> bool:
+        return False
+
+    async def run(self, sql: bytes) -> None:
+        if not self.leads_on:
+            await asyncio.Event().wait()
+
+    async def cut(self) -> None:
+        self.is_cut = True
+
+
+async def test_an_idle_link_that_leads_nowhere_any_more_makes_room_for_a_fresh_one() -> None:
+    opened: list[Way] = []
+
+    async def opening() -> Link:
+        opened.append(Way())
+        return cast(Link, opened[-1])
+
+    pool = Pool(opening, limit=1, wait_s=30.0, busy="busy", begin_s=0.01)
+    await pool.give_back(await pool.take(b"BEGIN"), is_clean=True)
+    opened[0].leads_on = False
+
+    async with asyncio.timeout(30):
+        link = await pool.take(b"BEGIN")
+
+    assert link is cast(Link, opened[1])
+    assert opened[0].is_cut
