@@ -283,6 +283,24 @@ SELECT 3, '0003_deliveries', X'e405dbab007026c9884733a142f7b3c99a322ea2a1d9b731e
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 3);
 
+-- 0005_segments
+-- Segments are open, then sealed (full or old enough: no more lines), then packed: their small
+-- blocks merged, the ids in their lines findable. Addresses never change.
+ALTER TABLE log_segments ADD COLUMN opened_us BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN is_packed SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD KEY k_packed (is_packed, sealed_us);
+
+-- Which blocks of a packed segment hold a token that is rare: an id, an address, a hash. By the
+-- first byte of the token's hash; bucket -1 lists the segment's blocks.
+CREATE TABLE IF NOT EXISTS log_tokens (
+  bucket SMALLINT NOT NULL, segment_id BIGINT NOT NULL, tokens MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (bucket, segment_id) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4
+  COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 5, '0005_segments', X'1f7b95285788748bf84153eaaab53d05b99c47bed7bc76a8789bdd7586cf06d9', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 5);
+
 -- 0006_search_index
 -- What is searched by words and by meaning: templates, sections of runbooks, incidents.
 
@@ -322,3 +340,41 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 6, '0006_search_index', X'409ebd05b115ce3410c389199fe11978d0f8a50b3f0ad61cf825f34300b6ec29', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 6);
+
+-- 0007_retention_and_copies
+-- What is kept for some time only. Of lines that are retired their segment says so: their
+-- addresses lead to words then, not to an error.
+ALTER TABLE log_segments ADD COLUMN n_retired INT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN retired_us BIGINT;
+CREATE INDEX k_source ON evidence (source(64));
+CREATE INDEX k_deleted ON k8s_objects (cluster, deleted_us);
+-- Led by time all the same: what people and the co-pilot do is a few rows a minute, no hot spot.
+CREATE INDEX k_ts ON audit_log (ts_us);
+
+-- How far a copy of another store into this one has come; nothing is in it otherwise.
+CREATE TABLE IF NOT EXISTS copies ( -- position: JSON, the key of the last row; hash: of all so far
+  name VARCHAR(64) PRIMARY KEY, source TEXT NOT NULL, position TEXT NOT NULL, n BIGINT NOT NULL,
+  hash VARCHAR(16) NOT NULL, is_done TINYINT NOT NULL)
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 7, '0007_retention_and_copies', X'd2a083f0ab3776d73d819d703466612aeb954cd21302e5cce0391dea2c91207c', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 7);
+
+-- 0008_families_and_search
+-- Which templates are one, because they differ by a word that is a value. Lines and counts keep
+-- their template for ever; a family only grows.
+CREATE TABLE IF NOT EXISTS template_families (
+  template_id BIGINT NOT NULL, family_id BIGINT NOT NULL, -- family_id: its oldest template
+  first_key BINARY(16) NULL, last_key BINARY(16) NULL, -- where its siblings are found; NULL: it has none
+  pattern TEXT NULL, -- what all of a family share, on its oldest template
+  PRIMARY KEY (template_id) /*!80000 CLUSTERED */,
+  KEY k_family (family_id), KEY k_first (first_key), KEY k_last (last_key))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
+-- The newest events and alerts, without the log lines among them.
+CREATE INDEX k_type ON raw_events (type, ts_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 8, '0008_families_and_search', X'b2a3a4bd262afd8ca3808485f4d0e2bf3cd55884f50a08ee92f8b9a8a4b3bf90', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 8);

@@ -268,6 +268,28 @@ SELECT 3, '0003_deliveries', X'dbaf609d6798cf7bad300cc62a29c18974cbecfeb11462b64
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 3);
 
+-- 0005_segments
+-- Segments are open, then sealed (full or old enough: no more lines), then packed: their small
+-- blocks merged, the ids in their lines findable. Addresses never change.
+ALTER TABLE log_segments ADD COLUMN opened_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN is_packed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX log_segments_k_packed ON log_segments (is_packed, sealed_us);
+
+-- Which blocks of a packed segment hold a token that is rare: an id, an address, a hash. By the
+-- first byte of the token's hash; bucket -1 lists the segment's blocks.
+CREATE TABLE log_tokens (
+  bucket INTEGER NOT NULL, segment_id INTEGER NOT NULL, tokens BLOB NOT NULL,
+  PRIMARY KEY (bucket, segment_id)) STRICT, WITHOUT ROWID;
+
+-- Blocks are found through their segments, on every database.
+DROP INDEX log_blocks_k_max;
+DROP INDEX log_blocks_k_min;
+CREATE INDEX log_blocks_k_segment ON log_blocks (segment_id, max_us);
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 5, '0005_segments', X'e951cdc81948cb7cc4522a800cbaa5e0f490cd90097deb1be714c65ca9b0bf8c', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 5);
+
 -- 0006_search_index
 -- What is searched by words and by meaning: templates, sections of runbooks, incidents.
 
@@ -308,3 +330,38 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 6, '0006_search_index', X'4891879e3c1f32a0d2f06c6e7717822ed6660ead54fba350cafe43277abbcccf', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 6);
+
+-- 0007_retention_and_copies
+-- What is kept for some time only. Of lines that are retired their segment says so: their
+-- addresses lead to words then, not to an error.
+ALTER TABLE log_segments ADD COLUMN n_retired INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN retired_us INTEGER;
+CREATE INDEX evidence_k_source ON evidence (source);
+CREATE INDEX k8s_objects_k_deleted ON k8s_objects (cluster, deleted_us);
+
+-- How far a copy of another store into this one has come; nothing is in it otherwise.
+CREATE TABLE copies ( -- position: JSON, the key of the last row; hash: of all so far
+  name TEXT PRIMARY KEY, source TEXT NOT NULL, position TEXT NOT NULL, n INTEGER NOT NULL,
+  hash TEXT NOT NULL, is_done INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 7, '0007_retention_and_copies', X'f945d84434c4ee46ed6dd13765b6dbf394fefc61823a6f7e87b597c464ee3e46', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 7);
+
+-- 0008_families_and_search
+-- Which templates are one, because they differ by a word that is a value. Lines and counts keep
+-- their template for ever; a family only grows.
+CREATE TABLE template_families (
+  template_id INTEGER PRIMARY KEY, family_id INTEGER NOT NULL, -- family_id: its oldest template
+  first_key BLOB, last_key BLOB, -- where its siblings are found; NULL: it has none
+  pattern TEXT) STRICT; -- what all of a family share, on its oldest template
+CREATE INDEX template_families_k_family ON template_families (family_id);
+CREATE INDEX template_families_k_first ON template_families (first_key);
+CREATE INDEX template_families_k_last ON template_families (last_key);
+INSERT OR IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
+-- The newest events and alerts, without the log lines among them.
+CREATE INDEX raw_events_k_seen ON raw_events (ts_us) WHERE uid IS NOT NULL;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 8, '0008_families_and_search', X'dacf9b2141d6228842f7105d40caed1abb60afdd6697aeca9deff57d2a21616f', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 8);

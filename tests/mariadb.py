@@ -88,6 +88,8 @@ class MariaDb:
     def _command(self) -> list[str]:
         return [
             *("mariadbd", "--no-defaults", f"--datadir={self.folder / 'data'}"),
+            # Not the machine's: a server that starts removes what it takes for its own there.
+            f"--tmpdir={self.folder}",
             *(f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}"),
             *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
             *(f"--ssl-ca={self.authority}", f"--ssl-cert={self.folder / 'server.crt'}"),

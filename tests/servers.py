@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from copilot.store.mysql import Address
@@ -9,15 +11,21 @@ from copilot.store.mysql.connections import Answer, Link
 from copilot.store.mysql.literals import statement
 
 
-async def asked(address: Address, *statements: str, database: str = "") -> Answer:
-    """What the last statement brought."""
-    where = replace(address, database=database) if database else address
-    link = await Link.open(where, where.tls(), isolation="READ COMMITTED")
+@asynccontextmanager
+async def a_link(address: Address) -> AsyncIterator[Link]:
+    """A connection of the test's own."""
+    link = await Link.open(address, address.tls(), isolation="READ COMMITTED")
     try:
-        for sql in statements:
-            answer = await link.run(statement(sql, ()))
+        yield link
     finally:
         await link.end()
+
+
+async def asked(address: Address, *statements: str, database: str = "") -> Answer:
+    """What the last statement brought."""
+    async with a_link(replace(address, database=database or address.database)) as link:
+        for sql in statements:
+            answer = await link.run(statement(sql, ()))
     return answer
 
 
@@ -37,18 +45,22 @@ async def dropped(address: Address) -> None:
 
 async def emptied(address: Address) -> None:
     """Its tables hold nothing, but for what tells of migrations; people's numbers count from 1."""
-    tables = await asked(
-        address,
-        "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE() "
-        "AND table_name NOT IN ('schema_migrations', 'schema_steps', 'schema_lease')",
-    )
-    names = [str(row["t"]) for row in tables.rows]
-    if names:
-        await asked(
-            address,
-            *(f"TRUNCATE TABLE {name}" for name in names if name in NUMBERED),
-            *(f"DELETE FROM {name}" for name in names if name not in NUMBERED),
+    async with a_link(address) as link:
+        tables = await link.run(
+            b"SELECT table_name AS t FROM information_schema.tables "
+            b"WHERE table_schema = DATABASE() "
+            b"AND table_name NOT IN ('schema_migrations', 'schema_steps', 'schema_lease')"
         )
+        names = {str(row["t"]) for row in tables.rows}
+        for name in sorted(names & NUMBERED):
+            await link.run(f"TRUNCATE TABLE {name}".encode())
+        looks = [
+            f"SELECT '{name}' AS t FROM DUAL WHERE EXISTS (SELECT 1 FROM {name})"
+            for name in sorted(names - NUMBERED)
+        ]
+        if looks:
+            for row in (await link.run(" UNION ALL ".join(looks).encode())).rows:
+                await link.run(f"DELETE FROM {row['t']}".encode())
 
 
 NUMBERED = {"incidents", "proposals", "log_segments"}

@@ -1,23 +1,28 @@
-"""The command line: `incident-copilot up`, `serve ROLE`, `demo`, `token`, `schema`, `runbooks`."""
+"""The command line: `incident-copilot up`, `serve ROLE`, `search`, `demo`, `token`, `schema`, `runbooks`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import sys
 import webbrowser
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from copilot.ports import Embedder
     from copilot.roles.security import Tokens
     from copilot.settings import Settings
+    from copilot.store import SqlStore
 
 app = typer.Typer(
     name="incident-copilot",
@@ -130,6 +135,36 @@ def schema_apply(data: Data = None) -> None:
 
 
 @app.command()
+def search(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help='Words and operators, as on the search page: oom ns:shop "exact".'),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Hits.")] = 20,
+    after: Annotated[str, typer.Option(help="Go on where a page ended.")] = "",
+    counts: Annotated[bool, typer.Option("--counts", help="Show how the hits spread.")] = False,
+    line: Annotated[str, typer.Option(help="Show a line (12:340) among its neighbours.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the API says.")] = False,
+    url: Annotated[
+        str, typer.Option(help="Of the co-pilot.", show_default="http://127.0.0.1:PORT")
+    ] = "",
+    data: Data = None,
+    port: Port = None,
+) -> None:
+    """Search what a running co-pilot knows; ends with 1 where nothing is found."""
+    from copilot.domain.errors import CopilotError
+
+    settings = _settings(data=data, port=port)
+    try:
+        is_found = _search(
+            settings, " ".join(words or ()), limit, after, counts, line, as_json, url
+        )
+    except CopilotError as error:
+        _fail(error.message)
+    raise typer.Exit(0 if is_found else 1)
+
+
+@app.command()
 def runbooks() -> None:
     """Print the runbooks as SQL, as in db/seed_runbooks.sql."""
     from copilot.agents.runbook import parse_runbook, seed_sql
@@ -140,6 +175,51 @@ def runbooks() -> None:
         for path in sorted(runbook_folder().glob("*.md"))
     ]
     typer.echo(seed_sql(parsed), nl=False)
+
+
+@app.command()
+def retention(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would go; changes nothing.")
+    ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact",
+            help="Then write the SQLite file anew without its free space: takes as much free disk "
+            "as the file has, and whoever writes waits.",
+        ),
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Retire now what is older or more than is kept (COPILOT_RETENTION_*), as a running co-pilot
+    does every hour by itself."""
+    if dry_run and compact:
+        _fail("--dry-run changes nothing, so there is nothing to --compact")
+    _run(_retention(_settings(data=data), is_dry=dry_run, compacts=compact))
+
+
+@app.command()
+def migrate(
+    source: Annotated[
+        str,
+        typer.Option("--from", help="sqlite:PATH, or a server as in COPILOT_STORE."),
+    ] = "sqlite:",
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to", help="The same; without it the store that COPILOT_STORE or TIDB_HOST names."
+        ),
+    ] = "",
+    data: Data = None,
+) -> None:
+    """Copy a whole store into an empty one, of whatever kind: SQLite, TiDB, MariaDB, MySQL.
+
+    Stop the co-pilot that uses the source first. Ids and addresses stay as they are. A copy that
+    was cut off goes on where it was; at the end every table is read back and compared. A password
+    is better given in COPILOT_STORE or TIDB_PASSWORD than in --to, where others may see it.
+    """
+    _run(_migrate(_settings(data=data), source, target))
 
 
 @app.command()
@@ -247,6 +327,41 @@ async def _opted_in(settings: Settings) -> list[str]:
     from copilot.wiring import SystemClock, labelled_namespaces
 
     return await labelled_namespaces(settings, SystemClock(), f"{OPT_IN_LABEL}={OPTED_IN}")
+
+
+def _search(
+    settings: Settings,
+    q: str,
+    limit: int,
+    after: str,
+    counts: bool,
+    line: str,
+    as_json: bool,
+    url: str,
+) -> bool:
+    """Whether there was anything to print."""
+    import msgspec
+    from rich.console import Console
+
+    from copilot.roles.terminal import Asking, print_counts, print_lines, print_page
+    from copilot.roles.views import LogWindow
+
+    tokens, _ = _tokens(settings)
+    asking = Asking(
+        url=url or f"http://{_shown(settings.host)}:{settings.port}", token=tokens.access
+    )
+    console = Console(highlight=False)
+    answer = asking.lines_at(line) if line else asking.search(q, limit=limit, after=after)
+    counted = asking.counts(q) if counts and not line else None
+    if as_json:
+        typer.echo(msgspec.json.encode(counted or answer))
+    elif isinstance(answer, LogWindow):
+        print_lines(console, answer)
+    else:
+        print_page(console, answer)
+        if counted:
+            print_counts(console, counted)
+    return bool(answer.lines if isinstance(answer, LogWindow) else answer.hits)
 
 
 async def _schema_apply(settings: Settings) -> None:
@@ -394,6 +509,75 @@ async def _serve(settings: Settings, role: str) -> None:
         await run(running, bound, lambda: typer.echo(f"{role} listens on {url}"))
 
 
+async def _existing_store(settings: Settings) -> SqlStore:
+    """The store that the settings name; a file that is not there is not made."""
+    from copilot.wiring import SystemClock, file_of, opened_store
+
+    url = settings.store.get_secret_value()
+    if url.startswith("sqlite:") and not (url == "sqlite:" and settings.tidb_host):
+        path = file_of(url, settings)
+        if not path.exists():
+            _fail(f"there is no store {path}; name its folder with --data")
+    return await opened_store(settings, SystemClock())
+
+
+async def _migrate(settings: Settings, source: str, target: str) -> None:
+    from pydantic import SecretStr
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from copilot.roles.reports import copied_table
+    from copilot.wiring import SystemClock, opened_store
+
+    # TIDB_HOST names the target: a source is said whole.
+    given = settings.model_copy(update={"store": SecretStr(source), "tidb_host": ""})
+    wanted = settings.model_copy(update={"store": SecretStr(target)} if target else {})
+    if wanted.store == given.store and not wanted.tidb_host:
+        _fail("from where to where? Name the target with --to, COPILOT_STORE or TIDB_HOST")
+    async with AsyncExitStack() as stack:
+        reading = await _existing_store(given)
+        stack.push_async_callback(reading.close)
+        writing = await opened_store(wanted, SystemClock())
+        stack.push_async_callback(writing.close)
+        with Progress() as shown:
+            bars: dict[str, TaskID] = {}
+
+            def step(table: str, n: int, total: int) -> None:
+                if table not in bars:
+                    bars[table] = shown.add_task(table, total=total)
+                shown.update(bars[table], completed=n)
+
+            try:
+                copied = await writing.take_all(
+                    reading, name=_without_password(source), on_step=step
+                )
+            except asyncio.CancelledError:
+                _fail("cut off; the same command goes on where it was")
+    Console().print(copied_table(copied))
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", url)
+
+
+async def _retention(settings: Settings, *, is_dry: bool, compacts: bool) -> None:
+    from rich.console import Console
+
+    from copilot.roles.reports import retention_table
+    from copilot.wiring import retention_of
+
+    policy = retention_of(settings)
+    store = await _existing_store(settings)
+    try:
+        await store.migrate()
+        found = await store.retire(policy, is_dry=is_dry)
+        Console().print(retention_table(policy, found, is_dry=is_dry))
+        if compacts:
+            typer.echo(f"the store is {await store.compact() / (1 << 20):,.1f} MiB smaller")
+    finally:
+        await store.close()
+
+
 def _announce(
     settings: Settings,
     url: str,
@@ -470,8 +654,10 @@ def _tokens(settings: Settings) -> tuple[Tokens, bool]:
 def _run(work: Coroutine[object, object, None]) -> None:
     """Runs until done or asked to stop; expected errors are one line, not a traceback."""
     from copilot.domain.errors import CopilotError
+    from copilot.roles.memory import reuse_large_buffers
 
     os.umask(0o077)  # what is stored is nobody else's to read
+    reuse_large_buffers()
     try:
         asyncio.run(_until_signal(work))
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ it may be cut anywhere and run again, and does nothing twice. What each move wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -113,17 +113,28 @@ class Flow:
 
     async def receive(self, batch: Batch) -> StoredBatch:
         """Keep what a sender sent and raise what is wrong; durable when this returns."""
+        [stored] = await self.receive_all([batch])
+        return stored
 
-        async def keep(tx: Session) -> StoredBatch:
-            stored = await tx.telemetry.add(batch)
-            if not stored.is_repeat or batch.alerts:  # that it still fires is news each time
-                seen = await self._intake.seen_in(tx, batch)
+    async def receive_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
+        """The same for what several senders sent, in one transaction."""
+
+        async def keep(tx: Session) -> tuple[StoredBatch, ...]:
+            stored = await tx.telemetry.add_all(batches)
+            news = [
+                batch
+                for batch, one in zip(batches, stored, strict=True)
+                if not one.is_repeat or batch.alerts  # that it still fires is news each time
+            ]
+            if news:
+                seen = await self._intake.seen_in(tx, news)
                 await self._docket.raise_alerts(tx, detect(seen))
             return stored
 
         stored = await self._store.run(keep)
-        if not stored.is_repeat:  # what is remembered adds up
-            self._intake.note_points(batch)
+        for batch, one in zip(batches, stored, strict=True):
+            if not one.is_repeat:  # what is remembered adds up
+                self._intake.note_points(batch)
         return stored
 
     async def observe(self, delta: Delta) -> None:

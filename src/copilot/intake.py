@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -231,22 +231,24 @@ class Intake:
         found = (msgspec.json.decode(body, type=KubeEvent) for body in stored)
         return {event.metadata.uid: event for event in found}
 
-    async def seen_in(self, tx: Session, batch: Batch) -> Seen:
-        """What a batch lets the rules see, with the pods its alerts, kills and errors speak of.
+    async def seen_in(self, tx: Session, batches: Sequence[Batch]) -> Seen:
+        """What batches let the rules see, with the pods their alerts, kills and errors speak of.
 
         The pods only place what came in: what is wrong with them themselves, the watch tells.
         """
-        has_errors = any(severity >= Severity.ERROR for severity in batch.lines.severity)
+        has_errors = any(max(b.lines.severity, default=0) >= Severity.ERROR for b in batches)
+        kills = tuple(kill for batch in batches for kill in batch.kernel_kills)
+        received = tuple(alert for batch in batches for alert in batch.alerts)
         logged = await self._activity(tx) if has_errors else ()
         pods, activity = await self._pods_logging(tx, logged)
-        if batch.kernel_kills or batch.alerts:
+        if kills or received:
             versions = await tx.objects.find(self._journal.cluster, Kind.POD)
             pods = {version.object.uid: pod_in(version) for version in versions}
         seen = await self.seen(tx, tuple(pods.values()))
         return msgspec.structs.replace(
             seen,
-            kernel_kills=tuple(batch.kernel_kills),
-            received=tuple(batch.alerts),
+            kernel_kills=kills,
+            received=received,
             activity=activity,
         )
 

@@ -53,9 +53,10 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery as GitDelivery
 from copilot.domain.pull_request import FileEdit, PullRequest
+from copilot.domain.retention import Policy, Retired
 from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, RunbookMatch
-from copilot.domain.search import Found, Query
+from copilot.domain.search import Counted, Found, Query
 
 T = TypeVar("T")
 
@@ -314,11 +315,16 @@ class Telemetry(Protocol):
         spans, what was set aside. Kubernetes events are keyed by uid: a repeat refreshes."""
         ...
 
+    async def add_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
+        """The same for several at once, in this order; much cheaper than one by one."""
+        ...
+
     async def lines_at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
         """The line and its neighbours of the same container, oldest first.
 
         Raises:
             NotFound: no such line.
+            Gone: it was retired; the message says when, and where it is kept as evidence.
         """
         ...
 
@@ -335,7 +341,8 @@ class Telemetry(Protocol):
     async def activity(
         self, *, min_severity: int, window_us: int, now_us: int, namespace: str = "", app: str = ""
     ) -> tuple[TemplateActivity, ...]:
-        """Templates seen within the window ending now, busiest first, 200 at most."""
+        """Templates seen within the window ending now, a family as one; busiest first, 200 at
+        most."""
         ...
 
     async def template_history(
@@ -374,8 +381,19 @@ class Telemetry(Protocol):
         """Raises: NotFound."""
         ...
 
-    async def search(self, query: Query) -> Found:
-        """Logs, events, incidents, runbooks and changes that match, best first."""
+    async def search(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
+        """A page of what matches, see `Found`; `after` is the `next` of the page before. `near`
+        says what the words mean: then what says the same in other words is found, too.
+
+        Raises:
+            Invalid: `after` is none.
+        """
+        ...
+
+    async def search_counts(
+        self, query: Query, *, now_us: int, near: Near | None = None
+    ) -> Counted:
+        """How many match, by kind, place, level and time, as far as was looked."""
         ...
 
     async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:
@@ -702,6 +720,10 @@ class Feed(Protocol):
 
     async def head(self, cluster: str) -> int: ...
 
+    async def oldest(self, cluster: str) -> int:
+        """The smallest number that is still kept, 0 for none."""
+        ...
+
 
 class Memories(Protocol):
     async def add(self, memory: Memory) -> Memory: ...
@@ -844,6 +866,21 @@ class Store(Protocol):
 
     async def migrate(self) -> tuple[str, ...]:
         """Apply what is missing; the names of what was applied. Harmless the second time."""
+        ...
+
+    async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
+        """Remove what is older or more than is kept, in many short transactions of its own; with
+        `is_dry` only say what would go. Cut off, it has less to do the next time."""
+        ...
+
+    async def settle(self) -> None:
+        """Write the counts of this process that lag behind their lines, by a second at most where
+        this is called as often."""
+        ...
+
+    async def pack(self) -> bool:
+        """Do one step of what is put off when lines come in: merge what came in small pieces, make
+        the ids in it findable. Whether there was anything to do; harmless while others do it."""
         ...
 
     async def make_days(self) -> tuple[str, ...]:

@@ -171,6 +171,29 @@ class Settings(BaseSettings):
     public_url: str = ""
     """Where people reach the UI, for links in messages; empty takes host and port."""
 
+    retention_lines: str = "14d 20GiB"
+    """How long log lines are kept and how many bytes of them, whichever is reached first: hours h
+    or days d, then MiB, GiB or TiB; either may be left out, `forever` keeps all. What an incident
+    cites is kept with it for good."""
+    retention_events: str = "30d 5M"
+    """The same for rows (warnings, errors, Kubernetes events, alerts), counted in rows: k, M, G."""
+    retention_counts: str = "14d 20M"
+    """The same for the counts of templates, one row for each 10 s in which a pod had any."""
+    retention_metrics: str = "7d 50M"
+    """The same for metric points, one row for each second and series."""
+    retention_spans: str = "3d 10M"
+    """The same for spans."""
+    retention_changes: str = "90d 1M"
+    """The same for versions of objects; the newest of an object that exists is always kept."""
+    retention_set_aside: str = "7d 20k"
+    """The same for records that could not be decoded."""
+    retention_feed: str = "7d 1M"
+    """The same for what a screen replays after it was away; beyond that it reads all anew."""
+    retention_messages: str = "90d"
+    """How long settled messages to people, and work that is void, are kept."""
+    retention_every: int = Field(default=3600, ge=60)
+    """Seconds between two looks at what is to go."""
+
     context_url: str = ""
     """Where agent-context answers; empty runs it in this process."""
     detective_url: str = ""

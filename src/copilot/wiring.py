@@ -20,6 +20,8 @@ from copilot.detect.rules import RULES
 from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
 from copilot.domain.objects import Deployment
+from copilot.domain.retention import Keep, Tier, parse_keep
+from copilot.domain.retention import Policy as RetentionPolicy
 from copilot.embed import NoEmbedder
 from copilot.flow import Flow
 from copilot.journal import Journal
@@ -97,7 +99,7 @@ async def wired(
         if needs_cluster:
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
-        embedder = _embedder(settings, clock)
+        embedder = embedder_of(settings, clock)
         stack.push_async_callback(embedder.close)
         meaning = Meaning(embedder)
         git = _git(settings, stack) if _REMEDIATOR in roles else None
@@ -155,8 +157,7 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
     """
     url = settings.store.get_secret_value()
     if url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host):
-        path = url.removeprefix("sqlite:")
-        return await open_store(Path(path or settings.data / "copilot.db"), clock=clock)
+        return await open_store(file_of(url, settings), clock=clock)
     from copilot.store import mysql  # only who has a server pays for its client
 
     if url != "sqlite:":
@@ -170,6 +171,11 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
         authority=Path(settings.tidb_ca) if settings.tidb_ca else None,
     )
     return await mysql.open_store(address, clock=clock)
+
+
+def file_of(url: str, settings: Settings) -> Path:
+    """The file of `sqlite:path`; that of the data folder where no path is given."""
+    return Path(url.removeprefix("sqlite:") or settings.data / "copilot.db")
 
 
 _REMEDIATOR = "agent-remediator"
@@ -233,7 +239,7 @@ def _model(settings: Settings) -> LanguageModel | None:
     )
 
 
-def _embedder(settings: Settings, clock: Clock) -> Embedder:
+def embedder_of(settings: Settings, clock: Clock) -> Embedder:
     """What gives texts their meaning; the local model is not read before there is a text.
 
     Raises:
@@ -370,6 +376,20 @@ def policy_of(settings: Settings) -> Policy:
         freezes=tuple(map(parse_freeze, settings.freezes)),
         lifetime_s=settings.approval_lifetime,
     )
+
+
+def retention_of(settings: Settings) -> RetentionPolicy:
+    """How long each tier is kept.
+
+    Raises:
+        Invalid: a setting makes no sense.
+    """
+    given: dict[Tier, Keep] = {
+        tier: parse_keep(tier, getattr(settings, f"retention_{tier}"))
+        for tier in Tier
+        if tier is not Tier.JOBS
+    }
+    return {**given, Tier.JOBS: given[Tier.MESSAGES]}
 
 
 def runbook_folder() -> Path:

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from copilot.domain.event import LineAddress
 from copilot.domain.retrieval import Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, runbook_of
 from copilot.store import SqlStore
-from tests.builders_store import STORES, a_batch, a_new_incident, a_runbook, a_store
+from tests.builders_store import (
+    STORES,
+    a_batch,
+    a_new_incident,
+    a_query,
+    a_runbook,
+    a_store,
+)
 
 DISK = "It fills.\n\n## Symptoms\n- no space left on device\n\n## Steps\n1. Look: `df -h`\n"
 MEMORY = "It grows.\n\n## Symptoms\n- OOMKilled, exit code 137\n\n## Steps\n1. Raise the limit.\n"
@@ -141,11 +149,11 @@ async def test_the_first_by_words_alone_scores_one(store: SqlStore) -> None:
 
 
 async def test_common_words_do_not_hide_what_rare_ones_find(store: SqlStore) -> None:
-    await add_lines(store, *(f"error number{n:03} while reading" for n in range(100)))
+    await add_lines(store, *(f"error number{n:03} while reading block{n:03}" for n in range(100)))
     await read_all(store, Corpus.TEMPLATE)
 
     assert (await patterns(store, "error while reading number042"))[0] == (
-        "error number042 while reading"
+        "error number042 while reading block042"
     )
 
 
@@ -195,6 +203,38 @@ async def test_what_means_the_same_is_found_without_a_common_word(embedded: SqlS
         "no space left",
         "disk full",
     ]
+
+
+async def test_a_search_shows_the_last_line_of_what_means_the_same(embedded: SqlStore) -> None:
+    meant = Near(model="m", vector=a_vector(0.9, 0.43589, 0.0))
+
+    async with embedded.view() as look:
+        found = await look.telemetry.search(a_query("volume", "exhausted"), near=meant)
+        first = await look.telemetry.lines_at(_address(found.hits[0].ref), 0, 0)
+
+    assert [hit.title for hit in found.hits] == ["no space left", "disk full"]
+    assert [line.body for line in first] == ["a line"]
+
+
+def _address(ref: str) -> LineAddress:
+    segment, line = ref.split(":")
+    return LineAddress(segment=int(segment), line=int(line))
+
+
+async def test_a_family_of_templates_is_one_document(store: SqlStore) -> None:
+    users = ("root", "alice", "bob", "carol")
+    await add_lines(store, *(f"login of user {user} failed" for user in users[:3]))
+    await read_all(store, _T)
+    await add_lines(store, f"login of user {users[3]} failed")
+
+    [document] = await read_all(store, _T)
+
+    async with store.transaction() as tx:
+        gone = await tx.index.gone(_T, 10)
+        await tx.index.forget(_T, gone)
+    assert document.text == "login of user * failed"
+    assert len(gone) == 2
+    assert await patterns(store, "login failed") == ["login of user * failed"]
 
 
 async def test_what_is_far_off_is_not_found(embedded: SqlStore) -> None:

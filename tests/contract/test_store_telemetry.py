@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from copilot.domain.change import Change, FieldChange, ObjectVersion
-from copilot.domain.errors import NotFound
+from copilot.domain.errors import Invalid, NotFound
 from copilot.domain.event import (
     LineAddress,
     LogLine,
@@ -20,6 +21,7 @@ from copilot.domain.event import (
     Signal,
     Span,
     Stream,
+    TemplateActivity,
 )
 from copilot.domain.evidence import Gap
 from copilot.domain.objects import KubeEvent, ObjectRef
@@ -288,6 +290,68 @@ async def test_an_event_that_is_not_there_is_not_found(store: SqlStore) -> None:
 # --------------------------------------------------------------------------- counts, metrics, spans
 
 
+USERS = ("root", "alice", "bob", "carol", "dave", "erin")
+
+
+async def login(store: SqlStore, user: str, **given: int) -> None:
+    pattern = f"login of user {user} failed"
+    await add(store, a_batch(pattern, pattern=pattern, **given))  # type: ignore[arg-type]
+
+
+async def the_activity(store: SqlStore) -> tuple[TemplateActivity, ...]:
+    async with store.view() as look:
+        return await look.telemetry.activity(
+            min_severity=0, window_us=600 * SECOND_US, now_us=NOW_US + 60 * SECOND_US
+        )
+
+
+@pytest.mark.parametrize("users", [USERS, tuple(reversed(USERS))], ids=["forth", "back"])
+async def test_templates_that_differ_by_a_value_count_as_one_in_any_order(
+    store: SqlStore, users: tuple[str, ...]
+) -> None:
+    for i, user in enumerate(users):
+        await login(store, user, ts_us=NOW_US + i * SECOND_US)
+
+    [one] = await the_activity(store)
+
+    assert (one.pattern, one.recent_count) == ("login of user * failed", len(users))
+    assert one.first_us == NOW_US
+
+
+async def test_templates_stay_apart_until_enough_of_a_kind_were_seen(store: SqlStore) -> None:
+    for user in USERS[:3]:
+        await login(store, user)
+
+    assert {one.pattern for one in await the_activity(store)} == {
+        f"login of user {user} failed" for user in USERS[:3]
+    }
+
+
+async def test_one_more_of_a_family_is_not_the_first_of_its_kind(store: SqlStore) -> None:
+    for user in USERS:
+        await login(store, user)
+
+    async with store.view() as look:
+        events = await look.telemetry.events(
+            namespace="demo", names=["oom-demo-abc"], since_us=0, limit=9
+        )
+
+    assert {e.body for e in events} == {f"login of user {user} failed" for user in USERS[:3]}
+
+
+async def test_two_families_that_meet_become_one(store: SqlStore) -> None:
+    for user in USERS[:4]:
+        await login(store, user)
+    for verb in ("refused", "denied", "forgotten", "taken"):
+        pattern = f"login of user eve {verb}"
+        await add(store, a_batch(pattern, pattern=pattern))
+    assert len(await the_activity(store)) == 2
+
+    await login(store, "eve")
+
+    assert [one.pattern for one in await the_activity(store)] == ["login of user * *"]
+
+
 async def test_activity_compares_the_window_with_the_one_before(store: SqlStore) -> None:
     minute = 60 * SECOND_US
     boom = {"pattern": "boom <*>", "severity": Severity.ERROR}
@@ -422,15 +486,12 @@ async def test_search_finds_events_incidents_runbooks_changes_and_lines(store: S
 
     found = await search(store, "MEMORY")
 
-    assert [hit.kind for hit in found.hits] == [
-        HitKind.INCIDENT,
-        HitKind.RUNBOOK,
-        HitKind.CHANGE,
-        HitKind.EVENT,
-        HitKind.LOG,
-    ]
-    assert found.hits[1].ref == "oom-killed"
-    assert found.hits[4].snippet == "memory grows"
+    known, happened = found.hits[:2], found.hits[2:]
+    assert [hit.kind for hit in known] == [HitKind.INCIDENT, HitKind.RUNBOOK]
+    assert known[1].ref == "oom-killed"
+    assert {hit.kind for hit in happened} == {HitKind.LOG, HitKind.EVENT, HitKind.CHANGE}
+    assert [hit.ts_us for hit in happened] == sorted((h.ts_us for h in happened), reverse=True)
+    assert next(hit for hit in happened if hit.kind is HitKind.LOG).snippet == "memory grows"
 
 
 def an_oom_event() -> KubeEvent:
@@ -447,7 +508,7 @@ async def test_search_finds_a_request_id_that_no_row_holds_and_says_it_saw_all(
 
     assert [hit.snippet for hit in found.hits] == ["request 00271"]
     assert (found.looked_back_to_us, found.scanned_lines) == (0, 300)
-    assert nothing == Found(hits=(), looked_back_to_us=0, scanned_lines=300)
+    assert nothing == Found(hits=(), next="", looked_back_to_us=0, scanned_lines=300)
 
 
 async def test_a_search_that_has_enough_says_how_far_it_looked(store: SqlStore) -> None:
@@ -457,6 +518,99 @@ async def test_a_search_that_has_enough_says_how_far_it_looked(store: SqlStore) 
 
     assert len(found.hits) == 3
     assert found.looked_back_to_us > NOW_US
+
+
+async def pages(store: SqlStore, *words: str, **given: object) -> list[Found]:
+    """Every page of a search."""
+    found: list[Found] = []
+    async with store.view() as look:
+        query = a_query(*words, **given)  # type: ignore[arg-type]
+        while not found or found[-1].next:
+            after = found[-1].next if found else ""
+            found.append(await look.telemetry.search(query, after=after))
+            assert len(found) < 100
+    return found
+
+
+async def filled(store: SqlStore) -> None:
+    """Lines, every third a warning (a row), from two streams, in times out of order; changes."""
+    for n in range(12):
+        severity = Severity.WARN if n % 3 == 0 else Severity.INFO
+        ts_us = NOW_US + (n * 7 % 12) * 100 * SECOND_US
+        bodies = [f"tick {n} {i}" for i in range(5)]
+        stream = OTHER if n % 2 else STREAM
+        pattern = f"tick {severity}"
+        batch = a_batch(*bodies, ts_us=ts_us, severity=severity, stream=stream, pattern=pattern)
+        await add(store, batch)
+    async with store.transaction() as tx:
+        for n in range(4):
+            change = a_change(NOW_US + n * 250 * SECOND_US)
+            change = replace(change, title=f"tick {n}")
+            await tx.objects.save(a_version(str(n)), change)
+        await tx.incidents.open(a_new_incident(title="tick tock"))
+
+
+@pytest.mark.parametrize("limit", [1, 4, 7, 50, 200])
+async def test_pages_together_give_every_hit_once_newest_first(store: SqlStore, limit: int) -> None:
+    await filled(store)
+
+    found = await pages(store, "tick", limit=limit)
+
+    hits = [hit for page in found for hit in page.hits]
+    refs = [(hit.kind, hit.ref) for hit in hits]
+    assert len(refs) == len(set(refs)) == 12 * 5 + 4 + 1
+    assert hits[0].kind is HitKind.INCIDENT
+    times = [hit.ts_us for hit in hits[1:]]
+    assert times == sorted(times, reverse=True)
+    assert all(len(page.hits) == limit for page in found[:-1])
+
+
+async def test_pages_without_words_give_every_line_once(store: SqlStore) -> None:
+    await filled(store)
+
+    found = await pages(store, limit=7, kinds=frozenset({HitKind.LOG}))
+
+    refs = [hit.ref for page in found for hit in page.hits]
+    assert len(refs) == len(set(refs)) == 12 * 5
+
+
+async def test_what_comes_in_meanwhile_does_not_move_the_next_page(store: SqlStore) -> None:
+    await filled(store)
+    first, second, *_ = await pages(store, "tick", limit=9)
+
+    await add(store, a_batch("tick new", ts_us=NOW_US + 3000 * SECOND_US))
+    async with store.view() as look:
+        again = await look.telemetry.search(a_query("tick", limit=9), after=first.next)
+
+    assert again.hits == second.hits
+
+
+async def test_a_page_that_goes_on_from_nowhere_is_refused(store: SqlStore) -> None:
+    async with store.view() as look:
+        with pytest.raises(Invalid, match="from the start"):
+            await look.telemetry.search(a_query("tick"), after="no page")
+
+
+async def test_hits_are_counted_by_kind_place_level_and_time(store: SqlStore) -> None:
+    await filled(store)
+
+    async with store.view() as look:
+        counted = await look.telemetry.search_counts(
+            a_query("tick", kinds=frozenset({HitKind.LOG})), now_us=NOW_US + 1200 * SECOND_US
+        )
+
+    assert {f.value: f.n for f in counted.kinds} == {
+        "log": 60,
+        "event": 0,
+        "incident": 1,
+        "runbook": 0,
+        "change": 4,
+    }
+    assert {f.value: f.n for f in counted.apps} == {"oom-demo": 30, "web": 30}
+    assert {f.value: f.n for f in counted.levels} == {"info": 40, "warn": 20}
+    assert sum(bar.n for bar in counted.bars) == 60
+    assert not any(facet.is_least for facet in counted.kinds)
+    assert (counted.looked_back_to_us, counted.scanned_lines) == (0, 60)
 
 
 @pytest.mark.parametrize(

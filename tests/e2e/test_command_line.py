@@ -50,6 +50,8 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
         (["token"], ["access", "sender", "agent"]),
         (["rbac"], ["--namespace", "--opted-in", "--nodes", "--secret", "--kubelet-usage"]),
+        (["migrate"], ["--from", "--to", "Stop the co-pilot"]),
+        (["retention"], ["--dry-run", "--compact", "COPILOT_RETENTION_"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 2 else "",
 )
@@ -82,6 +84,38 @@ def test_the_version_comes_at_once(tmp_path: Path) -> None:
 
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", ended.stdout)
     assert time.monotonic() - started < 1.5, "the command line imports too much"
+
+
+def test_retention_shows_what_would_go_of_each_tier(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/copilot.db").touch()
+
+    ended = run(tmp_path, "retention", "--dry-run")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "nothing was changed" in ended.stdout
+    assert re.search(r"lines .* 14 d, 20\.0 GiB .* 0 lines, 0\.0 MiB", ended.stdout)
+
+
+def test_retention_of_a_store_that_is_not_there_says_where_it_looked(tmp_path: Path) -> None:
+    ended = run(tmp_path, "retention", "--dry-run")
+
+    assert str(tmp_path / "data") in error_of(ended)
+
+
+def test_a_store_moves_into_another_and_says_what_was_copied(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/copilot.db").touch()
+
+    ended = run(tmp_path, "migrate", "--to", f"sqlite:{tmp_path / 'other.db'}")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "hash, equal in both" in ended.stdout
+    assert (tmp_path / "other.db").exists()
+
+
+def test_a_store_does_not_move_into_itself(tmp_path: Path) -> None:
+    assert "--to" in error_of(run(tmp_path, "migrate"))
 
 
 @pytest.mark.parametrize("kind", ["access", "sender", "agent"])

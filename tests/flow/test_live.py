@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.domain.retention import Keep, Tier
 from copilot.ports import Store
 from copilot.roles.live import KEPT, PAGE, POLL_S, Tail
 from tests.builders_store import opened
@@ -81,3 +82,13 @@ async def test_who_was_away_goes_on_where_they_were(
     await followed(tail, clock, 5)
 
     assert await followed(tail, clock, 2) == list(range(3, 6 + missed))
+
+
+async def test_who_was_away_for_longer_than_the_feed_is_kept_is_known_by_it(
+    tail: Tail, store: Store
+) -> None:
+    await told(store, 5)
+    await store.retire({Tier.FEED: Keep(age_us=None, size=2)})
+
+    assert await tail.forgets(2)
+    assert not await tail.forgets(3)

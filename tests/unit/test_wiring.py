@@ -1,12 +1,16 @@
-"""The policy as it is set."""
+"""The policy and the embedder as they are set."""
 
 import pytest
 
-from copilot.domain.errors import Invalid
+from copilot.domain.errors import Invalid, Unavailable
+from copilot.embed import local
+from copilot.ports import Embedder
 from copilot.remediate.policy import KINDS, Guardrail, Mode, Policy
+from copilot.settings import EmbedderKind, Settings
 from copilot.settings import Mode as SettingsMode
-from copilot.settings import Settings
-from copilot.wiring import policy_of
+from copilot.wiring import embedder_of, policy_of
+from tests.fakes import FixedClock
+from tests.fakes_http import says, served
 
 
 def test_without_settings_it_is_what_a_careful_team_would_start_with() -> None:
@@ -51,3 +55,67 @@ def test_what_makes_no_sense_is_not_taken_for_set(given: dict[str, tuple[str, ..
 def test_the_modes_are_those_of_the_guard() -> None:
     assert {mode.value for mode in SettingsMode} == {mode.value for mode in Mode}
     assert policy_of(Settings()).allowed == KINDS
+
+
+# --------------------------------------------------------------------------- the embedder
+
+
+def embedder(**given: object) -> Embedder:
+    return embedder_of(Settings(**{"openai_base_url": "", **given}), FixedClock())  # type: ignore[arg-type]  # pydantic checks them
+
+
+async def test_by_itself_the_local_model_is_taken_where_it_is_installed() -> None:
+    chosen = embedder()
+
+    assert chosen.name == "all-MiniLM-L6-v2-int8"
+    await chosen.close()
+
+
+def test_where_nothing_is_installed_search_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(local, "PACKAGE", "there-is-no-such-package")
+
+    assert embedder().name == ""
+    assert "install incident-copilot[embed]" in embedder().about
+    with pytest.raises(Invalid, match="COPILOT_EMBEDDER=local"):
+        embedder(embedder=EmbedderKind.LOCAL)
+
+
+def test_it_can_be_switched_off() -> None:
+    assert embedder(embedder=EmbedderKind.OFF).about == "switched off by COPILOT_EMBEDDER"
+
+
+async def test_an_api_needs_a_key_or_an_address_and_keeps_to_its_own() -> None:
+    with pytest.raises(Invalid, match="OPENAI_API_KEY"):
+        embedder(embedder=EmbedderKind.OPENAI)
+
+    chosen = embedder(embedder=EmbedderKind.OPENAI, embedding_base_url="http://127.0.0.1:9/v1")
+
+    assert (chosen.name, chosen.dimensions) == ("text-embedding-3-small", 0)
+    await chosen.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        pytest.param({}, "for-the-model", id="the-same-address"),
+        pytest.param({"embedding_base_url": "{url}/other"}, "none", id="another-address"),
+        pytest.param({"embedding_api_key": "its-own"}, "its-own", id="a-key-of-its-own"),
+    ],
+)
+async def test_the_models_key_goes_to_the_models_address_only(
+    given: dict[str, str], key: str
+) -> None:
+    async with served(lambda _: says({}, 401)) as server:
+        chosen = embedder(
+            embedder=EmbedderKind.OPENAI,
+            openai_base_url=f"{server.url}/v1",
+            openai_api_key="for-the-model",
+            **{name: value.format(url=server.url) for name, value in given.items()},
+        )
+        with pytest.raises(Unavailable):
+            await chosen.embed(["text"])
+        await chosen.close()
+
+    assert [one.headers["authorization"] for one in server.requests] == [f"Bearer {key}"]

@@ -1,12 +1,5 @@
 import { expect, test } from 'vitest'
-import { lit, withoutTitle, wordsOf } from './words'
-
-test('operators and excluded words are not marked', () => {
-  expect(wordsOf('oom "connection refused" -healthz -"a b" ns:shop level:error x')).toEqual([
-    'connection refused',
-    'oom',
-  ])
-})
+import { lit, withoutTitle } from './words'
 
 test('words are marked whatever their case, and as text whatever they hold', () => {
   expect(lit('Out of (memory)', ['(MEMORY)'])).toEqual([

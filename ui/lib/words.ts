@@ -1,17 +1,5 @@
 import type { RunbookView } from './api/types'
 
-const OPERATOR = /^(ns|namespace|app|level|since|until|kind):/i
-
-/** The words and phrases of a question that can be marked in what was found. */
-export function wordsOf(q: string): string[] {
-  const phrases = [...q.matchAll(/(?<!-)"([^"]+)"/g)].flatMap((match) => match[1] ?? [])
-  const words = q
-    .replaceAll(/-?"[^"]*"?/g, ' ')
-    .split(/\s+/)
-    .filter((word) => word.length > 1 && !word.startsWith('-') && !OPERATOR.test(word))
-  return [...phrases, ...words]
-}
-
 export interface LitPart {
   text: string
   isLit: boolean

@@ -557,7 +557,7 @@ export function logs(now, address) {
 /** @param {number} now @param {string} q @returns {api.SearchView} */
 export function search(now, q) {
   if (q.includes('nothing')) {
-    return { hits: [], counts: {}, looked_back_to_us: now - 60 * MINUTE, scanned_lines: 50_000, took_ms: 31 }
+    return { hits: [], words: ['nothing'], next: 'further', looked_back_to_us: now - 60 * MINUTE, scanned_lines: 50_000, took_ms: 31 }
   }
   /** @type {api.Hit[]} */
   const hits = [
@@ -568,10 +568,33 @@ export function search(now, q) {
     { kind: 'log', ref: '12:340', ts_us: now - 255 * SECOND, title: 'batch flush failed: allocate 64Mi: out of memory (batch_size=2000)', snippet: '', namespace: 'shop', app: 'checkout', level: 'error', score: 4 },
     { kind: 'log', ref: '12:341', ts_us: now - 254 * SECOND, title: '<script>alert("out of memory")</script>', snippet: '', namespace: 'shop', app: 'checkout', level: 'error', score: 3 },
   ]
-  /** @type {Record<string, number>} */
-  const counts = {}
-  for (const hit of hits) counts[hit.kind] = (counts[hit.kind] ?? 0) + 1
-  return { hits, counts, looked_back_to_us: 0, scanned_lines: 0, took_ms: 12 }
+  return { hits, words: q.split(' '), next: 'page-2', looked_back_to_us: now - 10 * MINUTE, scanned_lines: 900, took_ms: 12 }
+}
+
+/** @param {string} value @param {number} n */
+function facet(value, n, is_least = false) {
+  return { value, n, is_least }
+}
+
+/** @param {number} now @returns {api.SearchCounts} */
+export function searchCounts(now) {
+  const first = now - (now % (10 * SECOND)) - 590 * SECOND
+  return {
+    counted: {
+      kinds: [facet('log', 1204, true), facet('event', 3), facet('incident', 1), facet('runbook', 1), facet('change', 2)],
+      namespaces: [facet('shop', 1100, true), facet('payments', 110, true)],
+      apps: [facet('checkout', 1100, true), facet('ledger', 110, true)],
+      levels: [facet('info', 1000, true), facet('error', 204, true)],
+      bars: Array.from({ length: 60 }, (_, bar) => {
+        const n = bar < 20 ? 0 : (bar * 7) % 31
+        return { ts_us: first + bar * 10 * SECOND, n, n_severe: Math.floor(n / 4) }
+      }),
+      bar_us: 10 * SECOND,
+      looked_back_to_us: now - 400 * SECOND,
+      scanned_lines: 500_000,
+    },
+    took_ms: 140,
+  }
 }
 
 /** @param {number} now @returns {api.StoredEvent} */

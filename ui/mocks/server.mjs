@@ -101,6 +101,7 @@ function answer(url, method) {
   if (path === '/api/incidents/3/timeline') return room.timeline.filter((entry) => entry.seq > Number(q.get('after_seq') ?? 0))
   if (path === '/api/logs') return make.logs(started, q.get('address') ?? '')
   if (path === '/api/search') return make.search(now(), q.get('q') ?? '')
+  if (path === '/api/search/counts') return make.searchCounts(now())
   if (path === '/api/events/7') return make.storedEvent(now())
   if (path === '/api/runbooks') return make.runbooks(now())
   if (path.startsWith('/api/runbooks/')) return make.runbooks(now()).find((each) => path.endsWith(each.slug))
@@ -167,7 +168,7 @@ const EMPTY = new Map(
     '/api/set-aside': [],
     '/api/audit': { rows: [], next_after: null, broken: [] },
     '/api/chaos': { targets: [], reason: 'no namespace with a memory-limited workload has incident-copilot.io/demo=true' },
-    '/api/search': { hits: [], counts: {}, looked_back_to_us: 0, scanned_lines: 0, took_ms: 4 },
+    '/api/search': { hits: [], words: [], next: '', looked_back_to_us: 0, scanned_lines: 0, took_ms: 4 },
     '/api/cluster': { ...make.cluster(started), namespaces: [], counts: { failing: 0, degraded: 0, pending: 0, healthy: 0, completed: 0 }, open_incidents: 0, mtta_seconds_30d: null, mttr_seconds_30d: null, resolved_incidents_30d: 0, is_synced: false },
     '/api/incidents/3/memory': { ...make.memory(started), lines: [], limit: [], marks: [], gap: 'the kubelet did not answer' },
     '/api/incidents/3': { ...room, summary: [], hypotheses: [], evidence: [], gaps: [], dropped: 0, proposals: [], runbooks: [], similar: [], timeline: [], stage: 'Looking for the cause', incident: { ...room.incident, status: 'open' } },

@@ -8,6 +8,7 @@
     ├── Unauthenticated  401  no token, or not one of ours
     ├── Refused          403  known, but not allowed: a guard, a mode, or the cluster's RBAC
     ├── NotFound         404  no such thing (never used for "not allowed to look")
+    │   └── Gone         410  it was here, and is kept no longer; the message says since when
     ├── Conflict         409  somebody else was first, or what was seen is no longer so
     │   └── Clash        503  two did the same at the same time; nothing was kept, do it again
     ├── Busy             429  come back later; senders keep their data
@@ -69,6 +70,12 @@ class NotFound(CopilotError):
     """No such thing."""
 
     status = 404
+
+
+class Gone(NotFound):
+    """It was here, and is kept no longer."""
+
+    status = 410
 
 
 class Conflict(CopilotError):

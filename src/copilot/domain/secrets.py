@@ -4,14 +4,15 @@ Two things are wanted at once: no credential passes, and ordinary text stays rea
 pattern needs a context (a name such as `password=`, a scheme, a known token prefix), and values
 that are plainly prose (`token: expired`) or placeholders (`$TOKEN`, `null`) are left alone.
 
-Every pattern is linear in the length of the text: the text is hostile. Whether a text needs looking
-at is decided by a few substring searches over a whole column at once.
+Every pattern is linear in the length of the text: the text is hostile. Most text cannot hold any
+secret, whatever its values are: that is decided once for all texts of a shape (`suspects_in`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 MASK = "***"
 _CONTROL = bytes(set(range(32)) - set(b"\t\r\n"))
@@ -66,7 +67,7 @@ _PRIVATE_KEY = re.compile(
 )
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]{16,}\s*\Z")
+_KEY_LINE = re.compile(r"\A[A-Za-z0-9+/=]{16,}+\Z")
 _SECRET_NAME = re.compile(rf"(?:{_NAMES}|authorization|(?:set-)?cookie)\Z", re.IGNORECASE)
 
 _NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false"})
@@ -83,33 +84,61 @@ _PROSE = frozenset([
 ])
 # fmt: on
 
-Pattern = tuple[tuple[str, ...], Callable[[str], str]]
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One kind of secret and how it is replaced."""
+
+    hints: tuple[str, ...]
+    """One of them stands in a text, in lower case, that is worth trying."""
+    sign: re.Pattern[str]
+    """Found in the shape of each text that the pattern changes. A shape has other digits, and where
+    small letters a to f touch digits, digits in their place: a sign builds on neither."""
+    replace: Callable[[str], str]
+
+
+def suspects_in(shape: str) -> tuple[Pattern, ...]:
+    """All patterns that can find anything in any text of this shape (see `copilot.ingest.shapes`).
+
+    The same shape, the same answer: work it out once.
+    """
+    return tuple(p for p in PATTERNS if p.sign.search(shape) or p.sign.search(shape.lower()))
+
+
+def mask_with(text: str, suspects: Sequence[Pattern]) -> str:
+    """The text with the secrets replaced that these patterns find."""
+    lowered = text.lower()
+    for pattern in suspects:
+        if any(hint in lowered for hint in pattern.hints):
+            text = pattern.replace(text)
+    return text
+
+
+def mask_key_lines(lines: Sequence[str], masked: list[str]) -> None:
+    """Replaces the lines of private keys that are logged line by line, down to the key's last.
+
+    `masked` are the same lines, masked one by one.
+    """
+    is_inside = False
+    for index, line in enumerate(lines):
+        if is_inside and _KEY_END.search(line):
+            is_inside = False
+        elif is_inside and _KEY_LINE.match(line.strip()):
+            masked[index] = MASK
+        elif leaves_key_open(line):
+            is_inside = True
+
+
+def leaves_key_open(text: str) -> bool:
+    """Whether a private key begins in the text and does not end there: lines after it are its."""
+    begin = text.rfind("-----BEGIN ")
+    is_key = begin >= 0 and _KEY_BEGIN.match(text, begin) is not None
+    return is_key and text.find("-----END ", begin) < 0
 
 
 def mask(text: str) -> str:
     """The text with every secret in it replaced; the same object where there is none."""
-    lowered = text.lower()
-    for hints, replace in _PATTERNS:
-        if any(hint in lowered for hint in hints):
-            text = replace(text)
-    return text
-
-
-def mask_lines(lines: Sequence[str]) -> list[str]:
-    """Each line with its secrets replaced, in order.
-
-    A private key that is logged line by line is masked down to its last line.
-    """
-    lowered = "\n".join(lines).lower()
-    active = [
-        (tuple(hint for hint in hints if hint in lowered), replace)
-        for hints, replace in _PATTERNS
-        if any(hint in lowered for hint in hints)
-    ]
-    if not active:
-        return list(lines)
-    masked = [_mask_with(line, active) for line in lines]
-    return _mask_key_blocks(lines, masked) if "private key-----" in lowered else masked
+    return mask_with(text, PATTERNS)
 
 
 def mask_value(name: str, value: str) -> str:
@@ -152,37 +181,8 @@ def mask_bytes(body: bytes) -> bytes:
     if is_text:
         return mask(text).encode("latin-1")
     lowered = text.lower()
-    is_suspect = any(hint in lowered for hints, _ in _PATTERNS for hint in hints)
+    is_suspect = any(hint in lowered for pattern in PATTERNS for hint in pattern.hints)
     return WITHHELD if is_suspect else body
-
-
-def _mask_with(line: str, patterns: Sequence[Pattern]) -> str:
-    lowered = line.lower()
-    for hints, replace in patterns:
-        for hint in hints:
-            if hint in lowered:
-                line = replace(line)
-                break
-    return line
-
-
-def _mask_key_blocks(lines: Sequence[str], masked: list[str]) -> list[str]:
-    is_inside = False
-    for index, line in enumerate(lines):
-        if is_inside and _KEY_END.search(line):
-            is_inside = False
-        elif is_inside and _KEY_LINE.match(line):
-            masked[index] = MASK
-        elif _leaves_key_open(line):
-            is_inside = True
-    return masked
-
-
-def _leaves_key_open(line: str) -> bool:
-    """Whether a private key begins in the line and does not end there."""
-    begin = line.rfind("-----BEGIN ")
-    is_key = begin >= 0 and _KEY_BEGIN.match(line, begin) is not None
-    return is_key and line.find("-----END ", begin) < 0
 
 
 def _is_placeholder(value: str) -> bool:
@@ -267,26 +267,62 @@ def _replace_bearer(match: re.Match[str]) -> str:
     return match[1] + MASK if is_token else match[0]
 
 
-_PATTERNS: tuple[Pattern, ...] = (
-    (("private key-----",), lambda text: _PRIVATE_KEY.sub(rf"\1{MASK}\2", text)),
-    (("eyj",), lambda text: _JWT.sub(MASK, text)),
-    (("akia", "asia"), lambda text: _AWS_ID.sub(rf"\1{MASK}", text)),
-    (
-        ("gh", "glpat-", "xox", "sk-", "k_live_", "k_test_", "npm_", "hf_", "aiza", "ya29.")
-        + ("dop_v1_", "hvs.", "sg.", "xapp-"),
+_NAME_AT_END = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|redentials?|key)"
+
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern(
+        ("private key-----",),
+        re.compile("private key-----", re.IGNORECASE),
+        lambda text: _PRIVATE_KEY.sub(rf"\1{MASK}\2", text),
+    ),
+    Pattern(("eyj",), re.compile("yJ"), lambda text: _JWT.sub(MASK, text)),
+    Pattern(
+        ("akia", "asia"),
+        re.compile("AKIA|ASIA"),
+        lambda text: _AWS_ID.sub(rf"\1{MASK}", text),
+    ),
+    Pattern(
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-", "k_live_")
+        + ("k_test_", "npm_", "hf_", "aiza", "ya29.", "dop_v1_", "hvs.", "sg.", "xapp-"),
+        re.compile(
+            r"gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|k_(?:live|test)_|npm_|hf_|AIz|y0\."
+            r"|op_v0_|hvs\.|SG\.|xapp-"
+        ),
         lambda text: _PREFIXED.sub(rf"\1{MASK}", text),
     ),
-    (("authorization",), lambda text: _AUTHORIZATION.sub(_replace_authorization, text)),
-    (("bearer",), lambda text: _BEARER.sub(_replace_bearer, text)),
-    (("cookie",), lambda text: _COOKIE.sub(rf"\1{MASK}", text)),
-    (("://",), lambda text: _USERINFO.sub(rf"\1{MASK}@", text)),
-    (("@tcp(",), lambda text: _DSN.sub(rf"\1{MASK}", text)),
-    (("sig",), lambda text: _SIGNATURE.sub(rf"\1{MASK}", text)),
-    (
+    Pattern(
+        ("authorization",),
+        re.compile(r"uthorization[\"'\\]{0,9}\s{0,3}[:=]", re.IGNORECASE),
+        lambda text: _AUTHORIZATION.sub(_replace_authorization, text),
+    ),
+    Pattern(
+        ("bearer",),
+        re.compile(r"bearer\s", re.IGNORECASE),
+        lambda text: _BEARER.sub(_replace_bearer, text),
+    ),
+    Pattern(
+        ("cookie",),
+        re.compile(r"cookie[\"'\\]{0,9}\s{0,3}:", re.IGNORECASE),
+        lambda text: _COOKIE.sub(rf"\1{MASK}", text),
+    ),
+    Pattern(
+        ("://",),
+        re.compile(r"://[^\s/]{0,1300}@"),
+        lambda text: _USERINFO.sub(rf"\1{MASK}@", text),
+    ),
+    Pattern(("@tcp(",), re.compile(r"@tcp\("), lambda text: _DSN.sub(rf"\1{MASK}", text)),
+    Pattern(
+        ("sig=", "signature="),
+        re.compile(r"[?&](?:sig|signature|x-amz-signature)=", re.IGNORECASE),
+        lambda text: _SIGNATURE.sub(rf"\1{MASK}", text),
+    ),
+    Pattern(
         ("pass", "pwd", "secret", "token", "credential", "key"),
+        re.compile(
+            rf"{_NAME_AT_END}(?:\\{{0,8}}[\"']?\s{{0,3}}[=:]|>)|-[\w-]{{0,60}}{_NAME_AT_END}\s",
+            re.IGNORECASE,
+        ),
         lambda text: _ELEMENT.sub(rf"\1{MASK}", _FLAG.sub(_replace_flag, _mask_keyed(text))),
     ),
 )
-"""What must be in a text (in lower case) for a pattern to be worth trying, and what it does.
-
-The headers come before the names in general: `Authorization: Bearer` has its own shape."""
+"""The headers come before the names in general: `Authorization: Bearer` has its own shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from hashlib import blake2b
+from hashlib import sha256
 from typing import assert_never
 
 from copilot.domain.errors import BadInput, UnknownFormat
@@ -67,9 +67,9 @@ def decode(
 
 def key_of(door: Door, body: bytes, sender: str) -> bytes:
     """The idempotency key (16 bytes) of a body as it was sent."""
-    digest = blake2b(f"{len(sender)}\0{sender}\0{door}\0".encode(), digest_size=16)
+    digest = sha256(f"{len(sender)}\0{sender}\0{door}\0".encode())  # in the processor: the fastest
     digest.update(body)
-    return digest.digest()
+    return digest.digest()[:16]
 
 
 def source_of(door: Door) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
 import msgspec
+import numpy as np
 
 from copilot.domain import attributes as names
 from copilot.domain.errors import TooLarge
@@ -28,8 +29,18 @@ from copilot.domain.event import (
     level_of,
 )
 from copilot.domain.objects import KubeEvent
-from copilot.domain.secrets import mask, mask_bytes, mask_lines
+from copilot.domain.secrets import (
+    PATTERNS,
+    Pattern,
+    leaves_key_open,
+    mask,
+    mask_bytes,
+    mask_key_lines,
+    mask_with,
+    suspects_in,
+)
 from copilot.ingest.fingerprint import shape_of, template_of
+from copilot.ingest.shapes import shapes_of
 
 MAX_LINE_CHARS = 1 << 20
 """A longer line is cut, with a mark that says how long it was."""
@@ -66,6 +77,33 @@ def parse_time(value: object) -> int:
     if value < 1e17:
         return round(value)
     return round(value // 1000) if value < 1e20 else 0
+
+
+def parse_times(values: Sequence[object]) -> list[int]:
+    """`parse_time` of each, at once where all are `2026-11-27T17:53:11.123456789Z`."""
+    try:
+        joined = "".join(values).encode()  # type: ignore[arg-type]
+    except (TypeError, UnicodeEncodeError):
+        return [parse_time(value) for value in values]
+    size = len(joined) // len(values) if values else 0
+    if size not in _STAMP_SIZES or set(map(len, values)) != {size}:  # type: ignore[arg-type]
+        return [parse_time(value) for value in values]
+    stamps = np.frombuffer(joined, np.uint8).reshape(-1, size)
+    digits = stamps[:, 20:-1] - ord("0")
+    is_marked = (stamps[:, [10, 19, -1]] == np.frombuffer(b"T.Z", np.uint8)).all()
+    if not is_marked or (digits > 9).any():
+        return [parse_time(value) for value in values]
+    starts = [value[:19] for value in values]  # type: ignore[index]
+    try:
+        seconds = {start: _epoch_seconds(start) * 1_000_000 for start in set(starts)}
+    except ValueError:
+        return [parse_time(value) for value in values]
+    micros = (digits[:, :6] @ _MICROS[: digits.shape[1]]).tolist()
+    return [seconds[start] + us for start, us in zip(starts, micros, strict=True)]
+
+
+_STAMP_SIZES = range(22, 31)
+_MICROS = np.array([100_000, 10_000, 1000, 100, 10, 1])
 
 
 def _parse_text_time(text: str) -> int:
@@ -107,7 +145,7 @@ _WORD_OF = tuple(level_of(number) for number in range(25))
 _SYSLOG = (21, 21, 21, 17, 13, 9, 9, 5)
 """By syslog number 0 (emergency) to 7 (debug)."""
 
-_KLOG = re.compile(r"[IWEF](?=[0-9]{4} [0-9]{2}:[0-9]{2}:)")
+_KLOG = re.compile(r"[IWEF](?=[0-9]{1,4} [0-9]{1,2}:[0-9]{1,2}:)")
 _LOGFMT = re.compile(r"(?:^|[\s{,])(?:level|lvl|severity|loglevel)\s?[=:]\s?[\"']?([A-Za-z]+)")
 _WORDS = "|".join(sorted((w for w in _NAMED if len(w) > 2), key=len, reverse=True))
 _BRACKETED = re.compile(rf"[\[<(](?i:({_WORDS}))\s?[\]>)]")
@@ -372,22 +410,21 @@ class BatchBuilder:
         )
 
     def _lines(self, templates: list[Template]) -> Lines:
-        bodies = mask_lines([_cut(body) for body in self.body])
-        severities: list[int] = []
-        chosen: list[int] = []
-        index_of: dict[bytes, int] = {}
-        for body, said in zip(bodies, self.severity, strict=True):
-            severity, template = classify(body, said)
-            severities.append(severity)
-            index = index_of.setdefault(template.fingerprint, len(templates))
-            if index == len(templates):
-                templates.append(template)
-            chosen.append(index)
+        bodies = self.body
+        if max(map(len, bodies), default=0) > MAX_LINE_CHARS:
+            bodies = [_cut(body) for body in bodies]
+        bodies, kinds = told_apart(bodies, self.severity)
+        place_of: dict[bytes, int] = {}
+        place: dict[LineKind, int] = {}
+        for kind in dict.fromkeys(kinds):
+            place[kind] = place_of.setdefault(kind.template.fingerprint, len(place_of))
+            if place[kind] == len(templates):
+                templates.append(kind.template)
         return Lines(
             ts_us=self._usable_times(),
             stream=self.stream,
-            template=chosen,
-            severity=severities,
+            template=[place[kind] for kind in kinds],
+            severity=[kind.severity for kind in kinds],
             body=bodies,
         )
 
@@ -396,6 +433,75 @@ class BatchBuilder:
         if not self.ts_us or (min(self.ts_us) >= YEAR_2000_US and max(self.ts_us) <= latest):
             return self.ts_us
         return [self.usable_time(ts_us) for ts_us in self.ts_us]
+
+
+# --------------------------------------------------------------------------- kinds of lines
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineKind:
+    """What all lines of a shape have in common."""
+
+    severity: int
+    template: Template
+    suspects: tuple[Pattern, ...]
+    """What may have to be masked in them."""
+
+
+_KINDS: dict[tuple[int, bytes], LineKind] = {}
+"""By the sender's severity and the shape."""
+MAX_KINDS = 50_000
+"""Remembered at most: beyond, all are forgotten, and worked out again."""
+
+_NUMBER_FOR_LEVEL = re.compile(
+    rb'"(?:' + b"|".join(re.escape(key.encode()) for key in LEVEL_KEYS) + rb')"\s*:\s*"?[+-]?0'
+)
+
+
+def told_apart(
+    bodies: Sequence[str], severities: Sequence[int]
+) -> tuple[list[str], list[LineKind]]:
+    """The lines without their secrets, and the kind of each; `severities` are the sender's, 0 for
+    none.
+
+    A line's severity, template and what must be masked follow from its shape, so that nearly every
+    line costs a look into a table. What a number says (a level, an escaped letter) is not in the
+    shape: such lines are looked at one by one, as are long ones and those of several lines.
+    """
+    shapes = shapes_of(bodies)
+    known = list(map(_KINDS.get, zip(severities, shapes, strict=True)))
+    masked, is_key = list(bodies), False
+    kinds: list[LineKind] = []
+    for i, kind in enumerate(known):
+        if kind is None:
+            kind = _kind_of(bodies[i], severities[i], shapes[i])
+        if kind.suspects:
+            masked[i] = mask_with(bodies[i], kind.suspects)
+            is_key = is_key or leaves_key_open(bodies[i])
+            if masked[i] != bodies[i]:
+                kind = _kind_alone(masked[i], severities[i])
+        kinds.append(kind)
+    if is_key:
+        mask_key_lines(bodies, masked)
+        kinds = [_kind_alone(*line) for line in zip(masked, severities, strict=True)]
+    return masked, kinds
+
+
+def _kind_of(body: str, severity: int, shape: bytes) -> LineKind:
+    """Of a line whose shape is not known yet, or that has none."""
+    if not shape:
+        return _kind_alone(body, severity, PATTERNS)
+    kind = _kind_alone(body, severity, suspects_in(shape.decode("utf-8", "surrogatepass")))
+    is_json = shape.startswith(b"{")
+    if not (is_json and (b"\\u" in shape or _NUMBER_FOR_LEVEL.search(shape))):
+        if len(_KINDS) >= MAX_KINDS:
+            _KINDS.clear()
+        _KINDS[severity, shape] = kind
+    return kind
+
+
+def _kind_alone(body: str, severity: int, suspects: tuple[Pattern, ...] = ()) -> LineKind:
+    return LineKind(*classify(body, severity), suspects)
 
 
 def classify(body: str, severity: int) -> tuple[int, Template]:

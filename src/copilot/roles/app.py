@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import copilot
 from copilot import __version__
 from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
+from copilot.domain.retention import Tier
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
@@ -28,10 +29,11 @@ from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import Settings
-from copilot.wiring import Parts
+from copilot.wiring import Parts, retention_of
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -72,13 +74,15 @@ def compose(
         clock=parts.clock,
         owner=parts.owner,
         embedder=parts.embedder,
+        keep=retention_of(settings),
+        retention_s=settings.retention_every,
     )
     loops: list[Loop] = []
-    app.router.routes.extend(_health_routes(parts, doorkeeper))
+    app.router.routes.extend(_health_routes(parts, doorkeeper, workers))
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
-                parts.flow.receive,
+                Together(parts.flow.receive_all).receive,
                 authenticate=doorkeeper.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,
@@ -98,6 +102,8 @@ def compose(
             secrets=[secret_named(one) for one in settings.watch_secrets],
         )
         loops.append(watcher.run)
+    if chosen & {INGESTION, WATCHER}:
+        loops.append(workers.tidy)
     if Agent.REMEDIATOR in chosen:
         loops.extend([workers.remediate] * AT_ONCE)
     if Agent.REPORTER in chosen:
@@ -106,6 +112,7 @@ def compose(
         loops.extend([workers.investigate] * AT_ONCE)
         loops.append(workers.consult)
         loops.append(workers.index)
+        loops.append(workers.retain)
         for_people = _add_gateway(app, parts, doorkeeper, settings)
     return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
 
@@ -170,7 +177,7 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
+def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> list[BaseRoute]:
     async def alive(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -214,6 +221,10 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper) -> list[BaseRoute]:
             "copilot_embedder_failures": use.failures,
         }
         text = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items())
+        text += "# TYPE copilot_retired_total counter\n"
+        text += "".join(
+            f'copilot_retired_total{{tier="{tier}"}} {workers.retired[tier]}\n' for tier in Tier
+        )
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]

@@ -49,6 +49,7 @@ from copilot.roles.views import (
     ResolveBody,
     RoomView,
     RunbookView,
+    SearchCountsView,
     SearchView,
     SetAsideView,
     StatusView,
@@ -355,22 +356,39 @@ def _search(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["knowledge"])
 
     @router.get("/search")
-    async def search(q: str = "", limit: Annotated[int, Query(ge=1, le=200)] = PAGE) -> SearchView:
-        """Logs, events, incidents, runbooks and changes; see the search page for operators."""
+    async def search(
+        q: str = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
+        after: Annotated[str, Query(max_length=500)] = "",
+    ) -> SearchView:
+        """A page of logs, events, incidents, runbooks and changes: what fits best, then what
+        happened, the newest first. See the search page for operators."""
         started_us = gateway.clock.now_us()
         query = parse(q, now_us=started_us, limit=limit)
+        near = await gateway.meaning.of(query.text) if not after else None
         async with gateway.store.view() as view:
-            found = await view.telemetry.search(query)
-        counts: dict[str, int] = {}
-        for hit in found.hits:
-            counts[hit.kind] = counts.get(hit.kind, 0) + 1
+            found = await view.telemetry.search(query, after=after, near=near)
         return SearchView(
             hits=list(found.hits),
-            counts=counts,
+            words=[*query.phrases, *query.words],
+            next=found.next,
             looked_back_to_us=found.looked_back_to_us,
             scanned_lines=found.scanned_lines,
             took_ms=(gateway.clock.now_us() - started_us) // 1000,
         )
+
+    @router.get("/search/counts")
+    async def counts(
+        q: str = "", limit: Annotated[int, Query(ge=1, le=200)] = PAGE
+    ) -> SearchCountsView:
+        """How many hits a search has: by kind, namespace, app and level, and over time."""
+        started_us = gateway.clock.now_us()
+        query = parse(q, now_us=started_us, limit=limit)
+        near = await gateway.meaning.of(query.text)
+        async with gateway.store.view() as view:
+            counted = await view.telemetry.search_counts(query, now_us=started_us, near=near)
+        took_ms = (gateway.clock.now_us() - started_us) // 1000
+        return SearchCountsView(counted=counted, took_ms=took_ms)
 
     return router
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from copilot.domain.errors import Busy, CopilotError, TooLarge, Unavailable
+from copilot.domain.errors import Busy, Clash, CopilotError, TooLarge, Unavailable
 from copilot.domain.event import Batch
 from copilot.ingest.doors import Door, decode
 from copilot.ingest.inflate import MAX_BODY_BYTES
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 OFF_LOOP_BYTES = 64 * 1024
 """Larger bodies, and all compressed ones, are decoded in a thread."""
 MAX_IN_FLIGHT_BYTES = 256 * 1024 * 1024
+DECODING = 2
+"""Bodies decoded at once: more only wait for each other, and for memory."""
 RETRY_AFTER_S = 2
 
 Receive = Callable[[Batch], Awaitable[object]]
@@ -81,6 +83,7 @@ class _Ingestion:
     clock: Clock
     default_cluster: str
     in_flight_bytes: int = 0
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODING))
 
     def endpoint(self, door: Door) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
@@ -143,7 +146,11 @@ class _Ingestion:
             )
 
         is_small = len(body) <= OFF_LOOP_BYTES and "content-encoding" not in headers
-        batch = work() if is_small else await asyncio.to_thread(work)
+        if is_small:
+            batch = work()
+        else:
+            async with self.decoding:
+                batch = await asyncio.to_thread(work)
         if batch.set_aside:
             log.warning(
                 "ingest.set_aside",
@@ -211,7 +218,7 @@ def _otlp_reply(door: Door, batch: Batch) -> Message | None:
 
 def _refusal(door: Door, error: CopilotError) -> Response:
     response = problem(error.status, type(error).__name__, error.message, **error.detail)
-    if isinstance(error, Busy | Unavailable):
+    if isinstance(error, Busy | Clash | Unavailable):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -59,6 +59,12 @@ class Tail:
         async with self._store.view() as view:
             return await view.feed.head(self._cluster)
 
+    async def forgets(self, seq: int) -> bool:
+        """Whether something that came after `seq` is no longer kept."""
+        async with self._store.view() as view:
+            oldest = await view.feed.oldest(self._cluster)
+        return seq + 1 < oldest
+
     async def after(self, seq: int) -> tuple[FeedEntry, ...]:
         """What came after `seq`, by seq, a page at most; at most `POLL_S` old."""
         async with self._reading:
@@ -122,10 +128,16 @@ async def _messages(
     tail: Tail, clock: Clock, since: int | None, closed: asyncio.Task[None]
 ) -> AsyncIterator[FeedMessage]:
     """A hello with the head, what came after `since`, then what comes, with pings between; ends
-    when the socket is closed."""
+    when the socket is closed.
+
+    Who was away for longer than the feed is kept is greeted with 0, as after a feed that began
+    anew: a screen then reads everything again.
+    """
     head = await tail.head()
-    seq = head if since is None or since > head else since
-    yield FeedMessage(seq=head, kind="hello", incident_id=None, ts_us=clock.now_us(), detail="")
+    is_late = since is not None and since < head and await tail.forgets(since)
+    seq = head if since is None or since > head or is_late else since
+    told = 0 if is_late else head
+    yield FeedMessage(seq=told, kind="hello", incident_id=None, ts_us=clock.now_us(), detail="")
     quiet_s = 0.0
     while not closed.done():
         entries = await tail.after(seq)

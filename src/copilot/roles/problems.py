@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from copilot.domain.errors import Busy, CopilotError, Unavailable
+from copilot.domain.errors import Busy, Clash, CopilotError, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(CopilotError)
     async def expected(request: Request, error: CopilotError) -> JSONResponse:
         response = problem(error.status, type(error).__name__, error.message, **error.detail)
-        if isinstance(error, Busy | Unavailable):
+        if isinstance(error, Busy | Clash | Unavailable):
             response.headers["Retry-After"] = "2"
         return response
 

@@ -18,7 +18,7 @@ from copilot.domain.incident import Incident, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Approval, ProposalStatus, Risk, Way
 from copilot.domain.runbook import RunbookMatch
-from copilot.domain.search import Hit
+from copilot.domain.search import Counted, Hit
 
 
 class Health(StrEnum):
@@ -341,12 +341,24 @@ class LogWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchView:
+    """A page of hits; see `Found`."""
+
     hits: list[Hit]
-    counts: dict[str, int]
-    """Hits by kind."""
+    words: list[str]
+    """What to mark in the texts of hits, in any case of letters."""
+    next: str
+    """Where the next page begins, for `after`; empty where there is none."""
     looked_back_to_us: int
-    """How far a bounded scan of lines reached; 0 where all was looked at."""
+    """How far lines were looked through; 0 where all were."""
     scanned_lines: int
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCountsView:
+    """How the hits of a query spread."""
+
+    counted: Counted
     took_ms: int
 
 

@@ -1,11 +1,12 @@
-"""Loops that do queued work: legs 2 and 3, the index, and the outbox."""
+"""Loops that do queued work: legs 2 and 3, the index, the outbox, and what the store puts off."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,6 +14,7 @@ from copilot.domain.errors import Clash, CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
+from copilot.domain.retention import Policy, Tier
 from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
 from copilot.ports import Agents, Clock, Embedder, Job, Store
 from copilot.search.indexing import catch_up
@@ -25,8 +27,13 @@ INDEX = "index"
 POLL_S = 0.1
 INDEX_PAUSES_S = (2, 60)
 """Between two looks at what the index lacks: fifty times as long as a look takes, within these."""
+RETENTION = "retention"
+RETENTION_POLL_S = 10.0
 LEASE_US = 15_000_000
 RETRIES = 8
+TIDY_S = 1.0
+PACKED_PAUSE_S = 0.2
+"""After a segment was packed: what comes in goes before."""
 OUTBOX_LEASE_US = 60_000_000
 OUTBOX_PAUSE_S = 300
 OUTBOX_TRIES = 50
@@ -43,6 +50,12 @@ class Workers:
     clock: Clock
     owner: str
     embedder: Embedder
+    keep: Policy = field(default_factory=dict)
+    """How long each tier of the store is kept."""
+    retention_s: int = 3600
+    """Between two looks at what is to go."""
+    retired: Counter[Tier] = field(default_factory=Counter)
+    """What this process has retired since it started."""
 
     async def investigate(self) -> None:
         """Leg 2, for ever."""
@@ -63,8 +76,7 @@ class Workers:
 
     async def index(self) -> None:
         """Keep the index up to date, for ever."""
-        await self._patiently(lambda: self._look_at_index_in(0))
-        await self._work(INDEX, self._index)
+        await self._work(INDEX, self._index, first=self._look_at_index_in)
 
     async def _index(self, job: Job) -> None:
         started_us = self.clock.now_us()
@@ -73,27 +85,50 @@ class Workers:
         shortest, longest = INDEX_PAUSES_S
         await self._look_at_index_in(shortest if n else min(max(shortest, 50 * took_s), longest))
 
-    async def _look_at_index_in(self, seconds: float) -> None:
+    async def _look_at_index_in(self, seconds: float = 0) -> None:
         run_us = self.clock.now_us() + round(seconds * 1_000_000)
         await self.store.run(lambda tx: tx.jobs.put(INDEX, "", run_us=run_us, dedupe=INDEX))
 
-    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                return await work()
-            except (Clash, Unavailable) as error:
-                log.warning("store.unavailable", error=error.message)
-                await asyncio.sleep(1)
+    async def retain(self) -> None:
+        """Retention, for ever. All processes wait for the same job, so one does it at a time."""
+        await self._work(RETENTION, self._retire, poll_s=RETENTION_POLL_S, first=self._plan)
 
-    async def _work(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> None:
+    async def _plan(self, in_s: float = 0) -> None:
+        at_us = self.clock.now_us() + int(in_s * 1_000_000)
+        await self.store.run(lambda tx: tx.jobs.put(RETENTION, "", run_us=at_us, dedupe="next"))
+
+    async def _retire(self, job: Job) -> None:
+        await self._plan(self.retention_s)  # first: a failure must not be the last try
+        await self.store.make_days()
+        for went in await self.store.retire(self.keep):
+            if went.n:
+                self.retired[went.tier] += went.n
+                log.info(
+                    "store.retired",
+                    tier=went.tier,
+                    n=went.n,
+                    bytes=went.bytes,
+                    before_us=went.before_us,
+                    reason=went.reason,
+                )
+
+    async def _work(
+        self,
+        queue: str,
+        handle: Callable[[Job], Awaitable[None]],
+        *,
+        poll_s: float = POLL_S,
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         while True:
             try:
+                if first is not None:
+                    await first()
+                    first = None
                 if not await self._work_once(queue, handle):
-                    await asyncio.sleep(POLL_S)
-            except (
-                Clash,
-                Unavailable,
-            ) as error:  # the store's: a job in hand is taken again by its lease
+                    await asyncio.sleep(poll_s)
+            except (Unavailable, Clash) as error:
+                # the store's: a job in hand is taken again by its lease
                 log.warning("store.unavailable", queue=queue, error=error.message)
                 await asyncio.sleep(1)
 
@@ -155,12 +190,26 @@ class Workers:
         why = str(_innermost(error))[:500]
         await self.store.run(lambda tx: tx.jobs.again(job, run_us=run_us, error=why))
 
+    async def tidy(self) -> None:
+        """What is put off when lines come in, for ever: counts that lag, segments to pack."""
+        while True:
+            pause_s = TIDY_S
+            try:
+                await self.store.settle()
+                if await self.store.pack():
+                    pause_s = PACKED_PAUSE_S
+            except Unavailable as error:
+                log.warning("store.unavailable", error=error.message)
+            except Exception as error:  # the worker loop: a bug must not end it
+                log.error("tidying.broke", exc_info=error)
+            await asyncio.sleep(pause_s)
+
     async def report(self) -> None:
         """Send what waits in the outbox, for ever."""
         while True:
             try:
                 was_due = await self.send_one()
-            except (Clash, Unavailable) as error:
+            except (Unavailable, Clash) as error:
                 log.warning("store.unavailable", error=error.message)
                 was_due = False
             if not was_due:

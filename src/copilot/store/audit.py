@@ -57,10 +57,10 @@ class SqlAudit:
 
     async def rows(self, *, chain: str = "", after: int = 0, limit: int) -> tuple[AuditRow, ...]:
         """Newest first; all chains where none is named."""
+        which = "WHERE chain = ? " if chain else ""
         rows = await self._db.fetch_all(
-            "SELECT * FROM audit_log WHERE ? = '' OR chain = ? "
-            "ORDER BY ts_us DESC, chain, seq DESC LIMIT ? OFFSET ?",
-            (chain, chain, limit, after),
+            f"SELECT * FROM audit_log {which}ORDER BY ts_us DESC, chain DESC, seq DESC LIMIT ? OFFSET ?",
+            (*([chain] if chain else []), limit, after),
         )
         return tuple(_row(row) for row in rows)
 

@@ -54,8 +54,9 @@ def document(home: Home, row: Row) -> Document:
 HOMES: dict[Corpus, Home] = {
     Corpus.TEMPLATE: Home(
         table="templates",
-        stamp="0",  # a template never changes
-        columns="s.pattern",
+        joined="JOIN template_families f ON f.template_id = s.id AND f.family_id = s.id",
+        stamp="COALESCE(LENGTH(f.pattern), 0)",  # a family is one document, and its pattern widens
+        columns="COALESCE(f.pattern, s.pattern) AS pattern",
         text=lambda row: str(row["pattern"]),
         vectors="events_embeddings",
         key="template_id",

@@ -33,8 +33,39 @@ class Match:
     """How its rows `f` join the events `e`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One part of a table that is parted by day."""
+
+    name: str
+    end_us: int
+    """Its rows are older than that, and not as old as the end of the day before."""
+    n: int
+    """About how many rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table as it is."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    """The columns that tell its rows apart, in the order of an index."""
+
+    def key_of(self, row: Sequence[Value]) -> tuple[Value, ...]:
+        """Of a row that has all columns."""
+        return tuple(row[self.columns.index(column)] for column in self.key)
+
+
 class Dialect(Protocol):
     """Where databases differ."""
+
+    @property
+    def time_leads(self) -> bool:
+        """Whether an index may lead with time alone: where one writes at a time, its end is not
+        hot."""
+        ...
 
     @property
     def locking(self) -> str:
@@ -125,6 +156,26 @@ class Engine(Protocol):
     def view(self) -> AbstractAsyncContextManager[Database]: ...
 
     async def migrate(self, now_us: int) -> tuple[str, ...]: ...
+
+    def loading(self) -> AbstractAsyncContextManager[Database]:
+        """A transaction that takes rows with the ids that they have elsewhere."""
+        ...
+
+    async def tables(self) -> list[Table]:
+        """All there are, by name; columns in the same order in all databases."""
+        ...
+
+    async def days(self, table: str) -> list[Day]:
+        """Of a table that is parted by day, the oldest first; none of any other."""
+        ...
+
+    async def drop_days(self, table: str, names: Sequence[str]) -> None:
+        """Remove whole days at once. Harmless the second time."""
+        ...
+
+    async def compact(self) -> int:
+        """Give the space of what was removed back to the system; how many bytes."""
+        ...
 
     async def make_days(self, now_us: int) -> tuple[str, ...]: ...
 

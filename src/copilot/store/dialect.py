@@ -8,6 +8,8 @@ from typing import Any
 
 from copilot.store.database import Match, Value, marks
 
+MOST_MATCHES = 5_000
+"""Rows that full text hands over."""
 _WORD = re.compile(r"[^\W_]+")
 """What the full-text tokenizer of `raw_events_fts` takes for a word."""
 
@@ -17,6 +19,7 @@ class SqliteDialect:
 
     locking = ""
     keeps_words = False
+    time_leads = True
 
     def upsert(
         self,
@@ -59,8 +62,11 @@ class SqliteDialect:
         expression = " AND ".join(wanted)
         if unwanted:
             expression = f"({expression}) NOT ({' OR '.join(unwanted)})"
-        sql = "SELECT rowid AS id FROM raw_events_fts WHERE raw_events_fts MATCH ?"
-        return Match(sql=sql, params=(expression,))
+        sql = (
+            "SELECT rowid AS id FROM raw_events_fts WHERE raw_events_fts MATCH ? "
+            "ORDER BY rowid DESC LIMIT ?"  # of a word in every row, those that came last
+        )
+        return Match(sql=sql, params=(expression, MOST_MATCHES))
 
     def vector_value(self, vector: bytes) -> Value:
         return vector

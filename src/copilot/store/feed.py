@@ -50,6 +50,13 @@ class SqlFeed:
         row = await self._db.fetch_one("SELECT seq FROM feed_heads WHERE cluster = ?", (cluster,))
         return int(row["seq"]) if row else 0
 
+    async def oldest(self, cluster: str) -> int:
+        """The smallest number that is still kept, 0 for none."""
+        row = await self._db.fetch_one(
+            "SELECT MIN(seq) AS seq FROM feed WHERE cluster = ?", (cluster,)
+        )
+        return int(row["seq"] or 0) if row else 0
+
     async def _next(self, cluster: str) -> int:
         # Moved first, read after: until this transaction ends nobody else moves or reads it, so no
         # number is given twice and none is left out.

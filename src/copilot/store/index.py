@@ -85,7 +85,7 @@ class SqlIndex:
     async def gone(self, corpus: Corpus, limit: int) -> tuple[int, ...]:
         """See the port."""
         rows = await self._db.fetch_all(
-            f"SELECT d.doc_id FROM search_docs d LEFT JOIN {HOMES[corpus].table} s "
+            f"SELECT d.doc_id FROM search_docs d LEFT JOIN ({HOMES[corpus].source}) "
             "ON s.id = d.doc_id WHERE d.corpus = ? AND s.id IS NULL LIMIT ?",
             (corpus, limit),
         )

@@ -128,11 +128,11 @@ class Matrices:
             return False
         wider = matrix.n_bytes // 2
         for key, other in list(self._kept.items()):
-            if self._n_bytes + wider <= self._most_bytes:
+            if self.n_bytes + wider <= self._most_bytes:
                 break
             if other is not matrix:
                 del self._kept[key]
-        if self._n_bytes + wider > self._most_bytes:
+        if self.n_bytes + wider > self._most_bytes:
             matrix.is_full = True
             log.warning("search.vectors.full", n=matrix.n, limit_bytes=self._most_bytes)
             return False
@@ -140,7 +140,8 @@ class Matrices:
         return True
 
     @property
-    def _n_bytes(self) -> int:
+    def n_bytes(self) -> int:
+        """What all of them take."""
         return sum(matrix.n_bytes for matrix in self._kept.values())
 
 

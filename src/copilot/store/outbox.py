@@ -69,7 +69,8 @@ class SqlOutbox:
         if delivery is Delivery.NOT_DELIVERED:
             status = "waiting" if retry_us else "failed"
         await self._db.execute(
-            "UPDATE notifications SET status = ?, next_us = ?, last_error = ? "
+            "UPDATE notifications SET status = ?, last_error = ?, "
+            "next_us = CASE WHEN ? > 0 THEN ? ELSE next_us END "
             "WHERE id = ? AND status IN ('sending', 'unknown')",
-            (status, retry_us, clip(error, 2_000), notification_id),
+            (status, clip(error, 2_000), retry_us, retry_us, notification_id),
         )

@@ -28,7 +28,7 @@ _SECTIONS = 8
 """Of a runbook, that a search must go through to find as many runbooks."""
 _MOST_WORDS = 300
 """Of a query: the first different ones."""
-_MOST_POSTINGS = 20_000
+_MOST_POSTINGS = 5_000
 """That are read for the rare words of a query; common ones are then looked up for what those
 found. A word in more documents than this says little about any."""
 _LOOK_AT = 200
@@ -128,11 +128,11 @@ class Ranking:
         n_with = await self._frequencies(corpus, query)
         rare, common = _split(n_with)
         for row in await self._db.fetch_all(
-            "SELECT t.term, t.doc_id, t.tf, d.len, d.text_hash FROM search_terms t "
-            "JOIN search_docs d ON d.corpus = t.corpus AND d.doc_id = t.doc_id "
-            f"WHERE t.corpus = ? AND t.term IN ({marks(rare)}) "
-            "ORDER BY t.tf DESC, t.doc_id LIMIT ?",
-            (corpus, *rare, _MOST_POSTINGS),
+            "SELECT t.term, t.doc_id, t.tf, d.len, d.text_hash FROM ("
+            f"SELECT term, doc_id, tf FROM search_terms WHERE corpus = ? AND term IN ({marks(rare)}) "
+            "ORDER BY tf DESC, doc_id LIMIT ?) t "
+            "JOIN search_docs d ON d.corpus = ? AND d.doc_id = t.doc_id",
+            (corpus, *rare, _MOST_POSTINGS, corpus),
         ):
             doc = int(row["doc_id"])
             scores.lengths[doc] = row["len"]

@@ -1,283 +1,249 @@
-"""Search: rows by full text, incidents, runbooks and changes by their words, then lines in blocks.
+"""Search: what is known, ranked by how well it fits; then what happened, the newest first.
 
-All words and phrases must be there, none of the excluded. Lines that have no row are found by
-looking through blocks, newest first, within a bound; the answer says how far that went.
+What happened is found in three ways, each from a place on: lines by looking through blocks within
+a bound, rows of the row tier by full text, changes by their words. A page takes the newest of them
+and notes where each goes on. So a warning of last week shows at once, because it has a row, while
+the next page looks further through the blocks.
+
+All words and phrases must be there, none of the excluded; ranking may find any of the words and
+other words for the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import binascii
 from dataclasses import dataclass, replace
 
-from copilot.domain.event import Event, LogLine, Signal
-from copilot.domain.search import Found, Hit, HitKind, Query
-from copilot.store.blocks import Line
-from copilot.store.coding import utf8
-from copilot.store.database import Database, Row, Value
-from copilot.store.events import SELECT, event_of
+import msgspec
+
+from copilot.domain.errors import Invalid
+from copilot.domain.event import Stream, level_of
+from copilot.domain.retrieval import Near
+from copilot.domain.search import Counted, Found, Hit, HitKind, Query
+from copilot.store.database import Database
+from copilot.store.happened import BOTTOM, LOOK_AT, TOP, Happened, Place, Rows
+from copilot.store.hits import hit_of_line
 from copilot.store.lines import FOREVER, LogLines, Position
+from copilot.store.needles import Needles
+from copilot.store.ranked import Asked, RankedHits
+from copilot.store.ranking import Ranking
+from copilot.store.scanning import Scanned, Scanning
 from copilot.store.streams import Streams
-from copilot.store.words import wanted
+from copilot.store.tally import Tally
 
 SCAN_LINES = 200_000
-"""Lines a search looks through in blocks, at most."""
-_LOOK_AT = 1_000
-"""Incidents and changes it looks at, the newest."""
-_RANKED = 500
-"""Rows that are ranked by how well they fit, the newest of those that do."""
-_SNIPPET = 240
-_LEAD = 60
-"""Characters of a snippet before what was found."""
-_ORDER = (HitKind.INCIDENT, HitKind.RUNBOOK, HitKind.CHANGE, HitKind.EVENT, HitKind.LOG)
-"""Of equal rank, the first comes first."""
+"""Lines that one page looks through in blocks."""
+COUNT_LINES = 300_000
+"""Lines that are looked through to count hits."""
+COUNT_HITS = 20_000
+"""Hits among them, beyond which counting stops."""
+_LEVELS = {level_of(severity): severity for severity in range(24, 0, -1)}
+"""The least severity of each level."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Needles:
-    """What to look for, in lower case."""
+class _Places(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """Where each source goes on: what stands at a place, or after it in time, was given already."""
 
-    wanted: tuple[str, ...]
-    excluded: tuple[str, ...]
+    lines: Position = (FOREVER, FOREVER, FOREVER)
+    rows: Place = TOP
+    """Log lines that have a row; without words they are found as lines soon enough."""
+    events: Place = TOP
+    changes: Place = TOP
 
     @property
-    def has_words(self) -> bool:
-        """There is something a full-text index can find."""
-        return any(c.isalnum() for text in self.wanted for c in text)
-
-    def fit(self, text: str) -> bool:
-        low = text.lower()
-        return all(w in low for w in self.wanted) and not any(x in low for x in self.excluded)
-
-    def snippet(self, text: str) -> str:
-        """The part of the text around the first thing found."""
-        low = text.lower()
-        found = [at for at in (low.find(word) for word in self.wanted) if at >= 0]
-        start = max(0, min(found, default=0) - _LEAD)
-        part = text[start : start + _SNIPPET]
-        return ("…" if start else "") + part + ("…" if start + _SNIPPET < len(text) else "")
+    def is_end(self) -> bool:
+        return self.lines == _NO_LINES and self.rows == self.events == self.changes == BOTTOM
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """What looking through blocks found; see `Found`."""
+_NO_LINES: Position = (0, 0, 0)
 
-    hits: list[Hit]
-    looked_back_to_us: int
-    n_lines: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """What one source has for a page, newest first."""
+
+    name: str
+    """The field of `_Places` that it moves."""
+    hits: list[tuple[Position | Place, Hit]]
+    after: Position | Place
+    """Where it goes on when all were taken."""
 
 
 class Search:
     """One search over one snapshot."""
 
-    def __init__(self, database: Database, lines: LogLines) -> None:
-        self._db = database
+    def __init__(self, database: Database, lines: LogLines, ranking: Ranking) -> None:
         self._lines = lines
         self._streams = Streams(database)
+        self._scanning = Scanning(database, lines)
+        self._happened = Happened(database)
+        self._ranked = RankedHits(database, ranking)
 
-    async def find(self, query: Query) -> Found:
-        """See `Telemetry.search`. `until_us` 0 means no end; a `min_severity` leaves out what has
-        none (incidents, runbooks, changes)."""
+    async def find(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
+        """See `Telemetry.search`. `until_us` 0 means no end.
+
+        Raises:
+            Invalid: `after` is not the `next` of a page.
+        """
         query = replace(query, until_us=query.until_us or FOREVER)
-        needles = _Needles(
-            wanted=tuple(w.lower() for w in (*query.words, *query.phrases) if w),
-            excluded=tuple(w.lower() for w in query.excluded if w),
-        )
-        hits: list[Hit] = []
-        if query.min_severity == 0:
-            hits += await self._incidents(query, needles)
-            hits += await self._runbooks(query, needles)
-            hits += await self._changes(query, needles)
-        if HitKind.EVENT in query.kinds:
-            hits += await self._rows(query, needles, is_log=False)
-        scan = _Scan([], 0, 0)
-        if HitKind.LOG in query.kinds:
-            logs = await self._rows(query, needles, is_log=True)
-            scan = await self._scan(query, needles, known=logs)
-            hits += _scored([*logs, *scan.hits])
-        hits.sort(key=lambda hit: (-hit.score, _ORDER.index(hit.kind)))
-        return Found(
-            hits=tuple(hits[: query.limit]),
-            looked_back_to_us=scan.looked_back_to_us,
-            scanned_lines=scan.n_lines,
-        )
-
-    async def _rows(self, query: Query, needles: _Needles, *, is_log: bool) -> list[Hit]:
-        """Rows of the row tier, best first; without anything to look for the newest."""
-        if needles.wanted and not needles.has_words:
-            return []
-        joined, params = "", tuple[Value, ...]()
-        if needles.wanted:
-            match = self._db.dialect.match_events(
-                query.words,
-                query.phrases,
-                query.excluded,
-                since_us=query.since_us,
-                until_us=query.until_us,
+        needles = Needles.of(query)
+        ranked: list[Hit] = []
+        if not after:
+            ranked = await self._ranked.all(Asked(query=query, needles=needles, near=near))
+        places = _decoded(after) if after else _beginning(query)
+        limit = query.limit - len(ranked)
+        if limit <= 0:
+            ranked, limit = ranked[: query.limit], 0
+        sources: list[_Source] = []
+        as_rows = await self._rows_given(query, needles, places)
+        if limit and places.rows != BOTTOM:
+            rows = await self._happened.rows(
+                query, needles, is_log=True, before=places.rows, limit=limit
             )
-            joined, params = f"JOIN ({match.sql}) f ON {match.on} ", match.params
-        rows = await self._db.fetch_all(
-            f"{SELECT} {joined}WHERE e.type {'=' if is_log else '<>'} ? AND e.ts_us >= ? AND e.ts_us <= ? "
-            "AND e.severity >= ? AND (? = '' OR s.namespace = ?) "
-            "AND (? = '' OR s.app = ? OR e.object_name = ? OR e.object_name LIKE ?) "
-            "ORDER BY e.ts_us DESC, e.line DESC, e.id DESC LIMIT ?",
-            (
-                *(*params, Signal.LOGS, query.since_us, query.until_us, query.min_severity),
-                *(query.namespace, query.namespace),
-                *(query.app, query.app, query.app, f"{query.app}-%", max(query.limit, _RANKED)),
-            ),
+            as_rows |= {hit.ref for _, hit in rows.hits}
+            sources.append(_source("rows", rows))
+        scanned = Scanned(lines=[], back_to_us=0, n_lines=0)
+        if limit and places.lines != _NO_LINES:
+            scanned = await self._scanning.newest(
+                query,
+                needles,
+                before=places.lines,
+                limit=limit,
+                most_lines=SCAN_LINES,
+                without=as_rows,
+            )
+            sources.append(await self._line_source(needles, scanned, limit))
+        if limit and places.events != BOTTOM:
+            found = await self._happened.rows(
+                query, needles, is_log=False, before=places.events, limit=limit
+            )
+            sources.append(_source("events", found))
+        if limit and places.changes != BOTTOM:
+            changes = await self._happened.changes(
+                query, needles, before=places.changes, limit=limit
+            )
+            sources.append(_source("changes", changes))
+        hits, places = _newest(sources, places, limit)
+        return Found(
+            hits=(*ranked, *hits),
+            next="" if places.is_end else _encoded(places),
+            looked_back_to_us=_looked_back_to(places),
+            scanned_lines=scanned.n_lines,
         )
-        if needles.wanted:
-            rows = _best(query, rows)
-        hits = [_event_hit(event_of(row), needles) for row in rows[: query.limit]]
-        return hits if is_log else _scored(hits)
 
-    async def _scan(self, query: Query, needles: _Needles, *, known: Sequence[Hit]) -> _Scan:
-        """Lines that have no row, newest first, until there are enough or the bound is reached."""
-        words = [utf8(word) for word in needles.wanted]
-        excluded = [utf8(word) for word in needles.excluded]
-        streams = None
-        if query.namespace or query.app:
-            streams = await self._streams.of_place(query.namespace, query.app)
-        found: list[tuple[Position, Line]] = []
-        seen = {hit.ref for hit in known}
-        n_lines, looked_back_to_us = 0, query.until_us
-        heads = self._lines.newest_first(since_us=query.since_us, until_us=query.until_us)
-        async for head, block in self._lines.opened(heads, streams):
-            looked_back_to_us = min(looked_back_to_us, head.max_us)
-            if len(seen) + len(found) >= query.limit or n_lines >= SCAN_LINES:
-                break
-            n_lines += head.n
-            if head.max_severity < query.min_severity:
-                continue
-            found += [
-                (head.position(line), line)
-                for line in block.containing(words, excluded)
-                if query.since_us <= line.ts_us <= query.until_us
-                and line.severity >= query.min_severity
-                and (streams is None or line.stream_id in streams)
-                and f"{head.segment}:{head.first_line + line.number}" not in seen
-            ]
-        else:
-            looked_back_to_us = 0
-        found.sort(key=lambda one: one[0], reverse=True)
-        lines = await self._lines.read_back(found[: query.limit])
-        return _Scan([_line_hit(line, needles) for line in lines], looked_back_to_us, n_lines)
-
-    async def _incidents(self, query: Query, needles: _Needles) -> list[Hit]:
-        if HitKind.INCIDENT not in query.kinds:
-            return []
-        rows = await self._db.fetch_all(
-            "SELECT id, title, summary, resolution, created_us, namespace, app FROM incidents "
-            "WHERE updated_us >= ? AND created_us <= ? AND (? = '' OR namespace = ?) "
-            "AND (? = '' OR app = ?) ORDER BY created_us DESC LIMIT ?",
-            _scope(query),
+    async def count(self, query: Query, *, near: Near | None = None, now_us: int = 0) -> Counted:
+        """See `Telemetry.search_counts`."""
+        query = replace(query, until_us=query.until_us or FOREVER)
+        needles = Needles.of(query)
+        everything = replace(query, kinds=frozenset(HitKind))
+        tally = Tally(kinds=query.kinds)
+        scanned = await self._scanning.newest(
+            everything,
+            needles,
+            before=_Places().lines,
+            limit=COUNT_HITS,
+            most_lines=COUNT_LINES,
         )
-        hits = []
-        for row in rows:
-            parts = (f"INC-{row['id']}", row["title"], row["summary"], row["resolution"] or "")
-            text = " ".join((*parts, row["namespace"], row["app"]))
-            if needles.fit(text):
-                snippet = needles.snippet(row["summary"] or row["title"])
-                hits.append(_hit(HitKind.INCIDENT, str(row["id"]), row, "created_us", snippet))
-        return _scored(hits)
-
-    async def _runbooks(self, query: Query, needles: _Needles) -> list[Hit]:
-        """Those that name what was looked for in their title or tags before the others."""
-        if HitKind.RUNBOOK not in query.kinds or not needles.wanted:
-            return []
-        rows = await self._db.fetch_all(
-            "SELECT slug, service AS app, '' AS namespace, title, body, tags, updated_us "
-            "FROM runbooks ORDER BY slug"
+        streams = await self._streams.named({line.stream_id for _, line in scanned.lines})
+        for _, line in scanned.lines:
+            place = streams.get(line.stream_id, Stream())
+            tally.add(HitKind.LOG, line.ts_us, place.namespace, place.app, line.severity)
+        if scanned.back_to_us:
+            tally.capped.add(HitKind.LOG)
+        events = await self._happened.rows(
+            everything, needles, is_log=False, before=TOP, limit=LOOK_AT
         )
-        named: list[Hit] = []
-        other: list[Hit] = []
-        for row in rows:
-            heading = f"{row['title']} {row['tags']} {row['slug']} {row['app']}"
-            if needles.fit(f"{heading} {row['body']}"):
-                snippet = needles.snippet(row["body"])
-                hit = _hit(HitKind.RUNBOOK, row["slug"], row, "updated_us", snippet)
-                (named if needles.fit(heading) else other).append(hit)
-        return _scored(named + other)
-
-    async def _changes(self, query: Query, needles: _Needles) -> list[Hit]:
-        if HitKind.CHANGE not in query.kinds:
-            return []
-        rows = await self._db.fetch_all(
-            "SELECT uid, kind, namespace, name, title, actor, changed, ts_us, '' AS app "
-            "FROM k8s_object_versions WHERE ts_us >= ? AND ts_us <= ? "
-            "AND (? = '' OR namespace = ?) AND (? = '' OR name = ? OR name LIKE ?) "
-            "ORDER BY ts_us DESC LIMIT ?",
-            (*_scope(query)[:-1], f"{query.app}-%", _LOOK_AT),
+        _count(tally, HitKind.EVENT, [hit for _, hit in events.hits], is_all=events.is_all)
+        if not query.min_severity:
+            changes = await self._happened.changes(everything, needles, before=TOP, limit=LOOK_AT)
+            _count(tally, HitKind.CHANGE, [hit for _, hit in changes.hits], is_all=changes.is_all)
+            for kind, ranked in (
+                (HitKind.INCIDENT, self._ranked.incidents),
+                (HitKind.RUNBOOK, self._ranked.runbooks),
+            ):
+                alone = replace(query, kinds=frozenset({kind}))
+                hits = await ranked(Asked(query=alone, needles=needles, near=near))
+                _count(tally, kind, hits, is_all=len(hits) < query.limit)
+        return tally.counted(
+            since_us=query.since_us,
+            until_us=min(query.until_us, now_us or FOREVER),
+            looked_back_to_us=scanned.back_to_us,
+            scanned_lines=scanned.n_lines,
         )
-        hits = []
-        for row in rows:
-            place = f"{row['kind']} {row['namespace']}/{row['name']}"
-            text = f"{place} {row['title']} {row['actor']} {row['changed']}"
-            if needles.fit(text):
-                ref = f"{row['uid']}@{row['ts_us']}"
-                hits.append(_hit(HitKind.CHANGE, ref, row, "ts_us", place))
-        return _scored(hits)
+
+    async def _line_source(self, needles: Needles, scanned: Scanned, limit: int) -> _Source:
+        after = _NO_LINES
+        if len(scanned.lines) == limit:
+            after = scanned.lines[-1][0]
+        elif scanned.back_to_us:
+            after = (scanned.back_to_us + 1, 0, 0)
+        read = await self._lines.read_back(scanned.lines)
+        hits: list[tuple[Position | Place, Hit]] = [
+            (position, hit_of_line(line, needles))
+            for (position, _), line in zip(scanned.lines, read, strict=True)
+        ]
+        return _Source(name="lines", hits=hits, after=after)
+
+    async def _rows_given(self, query: Query, needles: Needles, places: _Places) -> set[str]:
+        """Addresses of lines still to be looked at that earlier pages gave as rows."""
+        if places.rows == TOP or places.lines == _NO_LINES or not needles.wanted:
+            return set()
+        newer = replace(query, since_us=max(query.since_us, places.rows[0]))
+        before = (places.lines[0] + 1, 0, 0, "")
+        found = await self._happened.rows(newer, needles, is_log=True, before=before, limit=LOOK_AT)
+        return {hit.ref for place, hit in found.hits if place >= places.rows}
 
 
-def _scope(query: Query) -> tuple[Value, ...]:
-    return (
-        *(query.since_us, query.until_us, query.namespace, query.namespace),
-        *(query.app, query.app, _LOOK_AT),
+def _beginning(query: Query) -> _Places:
+    """From the newest on; what was not asked for is at its end."""
+    has_changes = HitKind.CHANGE in query.kinds and not query.min_severity
+    places = _Places()
+    return _Places(
+        lines=places.lines if HitKind.LOG in query.kinds else _NO_LINES,
+        rows=TOP if HitKind.LOG in query.kinds and query.text else BOTTOM,
+        events=TOP if HitKind.EVENT in query.kinds else BOTTOM,
+        changes=TOP if has_changes else BOTTOM,
     )
 
 
-def _best(query: Query, rows: list[Row]) -> list[Row]:
-    """Those that fit, best first, the newest first among equals."""
-    texts = [(row["body_text"], row["reason"], row["object_name"]) for row in rows]
-    scores = wanted(query.words, query.phrases, query.excluded).scores(texts)
-    fit = [(score, row) for score, row in zip(scores, rows, strict=True) if score is not None]
-    return [row for _, row in sorted(fit, key=lambda one: -one[0])]
+def _newest(sources: list[_Source], places: _Places, limit: int) -> tuple[list[Hit], _Places]:
+    """The newest hits of all sources, of equal time those of the first; where each goes on."""
+    waiting = [(hit, source.name, place) for source in sources for place, hit in source.hits]
+    waiting.sort(key=lambda one: -one[0].ts_us)
+    taken, left = waiting[:limit], waiting[limit:]
+    moved: dict[str, Position | Place] = {source.name: source.after for source in sources}
+    for _, name, place in reversed(left):  # the first of those left: all there was is older
+        moved[name] = (place[0] + 1, *place[1:])
+    still = {name for _, name, _ in left}
+    moved |= {name: place for _, name, place in taken if name in still}
+    return [hit for hit, _, _ in taken], msgspec.structs.replace(places, **moved)
 
 
-def _scored(hits: list[Hit]) -> list[Hit]:
-    """The same with scores by rank within their kind: 1, 1/2, 1/3, ..."""
-    return [replace(hit, score=1 / rank) for rank, hit in enumerate(hits, start=1)]
+def _source(name: str, rows: Rows) -> _Source:
+    return _Source(name=name, hits=list(rows.hits), after=rows.looked_to or BOTTOM)
 
 
-def _hit(kind: HitKind, ref: str, row: Row, time: str, snippet: str) -> Hit:
-    return Hit(
-        kind=kind,
-        ref=ref,
-        ts_us=row[time],
-        title=row["title"],
-        snippet=snippet,
-        namespace=row["namespace"],
-        app=row["app"],
-        level="",
-        score=0.0,
-    )
+def _count(tally: Tally, kind: HitKind, hits: list[Hit], *, is_all: bool) -> None:
+    for hit in hits:
+        severity = _LEVELS.get(hit.level, 0)
+        tally.add(kind, hit.ts_us, hit.namespace, hit.app, severity)
+    if not is_all:
+        tally.capped.add(kind)
 
 
-def _event_hit(event: Event, needles: _Needles) -> Hit:
-    about = str(event.object) if event.object else event.namespace
-    return Hit(
-        kind=HitKind.LOG if event.address else HitKind.EVENT,
-        ref=event.address or str(event.id),
-        ts_us=event.ts_us,
-        title=f"{event.reason} {about}".strip(),
-        snippet=needles.snippet(event.body),
-        namespace=event.namespace,
-        app=event.app,
-        level=event.level,
-        score=0.0,
-    )
+def _looked_back_to(places: _Places) -> int:
+    ts_us = places.lines[0]
+    return 0 if ts_us >= FOREVER else ts_us
 
 
-def _line_hit(line: LogLine, needles: _Needles) -> Hit:
-    place = f"Pod {line.namespace}/{line.pod}" if line.pod else line.namespace
-    return Hit(
-        kind=HitKind.LOG,
-        ref=line.address,
-        ts_us=line.ts_us,
-        title=place,
-        snippet=needles.snippet(line.body),
-        namespace=line.namespace,
-        app=line.app,
-        level=line.level,
-        score=0.0,
-    )
+def _encoded(places: _Places) -> str:
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(places)).decode().rstrip("=")
+
+
+def _decoded(after: str) -> _Places:
+    try:
+        data = base64.urlsafe_b64decode(after.encode() + b"=" * (-len(after) % 4))
+        return msgspec.msgpack.decode(data, type=_Places)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise Invalid("this is not where a page ended; search again from the start") from None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cached_property
 from typing import TypeVar
 
-from copilot.domain.errors import Clash
+from copilot.domain.errors import Clash, CopilotError
+from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
 from copilot.store.audit import SqlAudit
+from copilot.store.copying import Copied, Progress, copy, prepare
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
@@ -21,9 +22,11 @@ from copilot.store.matrices import Matrices
 from copilot.store.memories import SqlMemories
 from copilot.store.objects import SqlObjects
 from copilot.store.outbox import SqlOutbox
+from copilot.store.packing import Packing
 from copilot.store.remediation import SqlRemediation
+from copilot.store.retention import Retention
 from copilot.store.runbooks import SqlRunbooks
-from copilot.store.telemetry import SqlTelemetry
+from copilot.store.telemetry import Process, SqlTelemetry
 
 T = TypeVar("T")
 
@@ -32,17 +35,30 @@ _PAUSE_S = 0.1
 """Of a clash; longer each time, and never the same for two that clashed."""
 
 
+Copies = tuple[Copied, ...]
+
+
 class SqlSession:
     """Meets `copilot.ports.Session` over one open transaction."""
 
-    def __init__(self, database: Database, writer: str, matrices: Matrices) -> None:
+    def __init__(self, database: Database, process: Process, matrices: Matrices) -> None:
         self._database = database
-        self._writer = writer
+        self._process = process
         self._matrices = matrices
 
     @cached_property
     def telemetry(self) -> SqlTelemetry:
-        return SqlTelemetry(self._database, self._writer)
+        return SqlTelemetry(self._database, self._process, self._matrices)
+
+    def committed(self) -> None:
+        """What was learned holds from now on for every session."""
+        if "telemetry" in self.__dict__:
+            self.telemetry.committed()
+
+    def rolled_back(self) -> None:
+        """Nothing of it was written."""
+        if "telemetry" in self.__dict__:
+            self.telemetry.rolled_back()
 
     @cached_property
     def objects(self) -> SqlObjects:
@@ -91,8 +107,7 @@ class SqlStore:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._writer = secrets.token_hex(8)
-        """Names this process as the writer of its log segments."""
+        self._process = Process()
         self._matrices = Matrices()
 
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
@@ -116,6 +131,35 @@ class SqlStore:
         """Raises: Conflict where the store was made by a newer program."""
         return await self._engine.migrate(self._clock.now_us())
 
+    async def take_all(self, source: SqlStore, *, name: str, on_step: Progress) -> Copies:
+        """Become a copy of another store (`copying.py`), and go on with one that was begun.
+
+        Raises:
+            Conflict: this store holds anything else, or the source was written to meanwhile.
+        """
+        await prepare(source._engine, self._engine, self._clock.now_us())
+        return await copy(source._engine, self._engine, name=name, on_step=on_step)
+
+    async def retire(self, policy: Policy, *, is_dry: bool = False) -> tuple[Retired, ...]:
+        """See the port."""
+        now_us = self._clock.now_us()
+        return await Retention(self._engine, policy, now_us=now_us, is_dry=is_dry).run()
+
+    async def compact(self) -> int:
+        """Give the space of what was retired back to the system; how many bytes."""
+        return await self._engine.compact()
+
+    async def settle(self) -> None:
+        """See the port."""
+        if self._process.waiting.counts:
+            await self.run(lambda session: session.telemetry.settle(self._clock.now_us()))
+
+    async def pack(self) -> bool:
+        """See the port."""
+        packing = Packing(self._engine)
+        await packing.seal(self._clock.now_us())
+        return await packing.pack_one() or await packing.forget() > 0
+
     async def make_days(self) -> tuple[str, ...]:
         """See the port."""
         return await self._engine.make_days(self._clock.now_us())
@@ -125,11 +169,21 @@ class SqlStore:
         return await self._engine.capabilities()
 
     async def close(self) -> None:
+        with suppress(CopilotError):
+            await self.settle()
         await self._engine.close()
 
     @asynccontextmanager
     async def _session(
         self, opening: AbstractAsyncContextManager[Database]
     ) -> AsyncIterator[SqlSession]:
-        async with opening as database:
-            yield SqlSession(database, self._writer, self._matrices)
+        session: SqlSession | None = None
+        try:
+            async with opening as database:
+                session = SqlSession(database, self._process, self._matrices)
+                yield session
+        except BaseException:
+            if session is not None:
+                session.rolled_back()
+            raise
+        session.committed()

@@ -19,10 +19,11 @@ from typing import ParamSpec, TypeVar
 
 from copilot.domain.errors import Clash, CopilotError, Invalid, TooLarge, Unavailable
 from copilot.ports import Capabilities, Clock
-from copilot.store.database import Row, Value
+from copilot.store.database import Day, Row, Table, Value
 from copilot.store.dialect import SqliteDialect
 from copilot.store.migrations import SQLITE, Migration, missing
 from copilot.store.session import SqlStore
+from copilot.store.waiting import to_the_end
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +33,17 @@ _IDLE_READERS = 4
 _BUSY_READER_MS = 5_000
 _BUSY_WRITER_MS = 50
 """The writer's thread waits in small portions, so that a cancelled transaction gives up soon."""
+
+
+_TABLES = "(SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table') t"
+_COLUMNS = f"""\
+SELECT t.name AS t, c.name FROM {_TABLES}, pragma_table_info(t.name) c
+WHERE t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.name"""
+_KEYS = f"""\
+SELECT t.name AS t, c.name, c.pk AS at FROM {_TABLES}, pragma_table_info(t.name) c WHERE c.pk > 0
+UNION ALL
+SELECT t.name, i.name, i.seqno FROM {_TABLES}, pragma_index_info(t.name || '_pk') i
+ORDER BY 1, 3"""
 
 
 async def open_store(path: str | Path, *, clock: Clock) -> SqlStore:
@@ -87,6 +99,7 @@ class _Lane:
             run("PRAGMA journal_mode = WAL")
             run(f"PRAGMA synchronous = {'FULL' if self._is_synced else 'OFF'}")
             run("PRAGMA journal_size_limit = 67108864")
+            run("PRAGMA wal_autocheckpoint = 4000")  # 16 MiB: pages change often before they rest
         else:
             run("PRAGMA query_only = ON")
         run("PRAGMA foreign_keys = OFF")
@@ -103,6 +116,10 @@ class _Lane:
         if self._connection is not None and self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
+    def compact(self) -> None:
+        self.connection.execute("VACUUM")
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -110,7 +127,7 @@ class _Lane:
 
     async def end(self) -> None:
         """Closes the connection and ends the thread."""
-        await _to_the_end(self.start(self.close))
+        await to_the_end(self.start(self.close))
         self._thread.shutdown(wait=True)
 
 
@@ -194,6 +211,46 @@ class SqliteEngine:
                 await _apply(database, migration, now_us)
         return tuple(migration.name for migration in todo)
 
+    def loading(self) -> AbstractAsyncContextManager[SqliteDatabase]:
+        """Any transaction takes given ids here."""
+        return self._transaction()
+
+    async def tables(self) -> list[Table]:
+        """See `Engine`; the key of a table without a primary one is its unique index `.._pk`."""
+        async with self.view() as database:
+            rows = await database.fetch_all(_COLUMNS)
+            keys = await database.fetch_all(_KEYS)
+        return [
+            Table(
+                name=name,
+                columns=tuple(sorted(row["name"] for row in rows if row["t"] == name)),
+                key=tuple(row["name"] for row in keys if row["t"] == name),
+            )
+            for name in dict.fromkeys(row["t"] for row in rows)
+        ]
+
+    async def days(self, table: str) -> list[Day]:
+        """Nothing is parted by day here."""
+        return []
+
+    async def drop_days(self, table: str, names: Sequence[str]) -> None:
+        """See `days`."""
+
+    async def compact(self) -> int:
+        """Write the file anew without its free pages; how many bytes smaller it is.
+
+        Takes as much free disk as the file has, and nobody can write meanwhile. Nothing calls for
+        it in daily use: free pages are the first to be written to again.
+        """
+        before = self.path.stat().st_size
+        await self._take_turn()
+        try:
+            self._refuse_if_closed()
+            await _patiently(self._writer, self._writer.compact, self._turn_s)
+        finally:
+            self._turn.release()
+        return before - self.path.stat().st_size
+
     async def make_days(self, now_us: int) -> tuple[str, ...]:
         """Nothing is parted by day here."""
         return ()
@@ -231,11 +288,11 @@ class SqliteEngine:
             await _patiently(self._writer, self._writer.begin, self._turn_s)
             yield database
             database.end()
-            await _to_the_end(self._writer.start(self._writer.commit))
+            await to_the_end(self._writer.start(self._writer.commit))
         except BaseException:
             database.end()
             if not self._is_closed:
-                await _to_the_end(self._writer.start(self._writer.roll_back))
+                await to_the_end(self._writer.start(self._writer.roll_back))
             raise
         finally:
             self._turn.release()
@@ -251,7 +308,7 @@ class SqliteEngine:
         finally:
             database.end()
             try:
-                await _to_the_end(lane.start(lane.roll_back))
+                await to_the_end(lane.start(lane.roll_back))
             finally:
                 await self._give_back(lane)
 
@@ -316,23 +373,6 @@ async def _patiently(lane: _Lane, work: Callable[[], None], for_s: float) -> Non
             if loop.time() > until:
                 raise
             await asyncio.sleep(0.002)
-
-
-async def _to_the_end(work: asyncio.Future[T]) -> T:
-    """Waits for the work whatever happens; a cancellation that came meanwhile is passed on after.
-
-    Letting go early would leave the transaction open for the next one to stumble over.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        work.exception()  # looked at, so that nobody complains that nobody did
-        raise cancelled
-    return work.result()
 
 
 # --------------------------------------------------------------------------- on the lane's thread

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
-from copilot.domain.event import Batch, Stream, Template
+from copilot.domain.event import Stream, Template
 from copilot.store.coding import clip, digest16
 from copilot.store.database import Database, Row, Value, marks
+
+T = TypeVar("T")
 
 _FIELDS = Stream.__struct_fields__
 _WIDTHS = {"cluster": 64, "namespace": 63, "app": 128, "pod": 253, "container": 63, "node": 253}
@@ -16,19 +20,66 @@ _MANY = 500
 """Keys a look-up takes at once."""
 
 
-class Streams:
-    """Ids of streams and templates, made where they are new."""
+TRUSTED_US = 3_600_000_000
+"""An id is asked for again where it was not used for so long: by then it may be retired."""
+TOUCH_US = 10_000_000
+"""How far behind the time at which a template was last seen may be: it is not written with every
+batch."""
+MAX_KNOWN = 100_000
 
-    def __init__(self, database: Database) -> None:
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """A row that this process has seen committed: when it was asked about, what times it has."""
+
+    id: int
+    asked_us: int
+    first_us: int = 0
+    last_us: int = 0
+
+    def covers(self, first_us: int, last_us: int) -> bool:
+        return self.first_us <= first_us and last_us <= self.last_us + TOUCH_US
+
+
+@dataclass(slots=True)
+class Known:
+    """Ids that need not be asked for."""
+
+    streams: dict[Stream, KnownRow] = field(default_factory=dict)
+    templates: dict[bytes, KnownRow] = field(default_factory=dict)
+    tidied_us: dict[str, int] = field(default_factory=dict)
+    """When the keys of a source's old batches were last forgotten."""
+
+    def take(self, fresh: Known) -> None:
+        """Adds what a transaction that has committed learned."""
+        if len(self.streams) + len(self.templates) > MAX_KNOWN:
+            self.streams.clear()
+            self.templates.clear()
+        self.streams |= fresh.streams
+        self.templates |= fresh.templates
+        self.tidied_us |= fresh.tidied_us
+
+
+class Streams:
+    """Ids of streams and templates, made where they are new.
+
+    `known` are those of committed transactions; what this one learns goes to `fresh`.
+    """
+
+    def __init__(
+        self, database: Database, known: Known | None = None, fresh: Known | None = None
+    ) -> None:
         self._db = database
+        self._known = known or Known()
+        self._fresh = fresh or Known()
 
     async def keep(
-        self, seen: dict[Stream, int], newest_line: dict[Stream, int]
+        self, seen: Mapping[Stream, int], newest_line: Mapping[Stream, int], *, now_us: int
     ) -> dict[Stream, int]:
         """The id of each stream in `seen` (stream to time); `newest_line` is the time of the
         newest line of those that brought any."""
-        idents = {stream: _ident(stream) for stream in seen}
         columns = ("ident", *_FIELDS, "last_seen_us", "last_line_us")
+        idents = {stream: _ident(stream) for stream in seen}
         await self._db.executemany(
             self._db.dialect.upsert(
                 "streams", columns, ("ident",), greatest=("last_seen_us", "last_line_us")
@@ -38,15 +89,26 @@ class Streams:
                 for stream, ts_us in seen.items()
             ],
         )
-        ids = await self._ids("streams", "ident", list(idents.values()))
-        return {stream: ids[ident] for stream, ident in idents.items()}
+        ids = {s: row.id for s, row in _trusted(self._known.streams, seen, now_us).items()}
+        unknown = {idents[stream]: stream for stream in seen if stream not in ids}
+        for ident, found in (await self._ids("streams", "ident", list(unknown))).items():
+            ids[unknown[ident]] = found
+        self._fresh.streams.update({stream: KnownRow(ids[stream], now_us) for stream in seen})
+        return ids
 
     async def keep_templates(
-        self, spans: dict[Template, tuple[int, int]]
+        self, spans: Mapping[Template, tuple[int, int]], *, now_us: int
     ) -> tuple[dict[Template, int], frozenset[Template]]:
         """The id of each template (given with the first and last time seen), and which are new."""
-        prints = [template.fingerprint for template in spans]
-        known = await self._ids("templates", "fingerprint", prints)
+        rows = _trusted(self._known.templates, (t.fingerprint for t in spans), now_us)
+        known = {print_: row.id for print_, row in rows.items()}
+        due = {
+            template: span
+            for template, span in spans.items()
+            if template.fingerprint not in rows or not rows[template.fingerprint].covers(*span)
+        }
+        asked = [t.fingerprint for t in due if t.fingerprint not in known]
+        known |= await self._ids("templates", "fingerprint", asked)
         columns = ("fingerprint", "severity", "pattern", "first_us", "last_us")
         await self._db.executemany(
             self._db.dialect.upsert(
@@ -58,14 +120,22 @@ class Streams:
             ),
             [
                 (template.fingerprint, template.severity, clip(template.pattern, 8_000), *span)
-                for template, span in spans.items()
+                for template, span in due.items()
             ],
         )
-        new = [print_ for print_ in prints if print_ not in known]
+        new = [print_ for print_ in asked if print_ not in known]
         ids = known | await self._ids("templates", "fingerprint", new)
+        for template, (first_us, last_us) in due.items():
+            before = rows.get(template.fingerprint, KnownRow(0, 0, first_us, last_us))
+            self._fresh.templates[template.fingerprint] = KnownRow(
+                ids[template.fingerprint],
+                now_us,
+                min(before.first_us, first_us),
+                max(before.last_us, last_us),
+            )
         return (
             {template: ids[template.fingerprint] for template in spans},
-            frozenset(t for t in spans if t.fingerprint not in known),
+            frozenset(template for template in spans if template.fingerprint in set(new)),
         )
 
     async def of_container(self, stream_id: int) -> frozenset[int]:
@@ -130,22 +200,10 @@ def stream_of(row: Row) -> Stream:
     return Stream(**{name: row[name] for name in _FIELDS})
 
 
-def newest_lines(batch: Batch) -> dict[Stream, int]:
-    """Time of the newest line of each stream that brought any."""
-    newest: dict[int, int] = {}
-    for index, ts_us in zip(batch.lines.stream, batch.lines.ts_us, strict=True):
-        if ts_us > newest.get(index, -1):
-            newest[index] = ts_us
-    return {batch.streams[index]: ts_us for index, ts_us in newest.items()}
-
-
-def template_spans(batch: Batch) -> dict[Template, tuple[int, int]]:
-    """First and last time of each template among the lines."""
-    spans: dict[int, tuple[int, int]] = {}
-    for index, ts_us in zip(batch.lines.template, batch.lines.ts_us, strict=True):
-        first, last = spans.get(index, (ts_us, ts_us))
-        spans[index] = (min(first, ts_us), max(last, ts_us))
-    return {batch.templates[index]: span for index, span in spans.items()}
+def _trusted(known: Mapping[T, KnownRow], wanted: Iterable[T], now_us: int) -> dict[T, KnownRow]:
+    found = ((one, known.get(one)) for one in wanted)
+    since_us = now_us - TRUSTED_US
+    return {one: row for one, row in found if row is not None and row.asked_us >= since_us}
 
 
 def _ident(stream: Stream) -> bytes:

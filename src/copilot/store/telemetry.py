@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from copilot.domain.event import (
     Batch,
@@ -12,27 +14,35 @@ from copilot.domain.event import (
     Series,
     Severity,
     Stream,
+    Template,
     TemplateActivity,
     TemplateId,
 )
-from copilot.domain.search import Found, Query
-from copilot.ports import Counts, SetAsideRow, StoredBatch
+from copilot.domain.retrieval import Near
+from copilot.domain.search import Counted, Found, Query
+from copilot.ports import Counts as Totals
+from copilot.ports import SetAsideRow, StoredBatch
 from copilot.store.coding import clip, digest16, pack, unpack
+from copilot.store.columns import BUCKET_US, Columns
+from copilot.store.counts import FEW_LINES, Counts, Waiting, added
 from copilot.store.database import Database, Row
 from copilot.store.events import Events, alert_stream, kube_stream
+from copilot.store.families import Families
 from copilot.store.lines import LogLines
+from copilot.store.matrices import Matrices
 from copilot.store.metrics import Metrics
+from copilot.store.ranking import Ranking
 from copilot.store.search import Search
-from copilot.store.streams import Streams, newest_lines, stream_of, template_spans
+from copilot.store.streams import Known, Streams, stream_of
 
-BUCKET_US = 10_000_000
-"""Templates are counted in buckets of this length."""
 BATCH_KEYS_US = 48 * 3600 * 1_000_000
 """How long a batch's key is remembered."""
+_TIDY_US = 60_000_000
 _KEY_LENGTH = 16
 _MOST_ACTIVE = 200
 _ACTIVITY = """\
-SELECT a.template_id, a.recent, a.earlier, t.pattern, t.severity, t.first_us, l.segment_id, l.line,
+SELECT h.id AS template_id, a.recent, a.earlier, COALESCE(fh.pattern, h.pattern) AS pattern,
+  h.first_us, t.severity, l.segment_id, l.line,
   s.cluster, s.namespace, s.app, s.pod, s.container, s.node
 FROM (
   SELECT c.template_id, c.stream_id, MAX(c.bucket_us) AS last_bucket_us,
@@ -43,6 +53,9 @@ FROM (
   GROUP BY c.template_id, c.stream_id
 ) a
 JOIN templates t ON t.id = a.template_id
+LEFT JOIN template_families f ON f.template_id = a.template_id
+LEFT JOIN template_families fh ON fh.template_id = f.family_id
+JOIN templates h ON h.id = COALESCE(f.family_id, t.id)
 JOIN streams s ON s.id = a.stream_id
 JOIN template_counts l ON l.template_id = a.template_id AND l.stream_id = a.stream_id
   AND l.bucket_us = a.last_bucket_us
@@ -58,39 +71,80 @@ WHERE c.template_id = ? AND c.bucket_us >= ? AND c.bucket_us < ? AND s.namespace
 GROUP BY c.bucket_us ORDER BY c.bucket_us LIMIT ?"""
 
 
+@dataclass(slots=True)
+class Process:
+    """What sessions of one process share."""
+
+    writer: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Names this process as the writer of its log segments."""
+    known: Known = field(default_factory=Known)
+    waiting: Waiting = field(default_factory=Waiting)
+
+
 class SqlTelemetry:
     """Meets `copilot.ports.Telemetry`."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(self, database: Database, process: Process, matrices: Matrices) -> None:
         self._db = database
-        self._streams = Streams(database)
-        self._lines = LogLines(database, writer)
+        self._process = process
+        self._fresh = Known()
+        self._counted: Counts = {}
+        self._uncounted: Counts = {}
+        self._streams = Streams(database, self._process.known, self._fresh)
+        self._lines = LogLines(database, self._process.writer)
         self._events = Events(database)
         self._metrics = Metrics(database)
+        self._search = Search(database, self._lines, Ranking(database, matrices))
+
+    def committed(self) -> None:
+        """What this transaction learned and left uncounted is from now on everybody's."""
+        self._process.known.take(self._fresh)
+        added(self._process.waiting.counts, self._uncounted.items())
+
+    def rolled_back(self) -> None:
+        """What it was to count besides its own waits on."""
+        self._process.waiting.put_back(self._counted)
 
     async def add(self, batch: Batch) -> StoredBatch:
         """See the port."""
-        if not await self._is_new(batch):
-            return StoredBatch(is_repeat=True, n_stored=0, first_line=None)
-        newest = newest_lines(batch)
-        streams = await self._streams.keep(_seen(batch, newest), newest)
-        first_line = await self._add_lines(batch, streams) if batch.lines.body else None
-        await self._events.keep_kube_events(batch, streams)
-        await self._events.keep_alerts(batch, streams)
-        if batch.points:
-            await self._metrics.add(batch.points, streams)
-        await self._metrics.add_spans(batch.spans, streams)
+        [stored] = await self.add_all([batch])
+        return stored
+
+    async def add_all(self, batches: Sequence[Batch]) -> tuple[StoredBatch, ...]:
+        """See the port."""
+        now_us = max((batch.received_us for batch in batches), default=0)
+        await self._forget_keys(batches, now_us)
+        fresh = [batch for batch in batches if await self._is_new(batch)]
+        columns = Columns(fresh)
+        newest = columns.newest()
+        streams = await self._streams.keep(_seen(fresh, newest), newest, now_us=now_us)
+        first = await self._add_lines(columns, streams, now_us) if columns.n else None
+        for batch in fresh:
+            await self._events.keep_kube_events(batch, streams)
+            await self._events.keep_alerts(batch, streams)
+            if batch.points:
+                await self._metrics.add(batch.points, streams)
+            await self._metrics.add_spans(batch.spans, streams)
         await self._db.executemany(
             "INSERT INTO set_aside (received_us, source, reason, body_z) VALUES (?, ?, ?, ?)",
             [
                 (batch.received_us, clip(one.source, 64), clip(one.reason, 255), pack(one.body))
+                for batch in fresh
                 for one in batch.set_aside
             ],
         )
-        return StoredBatch(is_repeat=False, n_stored=batch.n_records, first_line=first_line)
+        stored = dict(zip(map(id, fresh), columns.addresses(first), strict=True))
+        return tuple(
+            StoredBatch(
+                is_repeat=id(batch) not in stored,
+                n_stored=batch.n_records if id(batch) in stored else 0,
+                first_line=stored.get(id(batch)),
+            )
+            for batch in batches
+        )
 
     async def lines_at(self, address: LineAddress, before: int, after: int) -> tuple[LogLine, ...]:
-        """Raises: NotFound."""
+        """Raises: NotFound, Gone."""
         return await self._lines.at(address, before, after)
 
     async def lines_of(
@@ -120,7 +174,7 @@ class SqlTelemetry:
                 *(min_severity, namespace, namespace, app, app, _MOST_ACTIVE),
             ),
         )
-        return tuple(_activity(row) for row in rows)
+        return _together(_activity(row) for row in rows)
 
     async def template_history(
         self,
@@ -170,9 +224,15 @@ class SqlTelemetry:
         """Raises: NotFound."""
         return await self._events.get(event_id)
 
-    async def search(self, query: Query) -> Found:
+    async def search(self, query: Query, *, after: str = "", near: Near | None = None) -> Found:
         """See the port."""
-        return await Search(self._db, self._lines).find(query)
+        return await self._search.find(query, after=after, near=near)
+
+    async def search_counts(
+        self, query: Query, *, now_us: int, near: Near | None = None
+    ) -> Counted:
+        """See the port."""
+        return await self._search.count(query, now_us=now_us, near=near)
 
     async def set_aside(self, *, limit: int, before_id: int = 0) -> tuple[SetAsideRow, ...]:
         """Newest first; `before_id` pages on."""
@@ -194,10 +254,10 @@ class SqlTelemetry:
             for row in rows
         )
 
-    async def counts(self) -> Counts:
+    async def counts(self) -> Totals:
         """Totals; points count once a second and series."""
         row = await self._db.fetch_one(
-            "SELECT (SELECT COALESCE(SUM(n_lines), 0) FROM log_segments) AS n_lines, "
+            "SELECT (SELECT COALESCE(SUM(n_lines - n_retired), 0) FROM log_segments) AS n_lines, "
             "(SELECT COUNT(*) FROM raw_events) AS n_events, "
             "(SELECT COUNT(*) FROM metric_rollups) AS n_points, "
             "(SELECT COUNT(*) FROM spans) AS n_spans, "
@@ -205,8 +265,8 @@ class SqlTelemetry:
             "(SELECT COUNT(*) FROM set_aside) AS n_set_aside"
         )
         if row is None:
-            return Counts(lines=0, events=0, points=0, spans=0, templates=0, set_aside=0)
-        return Counts(
+            return Totals(lines=0, events=0, points=0, spans=0, templates=0, set_aside=0)
+        return Totals(
             lines=row["n_lines"],
             events=row["n_events"],
             points=row["n_points"],
@@ -215,82 +275,126 @@ class SqlTelemetry:
             set_aside=row["n_set_aside"],
         )
 
+    async def _forget_keys(self, batches: Sequence[Batch], now_us: int) -> None:
+        """Of batches that are too old to be sent again; now and then."""
+        tidied_us = self._process.known.tidied_us
+        for source in sorted({clip(batch.source, 64) for batch in batches}):
+            if not 0 <= now_us - tidied_us.get(source, 0) < _TIDY_US:
+                await self._db.execute(  # each source its own: no index leads with time alone
+                    "DELETE FROM ingest_batches WHERE source = ? AND received_us < ?",
+                    (source, now_us - BATCH_KEYS_US),
+                )
+                self._fresh.tidied_us[source] = now_us
+
     async def _is_new(self, batch: Batch) -> bool:
         key = batch.key if len(batch.key) == _KEY_LENGTH else digest16(batch.key)
-        source = clip(batch.source, 64)
-        await self._db.execute(  # each source forgets its own: no index leads with time alone
-            "DELETE FROM ingest_batches WHERE source = ? AND received_us < ?",
-            (source, batch.received_us - BATCH_KEYS_US),
-        )
         columns = ("batch_key", "source", "n", "received_us")
         added = await self._db.execute(
             self._db.dialect.insert_new("ingest_batches", columns),
-            (key, source, batch.n_records, batch.received_us),
+            (key, clip(batch.source, 64), batch.n_records, batch.received_us),
         )
         return added == 1
 
-    async def _add_lines(self, batch: Batch, streams: dict[Stream, int]) -> LineAddress:
-        templates, new = await self._streams.keep_templates(template_spans(batch))
-        lines = batch.lines
-        stream_at = [streams[stream] for stream in batch.streams]
-        template_at = [templates.get(template, 0) for template in batch.templates]
-        stream_ids = [stream_at[index] for index in lines.stream]
-        template_ids = [template_at[index] for index in lines.template]
-        first = await self._lines.append(
-            ts_us=lines.ts_us,
-            stream=stream_ids,
-            template=template_ids,
-            severity=lines.severity,
-            body=lines.body,
+    async def _add_lines(
+        self, columns: Columns, streams: dict[Stream, int], now_us: int
+    ) -> LineAddress:
+        spans = columns.spans()
+        templates, new = await self._streams.keep_templates(spans, now_us=now_us)
+        lines = columns.block(streams, templates)
+        first = await self._lines.append(lines, now_us=now_us)
+        await self._count(columns, streams, templates, first, now_us)
+        unseen_ids = await Families(self._db).place(
+            {templates[template]: (template, spans[template][0]) for template in new}
         )
-        await self._count(lines.ts_us, stream_ids, template_ids, first)
-        unseen = {i for i, template in enumerate(batch.templates) if template in new}
-        chosen = _worth_a_row(lines.severity, lines.template, unseen)
-        if chosen:
-            await self._events.add_lines(batch, chosen, stream_ids, template_ids, first)
+        unseen = [i for i, t in enumerate(columns.templates) if templates.get(t) in unseen_ids]
+        chosen = columns.worth_a_row(unseen)
+        for batch, start, end in columns.parts():
+            own = [i - start for i in chosen if start <= i < end]
+            if own:
+                here = slice(start, end)
+                await self._events.add_lines(
+                    batch,
+                    own,
+                    lines.stream[here].tolist(),
+                    lines.template[here].tolist(),
+                    LineAddress(segment=first.segment, line=first.line + start),
+                )
         return first
 
+    async def settle(self, now_us: int) -> None:
+        """Write the counts that wait."""
+        self._counted = self._process.waiting.taken(now_us)
+        await self._write_counts(self._counted)
+
     async def _count(
-        self, ts_us: list[int], streams: list[int], templates: list[int], first: LineAddress
+        self,
+        columns: Columns,
+        streams: dict[Stream, int],
+        templates: dict[Template, int],
+        first: LineAddress,
+        now_us: int,
     ) -> None:
-        counts: dict[tuple[int, int, int], list[int]] = {}
-        for i, key in enumerate(
-            zip(templates, streams, [ts - ts % BUCKET_US for ts in ts_us], strict=True)
-        ):
-            count = counts.setdefault(key, [0, 0])
-            count[0] += 1
-            count[1] = i
+        stream_ids = [streams[stream] for stream in columns.streams]
+        template_ids = [templates[template] for template in columns.templates]
+        waiting = self._process.waiting
+        is_now = columns.n <= FEW_LINES or waiting.is_due(now_us)
+        counts: Counts = {}
+        if is_now:
+            self._counted = waiting.taken(now_us)
+            counts |= self._counted
+        for t, s, bucket_us, n, last in columns.counted():
+            key = template_ids[t], stream_ids[s], bucket_us
+            is_urgent = is_now or columns.templates[t].severity >= Severity.WARN
+            own = counts if is_urgent else self._uncounted
+            added(own, [(key, (n, first.segment, first.line + last))])
+        await self._write_counts(counts)
+
+    async def _write_counts(self, counts: Counts) -> None:
         columns = ("template_id", "stream_id", "bucket_us", "n", "segment_id", "line")
         await self._db.executemany(
             self._db.dialect.upsert(
                 "template_counts", columns, columns[:3], add=("n",), replace=columns[4:]
             ),
-            [(*key, n, first.segment, first.line + last) for key, (n, last) in counts.items()],
+            [(*key, *count) for key, count in counts.items()],
         )
 
 
-def _seen(batch: Batch, newest: dict[Stream, int]) -> dict[Stream, int]:
-    """Every stream the batch names, with the latest time it shows a sign of life."""
-    seen = dict.fromkeys(batch.streams, batch.received_us) | newest
-    for point in batch.points:
-        seen[point.stream] = max(seen.get(point.stream, 0), point.ts_us)
-    for span in batch.spans:
-        seen[span.stream] = max(seen.get(span.stream, 0), span.start_us)
-    for event in batch.kube_events:
-        seen.setdefault(kube_stream(event, batch.cluster), batch.received_us)
-    for alert in batch.alerts:
-        seen.setdefault(alert_stream(alert, batch.cluster), batch.received_us)
+def _seen(batches: Sequence[Batch], newest: dict[Stream, int]) -> dict[Stream, int]:
+    """Every stream the batches name, with the latest time it shows a sign of life."""
+    seen: dict[Stream, int] = {}
+    for batch in batches:
+        seen |= dict.fromkeys(batch.streams, batch.received_us)
+    seen |= newest
+    for batch in batches:
+        for point in batch.points:
+            seen[point.stream] = max(seen.get(point.stream, 0), point.ts_us)
+        for span in batch.spans:
+            seen[span.stream] = max(seen.get(span.stream, 0), span.start_us)
+        for event in batch.kube_events:
+            seen.setdefault(kube_stream(event, batch.cluster), batch.received_us)
+        for alert in batch.alerts:
+            seen.setdefault(alert_stream(alert, batch.cluster), batch.received_us)
     return seen
 
 
-def _worth_a_row(severity: list[int], template: list[int], unseen: set[int]) -> list[int]:
-    """Indexes of the lines that are warnings or worse, or the first of a new template."""
-    chosen = []
-    for i, number in enumerate(severity):
-        if number >= Severity.WARN or template[i] in unseen:
-            chosen.append(i)
-            unseen.discard(template[i])
-    return chosen
+def _together(parts: Iterable[TemplateActivity]) -> tuple[TemplateActivity, ...]:
+    """One for each family and stream, busiest first; of several the busiest says where the last
+    line is."""
+    found: dict[tuple[TemplateId, Stream], TemplateActivity] = {}
+    for part in parts:
+        key = (part.template_id, part.stream)
+        known = found.get(key)
+        found[key] = part if known is None else _added(known, part)
+    return tuple(sorted(found.values(), key=lambda one: -one.recent_count))
+
+
+def _added(one: TemplateActivity, other: TemplateActivity) -> TemplateActivity:
+    return replace(
+        one,
+        severity=max(one.severity, other.severity),
+        recent_count=one.recent_count + other.recent_count,
+        earlier_count=one.earlier_count + other.earlier_count,
+    )
 
 
 def _activity(row: Row) -> TemplateActivity:

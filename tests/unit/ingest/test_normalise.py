@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.domain.event import Severity, Stream
-from copilot.ingest.fingerprint import pattern_of, shape_of, template_of
+from copilot.ingest.fingerprint import pattern_of, shape_of, template_of, templates_of
 from copilot.ingest.normalise import (
     BatchBuilder,
     classify,
@@ -133,7 +133,25 @@ def test_what_only_looks_like_json_is_text(body: str) -> None:
         ("can't open 'x y' for bob", "can't open * for bob"),
         ("[12] worker-3 done", "[*] * done"),
         ("id 7f9ba920-9eff-41f8-ac8f-da250fd1da7d gone", "id * gone"),
-        ("took 1 2 3, 4 ms", "took * ms"),
+        ("took 1 2 3, 4 ms", "took *"),
+        ("web:1 close, 403 bytes sent, lifetime <1 sec", "web:* close, * sent, lifetime *"),
+        ("web:1 close, 1033 bytes (1.0 KB) sent, lifetime 0:12", "web:* close, * sent, lifetime *"),
+        ("onExtend:1514038530000 14 0 4", "onExtend:*"),
+        ("cannot open /srv/data/app.conf: denied", "cannot open *: denied"),
+        ("GET /healthz failed", "GET /healthz failed"),
+        ("Nov 27 17:53:10 node-a kubelet[812]: up", "* node-a kubelet[*]: up"),
+        ("expired on Thu, 27 Nov 2026", "expired on *"),
+        ("\x1b[31mERROR\x1b[0m it broke", "ERROR it broke"),
+        (
+            'ts=1.5 level=ERROR caller=a.go:12 msg="query \\"x\\" failed" n=3',
+            "error query * failed",
+        ),
+        ("time=12:00 level=info msg=started pid=7", "info started"),
+        (
+            'E1127 12:00:00.123456       1 reflector.go:138] "Failed to watch" err="no route"',
+            "Failed to watch",
+        ),
+        ("W1127 12:00:00.123456       1 warnings.go:70] batch/v1 is old", "* is old"),
         ("nothing varies here", "nothing varies here"),
         ("first line\n  at second(line.java:3)", "first line"),
         (
@@ -150,6 +168,20 @@ def test_a_pattern_stays_readable(text: str, pattern: str) -> None:
 def test_the_shape_decides_the_pattern(text: str) -> None:
     assert pattern_of(shape_of(text)) == pattern_of(text)
     assert template_of(text, 9) == template_of(shape_of(text), 9)
+
+
+def test_a_long_line_is_not_cut_within_a_word() -> None:
+    ids = " ".join(f"blk_{number}" for number in range(400))
+
+    assert pattern_of(f"delete {ids}") == pattern_of(f"delete x{ids}") == "delete *"
+
+
+def test_a_batch_has_the_templates_of_its_lines() -> None:
+    texts = ["order 17 failed", "order 18 failed", "order 18 paid"]
+
+    assert templates_of(texts, [17, 17, 9]) == [
+        template_of(text, severity) for text, severity in zip(texts, (17, 17, 9), strict=True)
+    ]
 
 
 def test_lines_that_differ_in_values_only_share_a_fingerprint() -> None:

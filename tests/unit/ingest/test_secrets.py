@@ -2,12 +2,20 @@
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot.domain.secrets import MASK, mask, mask_bytes, mask_lines, mask_value
+from copilot.domain.secrets import MASK, mask, mask_bytes, mask_value
+from copilot.ingest.normalise import told_apart
+
+
+def masked_lines(lines: list[str]) -> list[str]:
+    """As a batch has them."""
+    return told_apart(lines, [0] * len(lines))[0]
+
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
 
@@ -106,16 +114,26 @@ def test_masking_twice_changes_nothing_more(text: str, masked: str) -> None:
     assert mask(mask(text)) == masked
 
 
-def test_a_column_is_masked_like_each_line_alone() -> None:
-    lines = [text for text, _ in CANARIES if "PRIVATE" not in text] + ORDINARY
+@pytest.mark.parametrize("around", ["{}", "1{}", "a1{}1a", "12 {} 7f3a", "café {}", "{}\nmore"])
+@pytest.mark.parametrize("change", [str, str.upper, lambda text: text.replace("hunter", "1f2e")])
+def test_a_column_is_masked_like_each_line_alone(around: str, change: Callable[[str], str]) -> None:
+    texts = [text for text, _ in CANARIES if "PRIVATE" not in text] + ORDINARY
+    lines = [around.format("\0").replace("\0", change(text)) for text in texts]
 
-    assert mask_lines(lines) == [mask(line) for line in lines]
+    assert masked_lines(lines) == [mask(line) for line in lines]
+
+
+def test_a_secret_is_found_in_a_line_whose_like_was_harmless() -> None:
+    """`key=12` is a count, `key=123456` is a key: both have one shape."""
+    lines = ["api_key=12", "api_key=123456", "api_key=12"]
+
+    assert masked_lines(lines) == ["api_key=12", "api_key=***", "api_key=12"]
 
 
 def test_a_column_without_secrets_comes_back_as_it_was() -> None:
     lines = ["cache grew", "served in 3 ms"]
 
-    assert mask_lines(lines) == lines
+    assert masked_lines(lines) == lines
 
 
 def test_a_private_key_that_is_logged_line_by_line_is_masked_to_its_end() -> None:
@@ -129,7 +147,7 @@ def test_a_private_key_that_is_logged_line_by_line_is_masked_to_its_end() -> Non
         "deadbeefdeadbeefdeadbeef",
     ]
 
-    masked = mask_lines(lines)
+    masked = masked_lines(lines)
 
     assert "hunter2" not in "".join(masked)
     assert masked[3] == "another program says hello"
@@ -160,7 +178,7 @@ def test_a_json_string_under_a_secret_name_never_passes(
 @settings(max_examples=200)
 @given(st.text())
 def test_masking_never_fails_and_agrees_with_the_column(text: str) -> None:
-    assert mask_lines([text]) == [mask(text)]
+    assert masked_lines([text]) == [mask(text)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,41 +18,50 @@ from copilot.store.blocks import (
     OpenedBlock,
     cut,
     encoded,
+    joined,
     pack_ids,
     unpack_ids,
 )
+from copilot.store.coding import pack
 
 ID = st.integers(min_value=0, max_value=2**53)
-LINE = st.tuples(st.integers(min_value=-(2**40), max_value=2**60), ID, ID, st.text(max_size=40))
+LINE = st.tuples(
+    st.integers(min_value=-(2**40), max_value=2**60),
+    ID,
+    ID,
+    st.text(st.characters(codec="utf-8"), max_size=40),
+)
 
 
 @given(st.lists(LINE, min_size=1, max_size=50))
 def test_a_block_reads_back_as_it_was(lines: list[tuple[int, int, int, str]]) -> None:
-    block = Block(
-        ts_us=[line[0] for line in lines],
-        stream=[line[1] for line in lines],
-        template=[line[2] for line in lines],
-        severity=[9] * len(lines),
-        text=encoded([line[3] for line in lines]),
-    )
+    ts_us, streams, templates, texts = zip(*lines, strict=True)
 
-    opened = OpenedBlock(block.encode())
+    opened = OpenedBlock(made_of(ts_us, streams, templates, texts).encode())
 
     read = [opened.line(n) for n in range(len(opened))]
     assert [(line.ts_us, line.stream_id) for line in read] == [line[:2] for line in lines]
-    assert [line.text.encode() for line in read] == block.text
+    assert [line.text for line in read] == list(texts)
+    assert opened.columns.template.tolist() == list(templates)
+
+
+def made_of(
+    ts_us: Sequence[int], streams: Sequence[int], templates: Sequence[int], texts: Sequence[str]
+) -> Block:
+    text, lengths = encoded(texts)
+    return Block(
+        ts_us=np.array(ts_us),
+        stream=np.array(streams),
+        template=np.array(templates),
+        severity=np.full(len(ts_us), 9),
+        lengths=np.array(lengths),
+        text=text,
+    )
 
 
 def a_block(*texts: str) -> OpenedBlock:
     n = len(texts)
-    block = Block(
-        ts_us=list(range(n)),
-        stream=[i % 2 for i in range(n)],
-        template=[0] * n,
-        severity=[9] * n,
-        text=encoded(list(texts)),
-    )
-    return OpenedBlock(block.encode())
+    return OpenedBlock(made_of(range(n), [i % 2 for i in range(n)], [0] * n, texts).encode())
 
 
 def test_words_are_found_within_one_line_and_not_across_two() -> None:
@@ -73,7 +86,32 @@ def test_lines_of_a_stream_are_found() -> None:
 
 def test_a_body_of_a_later_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version"):
-        OpenedBlock(b"\x02rest")
+        OpenedBlock(b"\x03rest")
+
+
+def test_a_body_of_the_first_version_reads_back() -> None:
+    columns = ([5, 2, -1], [7, 9], [0, 1, 0], [3], [0, 0, 0], [9, 13, 9], [1, 1, 4], b"abcd")
+    body = b"\x01" + pack(msgspec.msgpack.encode(columns))
+
+    opened = OpenedBlock(body)
+
+    read = [opened.line(number) for number in range(len(opened))]
+    assert [(line.ts_us, line.stream_id, line.severity, line.text) for line in read] == [
+        (5, 7, 9, "a"),
+        (7, 9, 13, ""),
+        (6, 7, 9, "bcd"),
+    ]
+
+
+def test_every_line_of_a_block_is_in_one_of_its_parts() -> None:
+    texts = [str(number) for number in range(MAX_LINES + 7)]
+    n = len(texts)
+
+    parts = list(made_of([0] * n, range(n), [1] * n, texts).parts())
+
+    assert [len(part) for part in parts] == [MAX_LINES, 7]
+    assert b"".join(part.text for part in parts) == "".join(texts).encode()
+    assert joined(parts).stream.tolist() == list(range(n))
 
 
 @pytest.mark.parametrize(
@@ -94,9 +132,11 @@ def test_a_body_of_a_later_version_is_refused() -> None:
     ],
 )
 def test_lines_are_cut(ts_us: list[int], texts: list[bytes], parts: list[tuple[int, int]]) -> None:
-    assert list(cut(ts_us, texts)) == parts
+    lengths = np.array([len(text) for text in texts])
+
+    assert list(cut(np.array(ts_us), lengths)) == parts
 
 
 @given(st.frozensets(ID))
 def test_a_set_of_ids_reads_back(ids: frozenset[int]) -> None:
-    assert unpack_ids(pack_ids(ids)) == ids
+    assert unpack_ids(pack_ids(np.array(list(ids), np.int64))) == ids

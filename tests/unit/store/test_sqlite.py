@@ -55,6 +55,31 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(
         assert (await look.telemetry.counts()).lines == 1
 
 
+async def test_space_of_removed_rows_is_used_again_and_given_back_on_demand(
+    engine: SqliteEngine,
+) -> None:
+    async with engine.transaction() as database:
+        await database.execute("CREATE TABLE heap (body BLOB NOT NULL) STRICT")
+        await database.execute("INSERT INTO heap VALUES (randomblob(1000000))")
+        await database.execute("DELETE FROM heap")
+        pages = await database.fetch_one("PRAGMA freelist_count")
+        await database.execute("INSERT INTO heap VALUES (randomblob(500000))")
+        left = await database.fetch_one("PRAGMA freelist_count")
+    assert pages
+    assert left
+    assert left["freelist_count"] < pages["freelist_count"]
+
+    await engine.compact()
+
+    async with engine.view() as database:
+        after = await database.fetch_one("PRAGMA freelist_count")
+        kept = await database.fetch_one("SELECT LENGTH(body) AS size FROM heap")
+    assert after
+    assert after["freelist_count"] == 0
+    assert kept
+    assert kept["size"] == 500_000
+
+
 async def add(store: SqlStore, body: str) -> None:
     async with store.transaction() as tx:
         await tx.telemetry.add(a_batch(body))

@@ -1,8 +1,8 @@
 const OPERATORS: [string, string][] = [
   ['ns:shop', 'only this namespace'],
   ['app:checkout', 'only this app'],
-  ['level:error', 'at least this severe: debug, info, warn, error, fatal'],
-  ['since:15m', 'only since then: 30s, 15m, 2h, 7d'],
+  ['level:>=warn', 'at least this severe: debug, info, warn, error, fatal'],
+  ['since:15m', 'only since then: 30s, 15m, 2h, 7d; until: ends it'],
   ['kind:log', 'only log, event, incident, runbook or change'],
   ['"exact words"', 'these words next to each other'],
   ['-word', 'without this word'],

@@ -1,86 +1,65 @@
-import { clsx } from 'clsx'
 import { PageLink } from '@/components/ui/PageLink'
 import { Empty } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
-import type { HitKind, SearchView } from '@/lib/api/types'
+import type { SearchView } from '@/lib/api/types'
 import { number, plural } from '@/lib/format'
-import { HIT, HITS } from '@/lib/labels'
-import { wordsOf } from '@/lib/words'
+import { searchHref } from '@/lib/query'
 import { HitItem } from './HitItem'
 
 interface ResultsProps {
   q: string
-  kind: HitKind | null
+  after: string
   found: SearchView
 }
 
-export function Results({ q, kind, found }: ResultsProps) {
-  const hits = kind ? found.hits.filter((hit) => hit.kind === kind) : found.hits
-  const words = wordsOf(q)
+/** A page of hits, and how far it looked. */
+export function Results({ q, after, found }: ResultsProps) {
   return (
     <>
-      <Facets q={q} kind={kind} found={found} />
-      {hits.length === 0 ? (
-        <Empty title="Nothing found">
+      {found.hits.length === 0 ? (
+        <Empty title={found.next ? 'Nothing found so far' : 'Nothing found'}>
           <HowFar found={found} />
         </Empty>
       ) : (
-        <ul className="divide-y">
-          {hits.map((hit) => (
-            <HitItem key={`${hit.kind} ${hit.ref}`} hit={hit} words={words} />
+        <ul aria-label="Hits" className="divide-y">
+          {found.hits.map((hit) => (
+            <HitItem key={`${hit.kind} ${hit.ref}`} hit={hit} words={found.words} />
           ))}
         </ul>
       )}
-      {hits.length > 0 && (
-        <p className="border-t px-3 py-2 text-meta text-fg-3">
-          <HowFar found={found} />
-        </p>
-      )}
+      <footer className="flex flex-wrap items-center gap-2 border-t px-3 py-2 text-meta text-fg-3">
+        {after && (
+          <PageLink href={searchHref(q)} className={LINK}>
+            Newest
+          </PageLink>
+        )}
+        {found.next && (
+          <PageLink href={searchHref(q, found.next)} className={LINK}>
+            {found.hits.length === 0 ? 'Look further back' : 'Older'}
+          </PageLink>
+        )}
+        {found.hits.length > 0 && (
+          <span>
+            <HowFar found={found} />
+          </span>
+        )}
+        <span className="ml-auto tabular">{number(found.took_ms)} ms</span>
+      </footer>
     </>
   )
 }
 
-function Facets({ q, kind, found }: ResultsProps) {
-  const facets: (HitKind | null)[] = [null, ...HITS.filter((each) => (found.counts[each] ?? 0) > 0)]
-  return (
-    <nav aria-label="Kinds" className="flex flex-wrap items-center gap-1 border-b p-1.5">
-      {facets.map((facet) => {
-        const params = new URLSearchParams(facet ? { q, kind: facet } : { q })
-        return (
-          <PageLink
-            key={facet ?? 'all'}
-            href={`/search/?${params}`}
-            scroll={false}
-            aria-current={facet === kind ? 'page' : undefined}
-            className={clsx(
-              'flex h-7 items-center gap-1.5 rounded-md px-2.5 font-medium max-sm:h-11',
-              facet === kind ? 'bg-raised text-fg' : 'text-fg-2 hover:bg-raised',
-            )}
-          >
-            {facet ? HIT[facet] : 'All'}
-            <span className="text-meta text-fg-3 tabular">
-              {number(facet ? (found.counts[facet] ?? 0) : found.hits.length)}
-            </span>
-          </PageLink>
-        )
-      })}
-      <span className="ml-auto px-2 text-meta text-fg-3 tabular">{number(found.took_ms)} ms</span>
-    </nav>
-  )
-}
+const LINK =
+  'flex h-8 items-center rounded-md border px-2.5 font-medium text-fg hover:bg-raised max-sm:h-11'
 
 /** An honest answer to "is that all?". */
 function HowFar({ found }: { found: SearchView }) {
-  if (found.looked_back_to_us === 0) {
-    return found.scanned_lines === 0
-      ? 'Everything that is stored was looked at.'
-      : `Everything was looked at; ${plural(found.scanned_lines, 'line')} read one by one.`
-  }
+  const read = found.scanned_lines > 0 && `${plural(found.scanned_lines, 'line')} read one by one`
+  if (found.looked_back_to_us === 0) return `Everything was looked at${read ? `; ${read}` : ''}.`
   return (
     <>
-      {plural(found.scanned_lines, 'line')} read one by one, back to{' '}
-      <Time us={found.looked_back_to_us} look="full" />. Older lines were not looked at; narrow the
-      search by <code>ns:</code> or <code>app:</code> to reach further.
+      {read ? `${read}, back to ` : 'Lines were looked at back to '}
+      <Time us={found.looked_back_to_us} look="full" />.
     </>
   )
 }

@@ -2,96 +2,86 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { Search } from 'lucide-react'
-import { useRouter, useSearchParams } from 'next/navigation'
-import { type FormEvent, useEffect, useRef, useState } from 'react'
+import { useSearchParams } from 'next/navigation'
+import { type KeyboardEvent, useEffect, useRef } from 'react'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
+import { useActions } from '@/lib/actions'
 import { searchQuery } from '@/lib/api/queries'
-import type { HitKind } from '@/lib/api/types'
-import { HITS } from '@/lib/labels'
+import { Counts } from './Counts'
 import { Operators } from './Operators'
 import { Results } from './Results'
+import { SearchBox } from './SearchBox'
 
-const TYPING_MS = 250
-
-/** One box over logs, events, incidents, runbooks and changes; the address holds the question. */
+/** One box over logs, events, incidents, runbooks and changes; the address holds the question and
+ * the page. Keys: `/` to the box, arrows through the hits, Enter opens, Escape goes back. */
 export function SearchPage() {
   const params = useSearchParams()
   const q = params.get('q') ?? ''
-  const kind = HITS.find((each) => each === params.get('kind')) ?? null
-  const query = useQuery({ ...searchQuery(q), enabled: q.trim() !== '' })
+  const after = params.get('after') ?? ''
+  const box = useRef<HTMLInputElement>(null)
+  const hits = useRef<HTMLDivElement>(null)
+  const isAsked = q.trim() !== ''
+  const query = useQuery({ ...searchQuery(q, after), enabled: isAsked })
+  useEffect(() => box.current?.focus(), [])
+  useActions([
+    { id: 'search', title: 'Write a search', group: 'Go to', keys: '/', run: () => box.current?.select() },
+  ])
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if (!hits.current || event.defaultPrevented) return
+    if (event.key === 'Escape') {
+      event.preventDefault()
+      const open = hits.current.querySelector<HTMLElement>('[data-hit][aria-expanded="true"]')
+      if (open) {
+        open.click()
+        open.focus()
+      } else box.current?.focus()
+    }
+    const next = neighbour(hits.current, event.key)
+    if (next === undefined) return
+    event.preventDefault()
+    ;(next ?? box.current)?.focus()
+  }
+
   return (
     <>
-      <SearchBox key={q === '' ? 'empty' : 'asked'} q={q} kind={kind} />
+      <SearchBox q={q} box={box} onDown={() => hits.current?.querySelector<HTMLElement>('[data-hit]')?.focus()} />
       <Operators />
-      <div className="mt-3">
-        {q.trim() === '' ? (
-          <div className="rounded-card border bg-panel">
-            <Empty title="Ask for anything that was logged, said or changed" icon={<Search className="size-5 text-fg-3" aria-hidden />}>
-              A pod’s name, an error, a request id. Words find what means the same, too.
-            </Empty>
-          </div>
-        ) : (
-          <div aria-busy={query.isPlaceholderData} className="overflow-clip rounded-card border bg-panel aria-busy:opacity-60">
+      {isAsked ? (
+        <div className="mt-3 grid grid-cols-[minmax(0,1fr)] items-start gap-3 lg:grid-cols-[15rem_minmax(0,1fr)]">
+          <Counts q={q} />
+          {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- the arrows of the buttons inside */}
+          <div
+            ref={hits}
+            onKeyDown={onKeyDown}
+            aria-busy={query.isPlaceholderData}
+            className="overflow-clip rounded-card border bg-panel aria-busy:opacity-60 lg:col-start-2"
+          >
             <Loaded query={query} what="the hits" skeleton={<RowSkeletons rows={8} height="h-14" />}>
-              {(found) => <Results q={q} kind={kind} found={found} />}
+              {(found) => <Results q={q} after={after} found={found} />}
             </Loaded>
           </div>
-        )}
-      </div>
+        </div>
+      ) : (
+        <div className="mt-3 rounded-card border bg-panel">
+          <Empty
+            title="Ask for anything that was logged, said or changed"
+            icon={<Search className="size-5 text-fg-3" aria-hidden />}
+          >
+            A pod’s name, an error, a request id. Words find what means the same, too.
+          </Empty>
+        </div>
+      )}
     </>
   )
 }
 
-interface SearchBoxProps {
-  q: string
-  kind: HitKind | null
-}
-
-function SearchBox({ q, kind }: SearchBoxProps) {
-  const [text, setText] = useState(q)
-  const router = useRouter()
-  const typing = useRef<ReturnType<typeof setTimeout>>(undefined)
-  useEffect(() => () => clearTimeout(typing.current), [])
-
-  function ask(next: string, isKept: boolean): void {
-    clearTimeout(typing.current)
-    const params = new URLSearchParams(next.trim() ? { q: next } : {})
-    if (kind) params.set('kind', kind)
-    const address = params.size === 0 ? '/search/' : `/search/?${params}`
-    if (isKept) router.push(address)
-    else router.replace(address, { scroll: false })
-  }
-
-  function onType(next: string): void {
-    setText(next)
-    clearTimeout(typing.current)
-    typing.current = setTimeout(() => ask(next, false), TYPING_MS)
-  }
-
-  function onSubmit(event: FormEvent): void {
-    event.preventDefault()
-    ask(text, true)
-  }
-
-  return (
-    <form role="search" onSubmit={onSubmit} className="relative">
-      <Search className="pointer-events-none absolute top-3.5 left-3 size-4 text-fg-3" aria-hidden />
-      <input
-        type="search"
-        value={text}
-        onChange={(event) => onType(event.target.value)}
-        aria-label="Search"
-        placeholder="Search logs, events, incidents, runbooks, changes"
-        autoComplete="off"
-        spellCheck={false}
-        ref={focus}
-        maxLength={500}
-        className="h-11 w-full rounded-card border border-line-strong bg-panel pr-3 pl-9 text-lead placeholder:text-fg-3"
-      />
-    </form>
-  )
-}
-
-function focus(input: HTMLInputElement | null): void {
-  input?.focus()
+/** The hit that an arrow leads to from the one with the focus; null: up, out of the list. */
+function neighbour(list: HTMLElement, key: string): HTMLElement | null | undefined {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[key]
+  if (step === undefined) return undefined
+  const hits = [...list.querySelectorAll<HTMLElement>('[data-hit]')]
+  const at = hits.findIndex((hit) => hit === document.activeElement)
+  if (at < 0) return undefined
+  return at + step < 0 ? null : hits[at + step]
 }

@@ -80,10 +80,18 @@ export const eventQuery = (id: number) =>
     staleTime: 60_000,
   })
 
-export const searchQuery = (q: string) =>
+export const searchQuery = (q: string, after = '') =>
   queryOptions({
-    queryKey: ['search', q],
-    queryFn: () => unwrap(api.GET('/api/search', { params: { query: { q, limit: 100 } } })),
+    queryKey: ['search', q, after],
+    queryFn: () => unwrap(api.GET('/api/search', { params: { query: { q, after } } })),
+    placeholderData: keepPreviousData,
+  })
+
+/** How the hits spread; slower than a page of them. */
+export const searchCountsQuery = (q: string) =>
+  queryOptions({
+    queryKey: ['search-counts', q],
+    queryFn: () => unwrap(api.GET('/api/search/counts', { params: { query: { q } } })),
     placeholderData: keepPreviousData,
   })
 

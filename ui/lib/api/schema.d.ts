@@ -503,9 +503,30 @@ export interface paths {
         };
         /**
          * Search
-         * @description Logs, events, incidents, runbooks and changes; see the search page for operators.
+         * @description A page of logs, events, incidents, runbooks and changes: what fits best, then what
+         *     happened, the newest first. See the search page for operators.
          */
         get: operations["search_api_search_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts
+         * @description How many hits a search has: by kind, namespace, app and level, and over time.
+         */
+        get: operations["counts_api_search_counts_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -661,6 +682,18 @@ export interface components {
             ts_us: number;
         };
         /**
+         * Bar
+         * @description Hits from a time on, for the width of a bar; `n_severe` of them are errors or worse.
+         */
+        Bar: {
+            /** N */
+            n: number;
+            /** N Severe */
+            n_severe: number;
+            /** Ts Us */
+            ts_us: number;
+        };
+        /**
          * Cause
          * @description Every cause there is; `causes/` holds one module for each.
          * @enum {string}
@@ -764,6 +797,30 @@ export interface components {
             updated_us: number;
         };
         /**
+         * Counted
+         * @description How the hits of a query spread. Facets are most frequent first.
+         *
+         *     Kinds count whatever kinds were asked for, so that they can be changed; all else only those.
+         */
+        Counted: {
+            /** Apps */
+            apps: components["schemas"]["Facet"][];
+            /** Bar Us */
+            bar_us: number;
+            /** Bars */
+            bars: components["schemas"]["Bar"][];
+            /** Kinds */
+            kinds: components["schemas"]["Facet"][];
+            /** Levels */
+            levels: components["schemas"]["Facet"][];
+            /** Looked Back To Us */
+            looked_back_to_us: number;
+            /** Namespaces */
+            namespaces: components["schemas"]["Facet"][];
+            /** Scanned Lines */
+            scanned_lines: number;
+        };
+        /**
          * Decision
          * @enum {string}
          */
@@ -832,6 +889,18 @@ export interface components {
          * @enum {string}
          */
         EvidenceKind: "object" | "event" | "log" | "metric" | "change" | "alert" | "incident";
+        /**
+         * Facet
+         * @description How many hits have a value; `is_least`: there may be more that were not looked at.
+         */
+        Facet: {
+            /** Is Least */
+            is_least: boolean;
+            /** N */
+            n: number;
+            /** Value */
+            value: string;
+        };
         /**
          * FeedMessage
          * @description One message of the WebSocket. `hello` comes first and tells the head of the feed.
@@ -1378,20 +1447,32 @@ export interface components {
             /** Updated Us */
             updated_us: number;
         };
-        /** SearchView */
+        /**
+         * SearchCountsView
+         * @description How the hits of a query spread.
+         */
+        SearchCountsView: {
+            counted: components["schemas"]["Counted"];
+            /** Took Ms */
+            took_ms: number;
+        };
+        /**
+         * SearchView
+         * @description A page of hits; see `Found`.
+         */
         SearchView: {
-            /** Counts */
-            counts: {
-                [key: string]: number;
-            };
             /** Hits */
             hits: components["schemas"]["Hit"][];
             /** Looked Back To Us */
             looked_back_to_us: number;
+            /** Next */
+            next: string;
             /** Scanned Lines */
             scanned_lines: number;
             /** Took Ms */
             took_ms: number;
+            /** Words */
+            words: string[];
         };
         /** SetAsideView */
         SetAsideView: {
@@ -2377,6 +2458,7 @@ export interface operations {
             query?: {
                 q?: string;
                 limit?: number;
+                after?: string;
             };
             header?: never;
             path?: never;
@@ -2391,6 +2473,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchView"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    counts_api_search_counts_get: {
+        parameters: {
+            query?: {
+                q?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchCountsView"];
                 };
             };
             /** @description Default Response */

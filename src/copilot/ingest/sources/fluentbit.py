@@ -23,6 +23,7 @@ from copilot.ingest.normalise import (
     BatchBuilder,
     owner_name,
     parse_time,
+    parse_times,
     pod_prefix,
     severity_named,
 )
@@ -213,32 +214,37 @@ def _entry(value: object) -> tuple[int, object] | None:
 
 def _add_typed(records: Sequence[_Record], batch: BatchBuilder) -> bool:
     """Adds all of them, or none where one is not a container's line; the hot path."""
-    for record in records:
-        if record.log is None or record.time is None or record.kubernetes is None:
-            return False
+    logs = [record.log for record in records if record.log is not None]
+    places = [record.kubernetes for record in records if record.kubernetes is not None]
+    said = [record.time for record in records]
+    if not len(logs) == len(places) == len(records) or None in said:
+        return False
     batch.check_size(len(records))
-    times, streams, severities, bodies = [], [], [], []
-    places: dict[tuple[str, str, str], int] = {}
-    for record in records:
-        place, log = record.kubernetes, record.log
-        assert place is not None  # checked above
-        assert log is not None
-        key = (place.pod_name, place.container_name, place.namespace_name)
-        index = places.get(key)
-        if index is None:
-            index = places[key] = batch.stream_index(_stream(place, batch.cluster))
-        streams.append(index)
-        ts_us = parse_time(record.time)
-        if ts_us < YEAR_2000_US:
-            ts_us = parse_time(record.date or record.at_timestamp) or ts_us
-        times.append(ts_us)
-        severities.append(severity_named(record.level or record.severity or record.lvl))
-        bodies.append(log[:-1] if log[-1:] == "\n" else log)
-    batch.ts_us += times
-    batch.stream += streams
-    batch.severity += severities
-    batch.body += bodies
+    batch.ts_us += _times(records, said)
+    batch.stream += _stream_indexes(places, batch)
+    levels = [record.level or record.severity or record.lvl for record in records]
+    batch.severity += map(severity_named, levels) if any(levels) else [0] * len(levels)
+    batch.body += [log[:-1] if log[-1:] == "\n" else log for log in logs]
     return True
+
+
+def _times(records: Sequence[_Record], said: Sequence[Scalar]) -> list[int]:
+    """The lines' own times, the envelope's where a line's cannot be."""
+    times = parse_times(said)
+    if min(times, default=YEAR_2000_US) >= YEAR_2000_US:
+        return times
+    return [
+        ts_us if ts_us >= YEAR_2000_US else parse_time(record.date or record.at_timestamp) or ts_us
+        for ts_us, record in zip(times, records, strict=True)
+    ]
+
+
+def _stream_indexes(places: Sequence[_Kubernetes], batch: BatchBuilder) -> list[int]:
+    """Each line's stream. All of a container's lines name the same one: it is made once."""
+    keys = [(place.pod_name, place.container_name, place.namespace_name) for place in places]
+    first = dict(zip(reversed(keys), reversed(places), strict=True))
+    index = {key: batch.stream_index(_stream(first[key], batch.cluster)) for key in reversed(first)}
+    return [index[key] for key in keys]
 
 
 def _stream(place: _Kubernetes, cluster: str) -> Stream:

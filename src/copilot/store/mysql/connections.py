@@ -17,6 +17,7 @@ from copilot.domain.errors import Unavailable
 from copilot.store.database import Row
 from copilot.store.mysql.address import Address
 from copilot.store.mysql.errors import is_lost, translated
+from copilot.store.waiting import to_the_end
 
 CONNECT_S = 10.0
 """From the first packet to a connection that is of use; some accept and then say nothing."""
@@ -83,21 +84,35 @@ class Link:
     async def _opened(
         cls, address: Address, tls: ssl.SSLContext | None, isolation: str, answer_s: float
     ) -> Link:
-        connection = await connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=address.database,
-            ssl=tls,
-            charset="utf8mb4",
-            autocommit=True,
-            connect_timeout=CONNECT_S,
-            cursor_cls=_Cursor,
-            conv=_conversions(),
-            sql_mode=f"'{MODE}'",
-            program_name="incident-copilot",
-        )
+        # Not to be cancelled half-way: the driver may swallow that, and leaves its socket behind.
+        opening = asyncio.create_task(cls._opened(address, tls, isolation, answer_s))
+        try:
+            return await to_the_end(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:
+                await opening.result().cut()
+            raise
+
+    @classmethod
+    async def _opened(
+        cls, address: Address, tls: ssl.SSLContext | None, isolation: str, answer_s: float
+    ) -> Link:
+        async with asyncio.timeout(CONNECT_S):  # the driver's own ends with the first byte
+            connection = await connect(
+                host=address.host,
+                port=address.port,
+                user=address.user,
+                password=address.password.encode(),
+                database=address.database,
+                ssl=tls,
+                charset="utf8mb4",
+                autocommit=True,
+                connect_timeout=CONNECT_S,
+                cursor_cls=_Cursor,
+                conv=_conversions(),
+                sql_mode=f"'{MODE}'",
+                program_name="incident-copilot",
+            )
         link = cls(connection, asyncio.get_running_loop().time(), answer_s)
         try:
             for wish in (

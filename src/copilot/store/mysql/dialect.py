@@ -18,8 +18,9 @@ class MysqlDialect:
     """Meets `copilot.store.database.Dialect`; a view's locks nothing."""
 
     keeps_words = True
+    time_leads = False
 
-    def __init__(self, *, has_vectors: bool, is_locking: bool = True) -> None:
+    def __init__(self, *, is_locking: bool = True, has_vectors: bool = False) -> None:
         """`has_vectors`: there is a type for them, as on TiDB."""
         self.locking = " FOR UPDATE" if is_locking else ""
         self._has_vectors = has_vectors

@@ -7,26 +7,25 @@ compared when it is set. Views are one snapshot (REPEATABLE READ), and a few may
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
 
 from asyncmy.errors import MySQLError
 
 from copilot.ports import Capabilities, Clock
-from copilot.store.database import Row, Value
+from copilot.store.database import Day, Row, Table, Value
 from copilot.store.mysql.address import Address
 from copilot.store.mysql.connections import Answer, Link, Pool, told
+from copilot.store.mysql.days import days, drop
 from copilot.store.mysql.dialect import MysqlDialect
 from copilot.store.mysql.errors import TAKEN, code_of, is_lost
 from copilot.store.mysql.literals import statement, statements
 from copilot.store.mysql.probes import probe
 from copilot.store.mysql.schema import Schema
+from copilot.store.mysql.tables import tables
 from copilot.store.session import SqlStore
-
-T = TypeVar("T")
+from copilot.store.waiting import to_the_end
 
 _TURN_S = 30.0
 _VIEWS = 8
@@ -61,7 +60,7 @@ class MysqlDatabase:
         self._is_over = False
         self._is_lost = False
         self._failure: Exception | None = None
-        self.dialect = MysqlDialect(has_vectors="TiDB" in link.version, is_locking=not is_view)
+        self.dialect = MysqlDialect(is_locking=not is_view, has_vectors="TiDB" in link.version)
 
     @property
     def is_usable(self) -> bool:
@@ -187,6 +186,29 @@ class MysqlEngine:
         async with self._schema() as schema:
             return await schema.make_days(now_us)
 
+    def loading(self) -> AbstractAsyncContextManager[MysqlDatabase]:
+        """See `Engine`; TiDB has to be asked for it."""
+        return self._loading()
+
+    async def tables(self) -> list[Table]:
+        """See `Engine`."""
+        async with self._schema() as schema:
+            return await tables(schema)
+
+    async def days(self, table: str) -> list[Day]:
+        """See `Engine`."""
+        async with self._schema() as schema:
+            return await days(schema, table)
+
+    async def drop_days(self, table: str, names: Sequence[str]) -> None:
+        """See `Engine`."""
+        async with self._schema() as schema:
+            await drop(schema, table, names)
+
+    async def compact(self) -> int:
+        """Nothing: the server sees to its own space."""
+        return 0
+
     async def capabilities(self) -> Capabilities:
         """What this server can do; asked once."""
         if self._capabilities is None:
@@ -208,13 +230,23 @@ class MysqlEngine:
         try:
             yield database
             database.end()
-            await _to_the_end(self._commit(link))
+            await to_the_end(self._commit(link))
             is_clean = True
         finally:
             database.close()
             if not is_clean:
-                is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
+                is_clean = database.is_usable and await to_the_end(_rolled_back(link))
             await self._writers.give_back(link, is_clean=is_clean)
+
+    @asynccontextmanager
+    async def _loading(self) -> AsyncIterator[MysqlDatabase]:
+        is_asked = (await self.capabilities()).auto_random
+        async with self.transaction() as database:
+            if is_asked:
+                await database.execute("SET SESSION allow_auto_random_explicit_insert = 1")
+            yield database
+            if is_asked:
+                await database.execute("SET SESSION allow_auto_random_explicit_insert = 0")
 
     @asynccontextmanager
     async def _view(self) -> AsyncIterator[MysqlDatabase]:
@@ -226,7 +258,7 @@ class MysqlEngine:
             yield database
         finally:
             database.close()
-            is_clean = database.is_usable and await _to_the_end(_rolled_back(link))
+            is_clean = database.is_usable and await to_the_end(_rolled_back(link))
             await self._readers.give_back(link, is_clean=is_clean)
 
     async def _commit(self, link: Link) -> None:
@@ -269,21 +301,3 @@ async def _rolled_back(link: Link) -> bool:
     except (MySQLError, OSError):
         return False
     return True
-
-
-async def _to_the_end(work: Awaitable[T]) -> T:
-    """Waits for the work whatever happens; a cancellation that came meanwhile is passed on after.
-
-    Letting go early would leave the outcome of a commit unknown for no reason.
-    """
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        task.exception()  # looked at, so that nobody complains that nobody did
-        raise cancelled
-    return task.result()
