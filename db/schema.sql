@@ -286,9 +286,9 @@ FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
 -- 0005_segments
 -- Segments are open, then sealed (full or old enough: no more lines), then packed: their small
 -- blocks merged, the ids in their lines findable. Addresses never change.
-ALTER TABLE log_segments ADD COLUMN opened_us BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE log_segments ADD COLUMN is_packed SMALLINT NOT NULL DEFAULT 0;
-ALTER TABLE log_segments ADD KEY k_packed (is_packed, sealed_us);
+ALTER TABLE log_segments ADD COLUMN IF NOT EXISTS opened_us BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN IF NOT EXISTS is_packed SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD KEY IF NOT EXISTS k_packed (is_packed, sealed_us);
 
 -- Which blocks of a packed segment hold a token that is rare: an id, an address, a hash. By the
 -- first byte of the token's hash; bucket -1 lists the segment's blocks.
@@ -297,7 +297,7 @@ CREATE TABLE IF NOT EXISTS log_tokens (
   PRIMARY KEY (bucket, segment_id) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4
   COLLATE=utf8mb4_bin;
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 5, '0005_segments', X'1f7b95285788748bf84153eaaab53d05b99c47bed7bc76a8789bdd7586cf06d9', 0
+SELECT 5, '0005_segments', X'9b3596deec67d14c6d97ecb336a7a8da6e3f82d3ea0a1a1d28b20b418db538f7', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 5);
 
@@ -344,12 +344,12 @@ FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
 -- 0007_retention_and_copies
 -- What is kept for some time only. Of lines that are retired their segment says so: their
 -- addresses lead to words then, not to an error.
-ALTER TABLE log_segments ADD COLUMN n_retired INT NOT NULL DEFAULT 0;
-ALTER TABLE log_segments ADD COLUMN retired_us BIGINT;
-CREATE INDEX k_source ON evidence (source(64));
-CREATE INDEX k_deleted ON k8s_objects (cluster, deleted_us);
+ALTER TABLE log_segments ADD COLUMN IF NOT EXISTS n_retired INT NOT NULL DEFAULT 0;
+ALTER TABLE log_segments ADD COLUMN IF NOT EXISTS retired_us BIGINT;
+CREATE INDEX IF NOT EXISTS k_source ON evidence (source(64));
+CREATE INDEX IF NOT EXISTS k_deleted ON k8s_objects (cluster, deleted_us);
 -- Led by time all the same: what people and the co-pilot do is a few rows a minute, no hot spot.
-CREATE INDEX k_ts ON audit_log (ts_us);
+CREATE INDEX IF NOT EXISTS k_ts ON audit_log (ts_us);
 
 -- How far a copy of another store into this one has come; nothing is in it otherwise.
 CREATE TABLE IF NOT EXISTS copies ( -- position: JSON, the key of the last row; hash: of all so far
@@ -357,7 +357,7 @@ CREATE TABLE IF NOT EXISTS copies ( -- position: JSON, the key of the last row; 
   hash VARCHAR(16) NOT NULL, is_done TINYINT NOT NULL)
   DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 7, '0007_retention_and_copies', X'd2a083f0ab3776d73d819d703466612aeb954cd21302e5cce0391dea2c91207c', 0
+SELECT 7, '0007_retention_and_copies', X'e7feaa17bfeb813fc33be792a162eaf3e24b6e427d8b1585c73aa48d52809079', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 7);
 
@@ -373,8 +373,8 @@ CREATE TABLE IF NOT EXISTS template_families (
   DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
 -- The newest events and alerts, without the log lines among them.
-CREATE INDEX k_type ON raw_events (type, ts_us);
+CREATE INDEX IF NOT EXISTS k_type ON raw_events (type, ts_us);
 INSERT INTO schema_migrations (version, name, checksum, applied_us)
-SELECT 8, '0008_families_and_search', X'b2a3a4bd262afd8ca3808485f4d0e2bf3cd55884f50a08ee92f8b9a8a4b3bf90', 0
+SELECT 8, '0008_families_and_search', X'02006d86e15e363e31d4db5e72e565698060bd93ee4b8b3b9c606762b96dd9c1', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);

@@ -8,12 +8,12 @@ from copilot.domain.action import Action, SetMemory
 from copilot.domain.alert import Alert, Rule, Seen
 from copilot.domain.incident import IncidentId
 from copilot.domain.objects import ObjectRef, epoch_us
-from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal
+from copilot.domain.proposal import ActionState, Applied, Claim, Draft, Proposal, ProposalStatus
 from copilot.remediate.policy import Policy
 from copilot.remediate.propose import prepare
 from tests.builders_objects import a_container, a_deployment, a_node
 from tests.fakes import FixedClock
-from tests.fakes_cluster import FakeCluster, Lives
+from tests.fakes_cluster import FakeCluster, Json, Lives
 
 TARGET = ObjectRef(kind="Deployment", namespace="demo", name="oom-demo")
 
@@ -112,3 +112,24 @@ def an_alert(seen: Seen, pod: str, *, last_us: int, rule: Rule = Rule.OOM_KILLED
         count=1,
         source="pod status",
     )
+
+
+def a_cluster_with(*objects: Json) -> FakeCluster:
+    cluster = FakeCluster(FixedClock())
+    for thing in objects:
+        cluster.put(thing["kind"], thing)
+    return cluster
+
+
+async def proposed(
+    cluster: FakeCluster, action: Action, workload: ObjectRef | None = None
+) -> Proposal:
+    proposal = await a_proposal(cluster, action, workload=workload)
+    assert proposal.status is ProposalStatus.PROPOSED, proposal.refusal
+    return proposal
+
+
+def again(proposal: Proposal) -> Claim:
+    """By a worker that took over after a crash."""
+    claim = a_claim(proposal)
+    return Claim(proposal=proposal, owner="worker-2", fence=2, state=claim.state)

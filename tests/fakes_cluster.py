@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from copilot.demo.patch import strategic_merge
-from copilot.domain.errors import Conflict, CopilotError, Invalid, NotFound
+from copilot.domain.errors import Conflict, CopilotError, Invalid, NotFound, Refused
 from copilot.domain.event import Point
 from copilot.domain.objects import KubeStruct, ObjectRef
 from copilot.domain.quantity import parse_bytes
@@ -68,6 +68,8 @@ class FakeCluster:
     troubles: list[Trouble] = field(default_factory=list)
     before_patch: list[Callable[[], None]] = field(default_factory=list)
     """Each runs once, before the next real patch: what somebody else does meanwhile."""
+    before_delete: list[Callable[[], None]] = field(default_factory=list)
+    """The same before the next real deletion."""
     after_write: list[Callable[[Json], None]] = field(default_factory=list)
     """Each runs after every patch that went in and every object that was made: what a controller
     does about it."""
@@ -78,6 +80,8 @@ class FakeCluster:
     created: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     """Keys of objects that were really created and deleted."""
+    kept_kinds: set[str] = field(default_factory=set)
+    """Kinds that may not be deleted, nor in a dry run."""
     version: int = 1000
 
     def put(self, kind: str, thing: KubeStruct | Json) -> Json:
@@ -199,6 +203,12 @@ class FakeCluster:
     async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
         if not ref.uid:
             raise Invalid(f"{ref} is not deleted by its name alone")
+        if not dry_run:
+            for happening in self.before_delete[:1]:
+                self.before_delete.remove(happening)
+                happening()
+        if ref.kind in self.kept_kinds:
+            raise Refused(f"not allowed to delete {ref}")
         self._fail("delete")
         live = self.objects.get(ref.key)
         if live is None:

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from copilot.store.mysql import Address
 from tests.mariadb import MariaDb, is_installed
 from tests.servers import created, dropped

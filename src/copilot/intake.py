@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -399,32 +399,38 @@ class Intake:
             min_severity=Severity.ERROR, window_us=WINDOW_US, now_us=now_us
         )
         before = {_logged(a) for a in found if a.earlier_count}
-        asked = [a for a in found if a.first_us < now_us - WINDOW_US and _logged(a) not in before]
-        usual = {
-            place: await self._usual(view, place, now_us)
-            for place in list(dict.fromkeys(map(_logged, asked)))[:MOST_ASKED]
-        }
-        return tuple(replace(a, usual_count=usual.get(_logged(a), 0)) for a in found)
-
-    async def _usual(self, view: Session, place: _Logged, now_us: int) -> int:
-        """What an application logs of a template whenever it runs; what was found stays true for
-        a while."""
-        asked_us, usual = self._usually.get(place, (0, 0))
-        if now_us - asked_us < WINDOW_US:
-            return usual
-        if len(self._usually) > MOST_USUAL:
-            self._usually.clear()
-        template_id, namespace, app = place
-        history = await view.telemetry.template_history(
-            template_id=template_id,
-            namespace=namespace,
-            app=app,
-            window_us=WINDOW_US,
-            since_us=now_us - USUAL_FROM_US,
-            until_us=now_us - WINDOW_US,
+        held_against = dict.fromkeys(
+            place
+            for a in found
+            if a.first_us < now_us - WINDOW_US and (place := _logged(a)) not in before
         )
-        self._usually[place] = (now_us, usual_of(history))
-        return self._usually[place][1]
+        await self._ask_usual(view, held_against, now_us)
+        usual = {place: self._usually.get(place) for place in held_against}
+        # What could not be asked for in this look may be as usual; the next one tells.
+        return tuple(
+            replace(a, usual_count=known[1])
+            for a in found
+            if (known := usual.get(_logged(a), (0, 0))) is not None
+        )
+
+    async def _ask_usual(self, view: Session, places: Collection[_Logged], now_us: int) -> None:
+        """What an application logs of a template whenever it runs; what was found stays true for
+        a while. Of those that are due, the ones that have waited longest."""
+        if len(self._usually) > MOST_USUAL:
+            self._usually = {p: known for p, known in self._usually.items() if p in places}
+        asked_us = {place: self._usually.get(place, (0, 0))[0] for place in places}
+        due = [place for place in places if now_us - asked_us[place] >= WINDOW_US]
+        for place in sorted(due, key=lambda one: asked_us[one])[:MOST_ASKED]:
+            template_id, namespace, app = place
+            history = await view.telemetry.template_history(
+                template_id=template_id,
+                namespace=namespace,
+                app=app,
+                window_us=WINDOW_US,
+                since_us=now_us - USUAL_FROM_US,
+                until_us=now_us - WINDOW_US,
+            )
+            self._usually[place] = (now_us, usual_of(history))
 
     async def _activity_of(
         self, view: Session, pods: Iterable[Pod]

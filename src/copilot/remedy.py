@@ -220,7 +220,7 @@ class Remedy:
                 EntryKind.ACTION,
                 f"Cannot be followed: {claim.proposal.title}",
                 detail=f"{_shown(delivery.revert or delivery.request)}: {delivery.trouble}; "
-                "asked again, ever more rarely, until the proposal has expired",
+                "asked again, ever more rarely, until the proposal has expired, an hour at least",
                 audit="pull_request.not_seen",
             )
         await self._let_go(tx, claim, claim.state, next_us)

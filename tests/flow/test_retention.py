@@ -17,7 +17,7 @@ from copilot.remediate.policy import Policy as RemediationPolicy
 from copilot.roles.workers import RETENTION, Workers
 from copilot.store import SqlStore
 from tests.builders_store import NOW_US, a_batch, a_store
-from tests.fakes import FixedClock
+from tests.fakes import FakeEmbedder, FixedClock
 
 WEEK = {Tier.EVENTS: Keep(age_us=7 * DAY_US, size=None)}
 
@@ -43,7 +43,15 @@ def workers(store: SqlStore, clock: FixedClock, name: str = "a") -> Workers:
         notifiers={},
     )
     flow = Flow(store=store, agents=agents, clock=clock, journal=Journal(cluster="lab"), rules={})
-    return Workers(store=store, flow=flow, agents=agents, clock=clock, owner=name, keep=WEEK)
+    return Workers(
+        store=store,
+        flow=flow,
+        agents=agents,
+        clock=clock,
+        owner=name,
+        embedder=FakeEmbedder(),
+        keep=WEEK,
+    )
 
 
 async def add_old(store: SqlStore) -> None:

@@ -75,6 +75,27 @@ async def test_an_application_that_comes_back_may_log_what_it_always_logs(
         for ts_us in [*times, NOW_US - MINUTE_US // 2]:
             batch = a_batch(*lines, ts_us=ts_us, severity=Severity.ERROR, pattern="cache miss <*>")
             await tx.telemetry.add(batch)
-        seen = await intake.seen_in(tx, batch)
+        seen = await intake.seen_in(tx, [batch])
 
     assert bool(list(error_burst.check(seen))) is fires
+
+
+async def test_what_could_not_be_asked_for_in_one_look_is_told_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application that comes back logs more templates than one look asks the store about."""
+    monkeypatch.setattr("copilot.intake.MOST_ASKED", 1)
+    intake = Intake(clock=FixedClock(NOW_US), journal=Journal(cluster="lab"))
+    times = [NOW_US - n * 2 * MINUTE_US for n in range(5, 45)]
+    patterns = ("cache miss <*>", "retry <*>")
+
+    async with a_store("sqlite-memory", tmp_path) as store, store.transaction() as tx:
+        for ts_us in [*times, NOW_US - MINUTE_US // 2]:
+            for pattern in patterns:
+                lines = [pattern.replace("<*>", str(n)) for n in range(15)]
+                batch = a_batch(*lines, ts_us=ts_us, severity=Severity.ERROR, pattern=pattern)
+                await tx.telemetry.add(batch)
+        first, second = [await intake.seen_in(tx, [batch]) for _ in range(2)]
+
+    assert list(error_burst.check(first)) == list(error_burst.check(second)) == []
+    assert [len(seen.activity) for seen in (first, second)] == [1, 2]

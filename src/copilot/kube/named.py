@@ -1,7 +1,8 @@
 """The keys of a Secret without the Secret: from the `managedFields` of its metadata.
 
 The API server notes there who set which field, by path: a key of the data is `f:password`. So that
-a key came, went or was written shows without any value ever leaving the cluster.
+a key came, went or was written shows without the data being asked for. What `kubectl apply` notes of
+it in an annotation comes along with the metadata, and is not looked at.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
 

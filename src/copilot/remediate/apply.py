@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
+from copilot.domain.action import RerunJob
 from copilot.domain.errors import BadInput, Conflict, NotFound, Refused, Unavailable
-from copilot.domain.proposal import Applied, Claim, Create, Delete, Proposal
+from copilot.domain.proposal import Applied, Claim, Create, Delete, DeleteUnbound, Proposal
 from copilot.ports import Clock, Cluster
 from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
-from copilot.remediate.operate import PAUSE_S, TRIES, operate, rehearse, wait_gone
+from copilot.remediate.operate import PAUSE_S, TRIES, operate, rehearse, wait_ended, wait_gone
 from copilot.remediate.plan import NOTHING, base_of, with_version
 from copilot.remediate.resizing import resize_in
-from copilot.remediate.tree import Fields, annotation_at, decode, number_at, text_at
+from copilot.remediate.tree import Fields, annotation_at, decode, encode, number_at, text_at
 
 GRACE_US = 600_000_000
 """How long after a proposal has expired its approval may still be acted on."""
@@ -81,33 +84,62 @@ async def _made_anew(claim: Claim, cluster: Cluster, clock: Clock, against: str)
     live = await _read_or_none(claim, cluster)
     if live is not None and creates and was_applied(proposal, decode(live)):
         return _applied(decode(live), claim.applied_us or clock.now_us(), was_there=True)
-    if live is not None and claim.fence > 1 and _is_going(live):
+    if live is not None and claim.fence > 1 and _uid(live) == proposal.base.uid and _is_going(live):
         pass  # a finalizer holds what we have deleted: now it must be made anew, however late
     elif live is not None and _uid(live) == proposal.base.uid:
         _refuse_late(proposal, against, clock.now_us())
         _refuse_changed(proposal, live)
-        for create in creates:  # what would not be accepted now must not be deleted before
-            await rehearse(create, cluster)
+        await _rehearse_again(proposal, cluster)
+        if isinstance(proposal.action, RerunJob):
+            await wait_ended(proposal.operations[0].target, cluster, clock)
     elif live is None and not proposal.base.uid:
         _refuse_late(proposal, against, clock.now_us())  # it was gone when that was approved
-    elif claim.fence <= 1:
+    elif claim.fence <= 1 or (live is not None and creates):
         raise Conflict(f"{target} is gone or was made anew since; review it again")
+    trouble = await _operated(proposal, cluster, clock)
+    after = await _read_or_none(claim, cluster)
+    if after is None or not creates:
+        return Applied(at_us=clock.now_us(), resource_version="", generation=0, trouble=trouble)
+    made = _applied(decode(after), clock.now_us(), was_there=False)
+    return msgspec.structs.replace(made, trouble=trouble)
+
+
+async def _rehearse_again(proposal: Proposal, cluster: Cluster) -> None:
+    """What would not be accepted now must not be found out half-way."""
+    for operation in proposal.operations:
+        if isinstance(operation, Create):
+            await rehearse(operation, cluster)
+        elif isinstance(operation, DeleteUnbound):
+            with suppress(NotFound):  # somebody has made room already
+                await rehearse(operation, cluster)
+
+
+async def _operated(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:
+    """All of the operations; what could be done without is said, for people."""
+    trouble, target = "", proposal.action.target
+    makes = any(isinstance(operation, Create) for operation in proposal.operations)
     for operation in proposal.operations:
         try:
-            await operate(operation, cluster, clock)
+            await operate(
+                operation, cluster, clock, unless=lambda live: _has_changed(proposal, live)
+            )
         except (BadInput, Refused) as error:
-            if not isinstance(operation, Create):
+            if isinstance(operation, DeleteUnbound):  # better with an old claim than not at all
+                trouble = f"beside it: {error.message[:300]}"
+                continue
+            if not isinstance(operation, Create) or not proposal.base.uid:
                 raise
             raise Refused(
                 f"{target} was deleted and could not be made anew: {error.message[:300]}; "
                 "the proposal's command holds its manifest"
             ) from error
-        if isinstance(operation, Delete) and creates:
+        if isinstance(operation, Delete) and makes:
             await wait_gone(operation.target, cluster, clock)
-    after = await _read_or_none(claim, cluster)
-    if after is None or not creates:
-        return Applied(at_us=clock.now_us(), resource_version="", generation=0)
-    return _applied(decode(after), clock.now_us(), was_there=False)
+    return trouble
+
+
+def _has_changed(proposal: Proposal, live: Fields) -> bool:
+    return base_of(proposal.action, encode(live).encode()) != proposal.base
 
 
 def _refuse_late(proposal: Proposal, against: str, now_us: int) -> None:

@@ -58,8 +58,7 @@ def out_of_bounds(action: Action, live: Fields, place: Place, policy: Policy) ->
         case SetProbe():
             yield from _probe(action)
         case SetVolumeSize():
-            now = _sizes(action, live)
-            yield from _grown(((action.volume, action.limit),), now, policy, "the size of")
+            yield from _volume_size(action, live, policy)
         case SetFsGroup():
             yield from _fs_group(action, live)
         case AddToleration():
@@ -207,11 +206,12 @@ def _toleration(action: AddToleration) -> Iterator[str]:
         yield f"{action.key} is Kubernetes' own taint: pods are better off elsewhere"
 
 
-def _sizes(action: SetVolumeSize, live: Fields) -> Fields:
-    """Of the pods' volumes that have one, by name."""
-    spec = fields_at(live, *template_path(action.target.kind), "spec")
-    volumes = items_at(spec, "volumes")
-    return {str(v.get("name")): text_at(v, "emptyDir", "sizeLimit") for v in volumes}
+def _volume_size(action: SetVolumeSize, live: Fields, policy: Policy) -> Iterator[str]:
+    volumes = items_at(fields_at(live, *template_path(action.target.kind), "spec"), "volumes")
+    now: Fields = {str(v.get("name")): text_at(v, "emptyDir", "sizeLimit") for v in volumes}
+    if parse_bytes(action.limit) == 0:
+        yield "to a kubelet a size of nothing is no bound at all"
+    yield from _grown(((action.volume, action.limit),), now, policy, "the size of")
 
 
 def _fs_group(action: SetFsGroup, live: Fields) -> Iterator[str]:

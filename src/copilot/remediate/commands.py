@@ -37,6 +37,8 @@ def command_of(action: Action, patch: Fields, operations: tuple[Operation, ...])
     lines = [*own, *filter(None, map(_line, operations))]
     stuck = [o.target.name for o in operations if isinstance(o, ReplaceUnready)]
     by_hand = [f" # and delete the pods of {name} that are not ready" for name in stuck]
+    bound = [o.target.name for o in operations if isinstance(o, DeleteUnbound)]
+    by_hand += [f" # and leave claim {name} where it is bound by then" for name in bound]
     return " && ".join(lines) + "".join(by_hand)
 
 

@@ -11,6 +11,7 @@ import hashlib
 from copilot.domain.action import Action, ChaosMemory, encode_action
 from copilot.domain.incident import IncidentId
 from copilot.domain.proposal import Base, Create, Proposal
+from copilot.remediate.merging import is_same
 from copilot.remediate.tree import Fields, annotation_at, decode, encode
 
 PREFIX = "incident-copilot.io/"
@@ -56,3 +57,16 @@ def key_of(proposal: Proposal) -> str:
     made = [o.manifest for o in proposal.operations if isinstance(o, Create)]
     written = (proposal.patch, *made)
     return next((key for text in written if (key := key_in(proposal.action, text))), "")
+
+
+def made_by(proposal: Proposal) -> Fields:
+    """What it makes of its own object, empty where it changes one that is there."""
+    made = (o for o in proposal.operations if isinstance(o, Create))
+    own = (o for o in made if o.target.key == proposal.action.target.key)
+    return next((decode(one.manifest) for one in own), {})
+
+
+def is_as_made(live: Fields, manifest: Fields) -> bool:
+    """Whether it still holds what we made it with. Nothing but people's hands changes that of a
+    ConfigMap; other kinds are known by their mark alone."""
+    return all(is_same(live.get(part), manifest.get(part)) for part in ("data", "binaryData"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, assert_never
 
-from copilot.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from copilot.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import (
     Create,
@@ -18,8 +18,9 @@ from copilot.domain.proposal import (
     Resize,
 )
 from copilot.ports import Clock, Cluster
-from copilot.remediate.marks import MANAGER, PROPOSAL
+from copilot.remediate.marks import MANAGER, PROPOSAL, is_as_made
 from copilot.remediate.merging import holds
+from copilot.remediate.operations import is_ending
 from copilot.remediate.plan import with_version
 from copilot.remediate.resizing import SUBRESOURCE, is_running
 from copilot.remediate.sight import has_begun, unready_of
@@ -44,17 +45,28 @@ class _Write(Protocol):
     ) -> bytes: ...
 
 
-async def operate(operation: Operation, cluster: Cluster, clock: Clock) -> None:
-    """It is done.
+async def operate(
+    operation: Operation,
+    cluster: Cluster,
+    clock: Clock,
+    *,
+    unless: Callable[[Fields], bool] = lambda _: False,
+) -> None:
+    """It is done. What is to be deleted is looked at once more with `unless`, each time that its
+    version has moved: a claim may be bound, or a pod get ready, between two tries.
 
     Raises:
-        Conflict: somebody else was first with another object of that name.
+        Conflict: somebody else was first with another object of that name, or has changed what
+            was to be deleted.
         Refused, BadInput: the cluster says so.
         Unavailable: the cluster does not answer; the next try shows what is done.
     """
     match operation:
         case Delete():
-            await _delete(operation.target, cluster, clock)
+            if await _delete(operation.target, cluster, clock, unless=unless):
+                raise Conflict(
+                    f"{operation.target} changed since the proposal was made; review it again"
+                )
         case DeleteUnbound():
             if not await _delete(operation.target, cluster, clock, unless=_is_bound):
                 await wait_gone(operation.target, cluster, clock)
@@ -133,6 +145,23 @@ async def wait_gone(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
     raise Unavailable(f"{target} is deleted, but not gone after {GONE_S:.0f} s")
 
 
+async def wait_ended(job: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+    """Of a Job that is sure to fail: none of its pods is still ending. Made anew before, it would
+    run beside itself.
+
+    Raises:
+        Unavailable: they do not end for long.
+    """
+    until_us = clock.now_us() + round(GONE_S * 1_000_000)
+    while clock.now_us() < until_us:
+        with suppress(Unavailable):
+            live = await live_of(job, cluster)
+            if live is None or not is_ending(live):
+                return
+        await clock.sleep(PAUSE_S)
+    raise Unavailable(f"pods of {job} still end after {GONE_S:.0f} s")
+
+
 async def live_of(target: ObjectRef, cluster: Cluster) -> Fields | None:
     """Exactly this object as it is, None where it is gone or another has its name."""
     try:
@@ -194,14 +223,16 @@ async def _create(operation: Create, cluster: Cluster, clock: Clock) -> None:
 
 
 async def _remove(operation: Create, cluster: Cluster, clock: Clock) -> None:
-    """Only what is ours."""
+    """Only what is ours, and as we have made it."""
     live = await live_of(operation.target, cluster)
-    wanted = annotation_at(decode(operation.manifest), PROPOSAL)
-    if live is not None and annotation_at(live, PROPOSAL) == wanted:
-        target = operation.target
-        uid = text_at(live, "metadata", "uid") or ""
-        exactly = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name, uid=uid)
-        await _delete(exactly, cluster, clock)
+    manifest = decode(operation.manifest)
+    if live is None or annotation_at(live, PROPOSAL) != annotation_at(manifest, PROPOSAL):
+        return
+    target = operation.target
+    uid = text_at(live, "metadata", "uid") or ""
+    exactly = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name, uid=uid)
+    if await _delete(exactly, cluster, clock, unless=lambda now: not is_as_made(now, manifest)):
+        raise Refused(f"somebody else has changed {target} since")
 
 
 async def _resize(operation: Resize, cluster: Cluster, clock: Clock) -> None:

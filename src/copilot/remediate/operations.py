@@ -262,7 +262,7 @@ def job_manifest(action: RerunJob, live: Fields) -> Fields:
         Invalid: it has not failed and may have run, or has no such container.
     """
     name = text_at(live, "metadata", "name")
-    if not _has_failed(live) and not (action.image and _never_ran(live)):
+    if not _has_failed(live) and not (action.image and _never_ran(live, action.container)):
         raise Invalid(f"Job {name} has not failed; only a failed one is run again")
     spec = dict(fields_at(live, "spec"))
     if action.deadline_s is not None:
@@ -279,18 +279,29 @@ def job_manifest(action: RerunJob, live: Fields) -> Fields:
     return _manifest(live, spec, without=("batch.kubernetes.io/", *_JOB_LABELS, PREFIX))
 
 
-def _has_failed(job: Fields) -> bool:
-    """It is sure to: its pods may still be ending.
+def is_ending(job: Fields) -> bool:
+    """It is sure to fail, and its pods may still be ending.
     https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods"""
-    return any(
-        c.get("type") in ("Failed", "FailureTarget") and c.get("status") == "True"
-        for c in items_at(fields_at(job, "status"), "conditions")
-    )
+    return _conditions(job) & {"Failed", "FailureTarget"} == {"FailureTarget"}
 
 
-def _never_ran(job: Fields) -> bool:
-    status = fields_at(job, "status")
-    return not any(number_at(status, count) for count in ("ready", "succeeded", "failed"))
+def _has_failed(job: Fields) -> bool:
+    return bool(_conditions(job) & {"Failed", "FailureTarget"})
+
+
+def _conditions(job: Fields) -> set[str]:
+    """Those that are so."""
+    conditions = items_at(fields_at(job, "status"), "conditions")
+    return {str(c.get("type")) for c in conditions if c.get("status") == "True"}
+
+
+def _never_ran(job: Fields, container: str) -> bool:
+    """Whether nothing of it can have run without this container's image. Counts do not tell of
+    others beside it: a pod whose one container waits is not ready, whatever the rest of it does."""
+    spec, status = fields_at(job, "spec", "template", "spec"), fields_at(job, "status")
+    names = [one.get("name") for f in ("initContainers", "containers") for one in items_at(spec, f)]
+    counts = ("ready", "succeeded", "failed")
+    return names == [container] and not any(number_at(status, count) for count in counts)
 
 
 def _with_image(action: RerunJob, template: Fields) -> Fields:

@@ -76,6 +76,9 @@ _NO_ROLLOUT = {
     "ReplicaSet": "a ReplicaSet does not replace its pods when its template changes",
 }
 _RERUN_S = 600
+_LONGEST_RERUN_S = 1800
+"""A run is not watched for longer, whatever its deadline."""
+_AFTER_DEADLINE_S = 90
 _SETTLED_S = 180
 
 
@@ -315,7 +318,8 @@ def _window_s(
     if isinstance(action, SetServicePort | SetSelector):
         return _SETTLED_S
     if isinstance(action, RerunJob):
-        return _RERUN_S
+        deadline_s = min(action.deadline_s or 0, _LONGEST_RERUN_S)
+        return max(_RERUN_S, deadline_s + _AFTER_DEADLINE_S if deadline_s else 0)
     if any(isinstance(operation, Create) for operation in operations):
         return _RERUN_S
     if resize_in(operations):

@@ -6,14 +6,14 @@ import msgspec
 
 from copilot.domain.action import Scale, TemplateAction
 from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
-from copilot.domain.proposal import Claim, Proposal, Verification
+from copilot.domain.proposal import Claim, Proposal, Resize, Verification
 from copilot.ports import Clock, Cluster, Kind
 from copilot.remediate.marks import REVERTED, field_manager_of, key_of, mark_of
 from copilot.remediate.operate import PAUSE_S, TRIES, undo
 from copilot.remediate.plan import NOTHING, holds, with_version
 from copilot.remediate.resizing import resize_in
 from copilot.remediate.sight import look
-from copilot.remediate.tree import annotation_at, decode, text_at
+from copilot.remediate.tree import Fields, annotation_at, decode, text_at
 from copilot.remediate.verify import POLL_S, Progress
 
 ROLLOUT_S = 60.0
@@ -83,7 +83,7 @@ async def _try_once(
     is_first = annotation_at(live, REVERTED) != key
     if is_first:
         resize = resize_in(proposal.operations)
-        is_as_left = holds(live, proposal.patch) and (not resize or holds(live, resize.patch))
+        is_as_left = holds(live, proposal.patch) and (not resize or _is_known(live, resize))
         if annotation_at(live, mark_of(proposal.action)) != key or not is_as_left:
             return f"not taken back: somebody else has changed {target} since", False
         version = text_at(live, "metadata", "resourceVersion") or ""
@@ -102,6 +102,11 @@ async def _try_once(
     if is_first:
         return f"could not be taken back: {target} is not what it was before", False
     return f"taken back, and changed by somebody else since{beside}", True
+
+
+def _is_known(pod: Fields, resize: Resize) -> bool:
+    """Whether it is asked to be of the size that we have asked for, or of its old one still."""
+    return holds(pod, resize.patch) or holds(pod, resize.rollback)
 
 
 async def _undone(proposal: Proposal, cluster: Cluster, clock: Clock) -> str:

@@ -19,7 +19,7 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import Applied, Claim, Proposal, Verification
 from copilot.domain.quantity import parse_bytes
 from copilot.ports import Clock, Cluster, Kind
-from copilot.remediate.marks import field_manager_of, key_of, mark_of
+from copilot.remediate.marks import field_manager_of, is_as_made, key_of, made_by, mark_of
 from copilot.remediate.plan import holds
 from copilot.remediate.resizing import impossible, outstanding, resize_in, resized_us
 from copilot.remediate.rollout import death_of, is_new, patched_us, running_now
@@ -42,6 +42,8 @@ LIVES = 2.0
 LEAK_MARGIN = 1.25
 ROLLOUT_S = 30.0
 """Kept of the window for the rollout itself."""
+PAST_DEADLINE_S = 30.0
+"""How long it may take until it shows that a Job was stopped by its deadline."""
 
 _SHOWS_ITSELF = (Kind.SERVICE, Kind.CLAIM, Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET)
 """A change of one of these holds only where it is well itself, too."""
@@ -221,7 +223,7 @@ class _Watch:
         with a longer deadline has to end before that."""
         action = self.claim.proposal.action
         if isinstance(action, RerunJob) and action.deadline_s is not None:
-            return float(action.deadline_s)
+            return action.deadline_s + PAST_DEADLINE_S
         return max(self.least_s, lives_to_outlive(self.claim.proposal) * self.ttf_us / 1_000_000)
 
     @property
@@ -250,7 +252,9 @@ class _Watch:
         is_ours = annotation_at(changed, mark_of(proposal.action)) == key_of(proposal)
         if proposal.pull is not None:  # a commit leaves no mark, and the reconciler wrote it
             self.patched_us, is_ours = self.applied.at_us // 1_000_000 * 1_000_000, True
-        if is_ours and holds(changed, proposal.patch):
+        made = made_by(proposal)
+        is_as_left = holds(changed, proposal.patch) and (not made or is_as_made(changed, made))
+        if is_ours and is_as_left:
             return self._failed_resize(changed)
         self.fail(f"somebody else changed {target} while it was being verified")
         return True

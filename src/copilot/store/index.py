@@ -85,8 +85,8 @@ class SqlIndex:
     async def gone(self, corpus: Corpus, limit: int) -> tuple[int, ...]:
         """See the port."""
         rows = await self._db.fetch_all(
-            f"SELECT d.doc_id FROM search_docs d LEFT JOIN ({HOMES[corpus].source}) "
-            "ON s.id = d.doc_id WHERE d.corpus = ? AND s.id IS NULL LIMIT ?",
+            "SELECT d.doc_id FROM search_docs d WHERE d.corpus = ? AND NOT EXISTS "
+            f"(SELECT 1 FROM {HOMES[corpus].source} WHERE s.id = d.doc_id) LIMIT ?",
             (corpus, limit),
         )
         return tuple(int(row["doc_id"]) for row in rows)

@@ -340,6 +340,17 @@ def test_a_stateful_set_that_holds_data_is_not_made_anew(case: Case) -> None:
     assert "hold data" in advice.notes[0]
 
 
+def test_a_stateful_set_whose_claims_were_not_seen_whole_is_not_made_anew() -> None:
+    case = of_a_claim_template()
+    seen = case.surroundings.listed - {"PersistentVolumeClaim"}
+    around = msgspec.structs.replace(case.surroundings, listed=seen)
+
+    advice = advised(msgspec.structs.replace(case, surroundings=around))
+
+    assert advice.drafts == ()
+    assert "cannot be seen" in advice.notes[0]
+
+
 def test_the_only_class_with_a_volume_that_fits_is_taken() -> None:
     around = Surroundings(
         claims=(a_claim(storage_class="quick"),),

@@ -123,3 +123,11 @@ def test_after_an_outage_of_the_api_server_a_node_has_two_minutes_to_report_agai
     )
 
     assert len(list(check(look))) == found
+
+
+def test_a_node_that_did_not_answer_long_before_the_outage_is_not_well_for_two_minutes() -> None:
+    look = msgspec.structs.replace(
+        seen(nodes=[a_node_with(status="Unknown", for_s=900)]), nodes_regained_us=ago_us(30)
+    )
+
+    assert list(check(look))

@@ -51,11 +51,13 @@ from tests.builders_workloads import (
     a_workload,
     an_object,
     ref,
+    with_claims,
 )
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
+from tests.unit.remediate.test_claim_templates import LESS
 from tests.unit.remediate.test_edits import OTHERS, TEMPLATE_ACTIONS
-from tests.unit.remediate.test_operate import LESS, RESTORE, with_claims
+from tests.unit.remediate.test_operate import RESTORE
 from tests.unit.remediate.test_resizing import TO_64, a_pod
 
 READING = {"get", "list", "watch"}

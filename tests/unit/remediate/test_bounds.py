@@ -182,6 +182,12 @@ def risk(action: Action, live: Json, place: Place | None = None) -> tuple[Risk, 
             "size of spool 33Mi is more than 4 times the present 8Mi",
             id="a-volume-much-larger",
         ),
+        pytest.param(
+            SetVolumeSize(target=WEB, volume="spool", limit="0"),
+            a_workload(),
+            "no bound at all",
+            id="a-volume-without-end",
+        ),
         pytest.param(SetFsGroup(target=WEB, group=2000), a_workload(), "", id="a-group"),
         pytest.param(SetFsGroup(target=WEB, group=0), a_workload(), "root", id="the-group-of-root"),
         pytest.param(

@@ -1,37 +1,30 @@
 """Deleted and made anew: exactly the object that was seen, once, whatever is cut in between."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from copilot.domain.action import (
-    Action,
     DeletePod,
     ReplaceClaim,
     RerunJob,
     RestoreConfigMap,
-    SetClaimTemplate,
     SetConfigValue,
     SetEnv,
 )
 from copilot.domain.errors import Conflict, Invalid, Refused, Unavailable
 from copilot.domain.objects import ObjectRef
-from copilot.domain.proposal import Claim, Proposal, ProposalStatus
 from copilot.remediate.apply import apply
-from tests.builders_remediate import a_claim, a_proposal
+from tests.builders_remediate import a_claim, a_cluster_with, a_proposal, again, proposed
 from tests.builders_workloads import (
-    Json,
     a_claim_object,
     a_config_map,
     a_failed_job,
     a_workload,
     an_object,
     ref,
-    with_claims,
 )
-from tests.fakes import FixedClock
-from tests.fakes_cluster import FakeCluster, Trouble
+from tests.fakes_cluster import Trouble
 
 JOB = ref("Job", "load")
 POD = ref("Pod")
@@ -42,29 +35,8 @@ RESTORE = RestoreConfigMap(
 OWNER = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
 
 
-def a_cluster(*objects: Json) -> FakeCluster:
-    cluster = FakeCluster(FixedClock())
-    for thing in objects:
-        cluster.put(thing["kind"], thing)
-    return cluster
-
-
-async def proposed(
-    cluster: FakeCluster, action: Action, workload: ObjectRef | None = None
-) -> Proposal:
-    proposal = await a_proposal(cluster, action, workload=workload)
-    assert proposal.status is ProposalStatus.PROPOSED, proposal.refusal
-    return proposal
-
-
-def again(proposal: Proposal) -> Claim:
-    """By a worker that took over after a crash."""
-    claim = a_claim(proposal)
-    return Claim(proposal=proposal, owner="worker-2", fence=2, state=claim.state)
-
-
 async def test_a_dry_run_of_operations_changes_nothing() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
 
     proposal = await proposed(cluster, RerunJob(target=JOB))
 
@@ -74,7 +46,7 @@ async def test_a_dry_run_of_operations_changes_nothing() -> None:
 
 
 async def test_a_job_is_deleted_and_made_anew_under_its_name() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
 
     applied = await apply(a_claim(proposal), cluster, cluster.clock)
@@ -85,7 +57,7 @@ async def test_a_job_is_deleted_and_made_anew_under_its_name() -> None:
 
 
 async def test_a_crash_after_both_does_neither_again() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     await apply(a_claim(proposal), cluster, cluster.clock)
 
@@ -96,7 +68,7 @@ async def test_a_crash_after_both_does_neither_again() -> None:
 
 
 async def test_a_crash_between_the_two_is_gone_on_from() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     del cluster.objects[JOB.key]  # deleted by us, and then the process died
 
@@ -106,7 +78,7 @@ async def test_a_crash_between_the_two_is_gone_on_from() -> None:
 
 
 async def test_what_somebody_else_has_deleted_is_not_made_again() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     del cluster.objects[JOB.key]
 
@@ -119,7 +91,7 @@ async def test_what_somebody_else_has_deleted_is_not_made_again() -> None:
 @pytest.mark.parametrize("method", ["delete", "create"])
 @pytest.mark.parametrize("after_all", [False, True], ids=["lost-request", "lost-answer"])
 async def test_a_lost_connection_is_settled_by_reading_again(method: str, after_all: bool) -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     is_rehearsed = method == "create" and not after_all  # and that is answered
     cluster.troubles.append(
@@ -134,7 +106,7 @@ async def test_a_lost_connection_is_settled_by_reading_again(method: str, after_
 
 
 async def test_what_would_not_be_accepted_is_not_deleted_before() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     cluster.troubles.append(Trouble(method="create", error=Refused("exceeded quota")))
 
@@ -145,7 +117,7 @@ async def test_what_would_not_be_accepted_is_not_deleted_before() -> None:
 
 
 async def test_what_is_lost_after_all_is_said() -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     cluster.troubles.append(Trouble(method="create", error=Invalid("no more"), skip=1))
 
@@ -153,9 +125,24 @@ async def test_what_is_lost_after_all_is_said() -> None:
         await apply(a_claim(proposal), cluster, cluster.clock)
 
 
+async def test_a_job_whose_pods_still_end_does_not_run_beside_itself() -> None:
+    job = a_failed_job()
+    job["status"]["conditions"] = [{"type": "FailureTarget", "status": "True"}]
+    cluster = a_cluster_with(job)
+    proposal = await proposed(cluster, RerunJob(target=JOB))
+
+    with pytest.raises(Unavailable, match="still end"):
+        await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert (cluster.deleted, cluster.created) == ([], [])
+    cluster.the(JOB)["status"]["conditions"].append({"type": "Failed", "status": "True"})
+    await apply(again(proposal), cluster, cluster.clock)
+    assert (cluster.deleted, cluster.created) == ([JOB.key], [JOB.key])
+
+
 async def test_a_claim_that_was_bound_meanwhile_is_kept() -> None:
     target = ref("PersistentVolumeClaim", "data")
-    cluster = a_cluster(a_claim_object())
+    cluster = a_cluster_with(a_claim_object())
     proposal = await proposed(cluster, ReplaceClaim(target=target, storage_class="fast"))
     cluster.the(target)["status"] = {"phase": "Bound"}
 
@@ -169,55 +156,15 @@ async def test_the_difference_of_what_is_made_anew_is_shown() -> None:
     target = ref("PersistentVolumeClaim", "data")
 
     proposal = await proposed(
-        a_cluster(a_claim_object()), ReplaceClaim(target=target, storage_class="fast")
+        a_cluster_with(a_claim_object()), ReplaceClaim(target=target, storage_class="fast")
     )
 
     assert proposal.dry_run is not None
     assert "-  storageClassName: gone\n+  storageClassName: fast" in proposal.dry_run.diff
 
 
-LESS = SetClaimTemplate(
-    target=ref("StatefulSet"),
-    template="data",
-    claims=(replace(ref("PersistentVolumeClaim", "data"), uid="uid-persistentvolumeclaim-data"),),
-    storage="1Gi",
-)
-
-
-async def test_a_stateful_set_and_its_waiting_claim_make_room_for_another() -> None:
-    cluster = a_cluster(with_claims(), a_claim_object())
-    proposal = await proposed(cluster, LESS)
-
-    await apply(a_claim(proposal), cluster, cluster.clock)
-
-    assert cluster.deleted == [LESS.target.key, LESS.claims[0].key]
-    assert cluster.created == [LESS.target.key]
-
-
-async def test_a_claim_that_is_bound_by_then_stays_and_the_stateful_set_gets_it() -> None:
-    cluster = a_cluster(with_claims(), a_claim_object())
-    proposal = await proposed(cluster, LESS)
-    cluster.the(LESS.claims[0])["status"]["phase"] = "Bound"
-
-    await apply(a_claim(proposal), cluster, cluster.clock)
-
-    assert cluster.deleted == [LESS.target.key]
-    assert cluster.created == [LESS.target.key]
-
-
-async def test_a_crash_before_the_stateful_set_is_made_anew_is_gone_on_from() -> None:
-    cluster = a_cluster(with_claims(), a_claim_object())
-    proposal = await proposed(cluster, LESS)
-    del cluster.objects[LESS.target.key]  # deleted by us, and then the process died
-
-    await apply(again(proposal), cluster, cluster.clock)
-
-    assert cluster.deleted == [LESS.claims[0].key]
-    assert cluster.created == [LESS.target.key]
-
-
 async def test_what_was_deleted_is_shown_whole_and_made_again() -> None:
-    cluster = a_cluster(a_workload())
+    cluster = a_cluster_with(a_workload())
     proposal = await proposed(cluster, RESTORE, ref("Deployment"))
 
     await apply(a_claim(proposal), cluster, cluster.clock)
@@ -228,8 +175,17 @@ async def test_what_was_deleted_is_shown_whole_and_made_again() -> None:
     assert cluster.the(RESTORE.target)["data"] == {"routes.conf": "/"}
 
 
+async def test_what_cannot_be_made_again_was_not_deleted_by_us() -> None:
+    cluster = a_cluster_with(a_workload())
+    proposal = await proposed(cluster, RESTORE, ref("Deployment"))
+    cluster.troubles.append(Trouble(method="create", error=Refused("exceeded quota")))
+
+    with pytest.raises(Refused, match="^exceeded quota"):
+        await apply(a_claim(proposal), cluster, cluster.clock)
+
+
 async def test_what_is_there_is_not_made_again() -> None:
-    cluster = a_cluster(a_workload(), an_object("ConfigMap", "routes"))
+    cluster = a_cluster_with(a_workload(), an_object("ConfigMap", "routes"))
 
     proposal = await a_proposal(cluster, RESTORE, workload=ref("Deployment"))
 
@@ -237,7 +193,7 @@ async def test_what_is_there_is_not_made_again() -> None:
 
 
 async def test_what_somebody_else_has_made_meanwhile_is_left_alone() -> None:
-    cluster = a_cluster(a_workload())
+    cluster = a_cluster_with(a_workload())
     proposal = await proposed(cluster, RESTORE, ref("Deployment"))
     cluster.put("ConfigMap", an_object("ConfigMap", "routes"))
 
@@ -254,13 +210,13 @@ async def test_what_git_keeps_is_not_made_beside_it() -> None:
         annotations=(("argocd.argoproj.io/tracking-id", "shop:/ConfigMap:shop/routes"),),
     )
 
-    proposal = await a_proposal(a_cluster(a_workload()), tracked, workload=ref("Deployment"))
+    proposal = await a_proposal(a_cluster_with(a_workload()), tracked, workload=ref("Deployment"))
 
     assert "change it in Git" in proposal.refusal
 
 
 async def test_a_pod_is_deleted_as_the_one_that_was_seen() -> None:
-    cluster = a_cluster(an_object("Pod", **OWNER))
+    cluster = a_cluster_with(an_object("Pod", **OWNER))
     proposal = await proposed(cluster, DeletePod(target=POD))
 
     await apply(a_claim(proposal), cluster, cluster.clock)
@@ -270,8 +226,22 @@ async def test_a_pod_is_deleted_as_the_one_that_was_seen() -> None:
     assert str(proposal.proves_on) == "ReplicaSet shop/r"
 
 
+async def test_a_crash_after_the_deletion_leaves_the_successor_of_that_name_alone() -> None:
+    """A StatefulSet gives its next pod the same name."""
+    cluster = a_cluster_with(an_object("Pod", **OWNER))
+    proposal = await proposed(cluster, DeletePod(target=POD))
+    await apply(a_claim(proposal), cluster, cluster.clock)
+    cluster.put("Pod", an_object("Pod", **OWNER))
+    cluster.the(POD)["metadata"]["uid"] = "uid-of-its-successor"
+
+    await apply(again(proposal), cluster, cluster.clock)
+
+    assert cluster.deleted == [POD.key]
+    assert POD.key in cluster.objects
+
+
 async def test_another_pod_of_that_name_is_not_deleted() -> None:
-    cluster = a_cluster(an_object("Pod", **OWNER))
+    cluster = a_cluster_with(an_object("Pod", **OWNER))
     proposal = await proposed(cluster, DeletePod(target=POD))
     cluster.the(POD)["metadata"]["uid"] = "uid-of-its-successor"
 
@@ -282,7 +252,9 @@ async def test_another_pod_of_that_name_is_not_deleted() -> None:
 
 
 async def test_the_workload_that_reads_a_value_at_its_start_is_rolled_out() -> None:
-    cluster = a_cluster(a_config_map(), a_workload("StatefulSet", podManagementPolicy="Parallel"))
+    cluster = a_cluster_with(
+        a_config_map(), a_workload("StatefulSet", podManagementPolicy="Parallel")
+    )
     action = SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
     proposal = await proposed(cluster, action, ref("StatefulSet"))
 
@@ -297,7 +269,9 @@ async def test_the_workload_that_reads_a_value_at_its_start_is_rolled_out() -> N
 
 
 async def test_a_rollout_that_is_refused_beside_the_patch_is_said() -> None:
-    cluster = a_cluster(a_config_map(), a_workload("StatefulSet", podManagementPolicy="Parallel"))
+    cluster = a_cluster_with(
+        a_config_map(), a_workload("StatefulSet", podManagementPolicy="Parallel")
+    )
     action = SetConfigValue(target=ref("ConfigMap", "cfg"), key="k", value="2")
     proposal = await proposed(cluster, action, ref("StatefulSet"))
     cluster.troubles.append(Trouble(method="patch", error=Refused("may not patch"), skip=1))
@@ -308,7 +282,7 @@ async def test_a_rollout_that_is_refused_beside_the_patch_is_said() -> None:
 
 
 async def test_broken_pods_of_an_ordered_stateful_set_make_room() -> None:
-    cluster = a_cluster(a_workload("StatefulSet"))
+    cluster = a_cluster_with(a_workload("StatefulSet"))
     live = cluster.the(ref("StatefulSet"))
     live["status"] = {"observedGeneration": 99, "updateRevision": "new"}
     for name, revision, ready in (("web-0", "old", False), ("web-1", "old", True)):
@@ -334,8 +308,8 @@ async def test_an_operation_is_part_of_what_is_approved() -> None:
     with_other = a_failed_job()
     with_other["spec"]["template"]["spec"]["containers"][0]["image"] = "shop/load:2"
 
-    one = await proposed(a_cluster(a_failed_job()), RerunJob(target=JOB))
-    other = await proposed(a_cluster(with_other), RerunJob(target=JOB))
+    one = await proposed(a_cluster_with(a_failed_job()), RerunJob(target=JOB))
+    other = await proposed(a_cluster_with(with_other), RerunJob(target=JOB))
 
     assert one.digest != other.digest
     assert json.loads(one.patch) == {}
@@ -345,7 +319,7 @@ async def test_an_operation_is_part_of_what_is_approved() -> None:
 async def test_what_is_deleted_and_held_by_a_finalizer_is_made_anew_however_long_it_takes(
     against: str,
 ) -> None:
-    cluster = a_cluster(a_failed_job())
+    cluster = a_cluster_with(a_failed_job())
     proposal = await proposed(cluster, RerunJob(target=JOB))
     going = {"deletionTimestamp": "2026-11-23T08:00:00Z", "generation": 9}
     cluster.the(JOB)["metadata"].update(going)

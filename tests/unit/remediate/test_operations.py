@@ -95,6 +95,7 @@ def test_a_stateful_set_is_made_anew_after_its_waiting_claims_are_gone() -> None
 
     assert [type(o) for o in found.operations] == [Delete, DeleteUnbound, Create]
     assert [o.target.kind for o in found.operations][:2] == ["StatefulSet", CLAIM.kind]
+    assert found.command.endswith(f" # and leave claim {CLAIM.name} where it is bound by then")
     (template,) = made(found)["spec"]["volumeClaimTemplates"]
     assert template["spec"] == {
         "accessModes": ["ReadWriteOnce"],
@@ -201,6 +202,17 @@ def test_a_job_that_may_have_run_is_not_made_anew_for_its_image(count: str) -> N
 
     with pytest.raises(Invalid, match="has not failed"):
         planned(action, a_waiting_job(**{count: 1}))
+
+
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_a_job_of_which_another_container_may_have_run_is_not_made_anew(field: str) -> None:
+    action = RerunJob(target=ref("Job", "load"), container="app", image="shop/load:2")
+    job = a_waiting_job()
+    spec = job["spec"]["template"]["spec"]
+    spec[field] = [*spec.get(field, []), {"name": "other", "image": "shop/other:1"}]
+
+    with pytest.raises(Invalid, match="has not failed"):
+        planned(action, job)
 
 
 def test_a_job_of_a_cron_job_stays_its_own() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from copilot.domain.action import Action, SetImage, SetMemory, SetResources
-from copilot.domain.errors import Invalid, Unavailable
+from copilot.domain.errors import Invalid, Refused, Unavailable
 from copilot.domain.proposal import (
     ActionState,
     Applied,
@@ -363,6 +363,22 @@ async def test_it_is_taken_back_to_what_it_was() -> None:
     assert again.reverted
     assert memory(stage.cluster) == "32Mi"
     assert len(stage.cluster.resized_runs) == 2
+
+
+async def test_a_resize_that_was_refused_leaves_nothing_to_take_back() -> None:
+    cluster = a_cluster()
+    proposal = await proposed(cluster=cluster)
+    cluster.troubles = [Trouble(method="resize", error=Refused("may not resize"))]
+    done = await apply(a_claim(proposal), cluster, cluster.clock)
+    failed = Verification(held=False, reason="it died", observed=(), ended_us=1)
+
+    outcome = await revert(
+        a_claim(proposal, applied=done), cluster, cluster.clock, failed=failed, progress=silent
+    )
+
+    assert outcome.reverted
+    assert "somebody else" not in outcome.reason
+    assert memory(cluster) == "32Mi"
 
 
 async def test_a_size_that_somebody_else_has_set_since_stays() -> None:

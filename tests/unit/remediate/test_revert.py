@@ -239,6 +239,26 @@ async def test_what_was_made_is_deleted_again_unless_somebody_else_made_it() -> 
     assert again.reverted
 
 
+@pytest.mark.parametrize(
+    "change", [{"data": {"routes.conf": "/new"}}, {"data": {"more.conf": "/more"}}]
+)
+async def test_what_was_made_stays_where_somebody_else_has_changed_it_since(change: Json) -> None:
+    routes = ObjectRef(kind="ConfigMap", namespace="shop", name="routes")
+    action = RestoreConfigMap(target=routes, data=(("routes.conf", "/"),))
+    cluster = FakeCluster(FixedClock())
+    cluster.put("Deployment", a_workload())
+    proposal = await a_proposal(cluster, action, workload=ref("Deployment"))
+    done = await apply(a_claim(proposal), cluster, cluster.clock)
+    claim = a_claim(proposal, state=ActionState.REVERTING, applied=done)
+    cluster.edit(routes, change)
+
+    outcome = await reverted(claim, cluster, cluster.clock)
+
+    assert not outcome.reverted
+    assert "somebody else has changed ConfigMap shop/routes since" in outcome.reason
+    assert cluster.deleted == []
+
+
 async def test_a_workload_that_is_gone_by_then_does_not_unsay_what_was_taken_back() -> None:
     cluster = FakeCluster(FixedClock())
     cluster.put("ConfigMap", a_config_map())

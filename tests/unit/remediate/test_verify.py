@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from copilot.domain.action import Action, RerunJob, RollBack, Scale, SetVolumeSize
+from copilot.domain.action import Action, RerunJob, RestoreConfigMap, RollBack, Scale, SetVolumeSize
 from copilot.domain.alert import Alert, Check, Rule, Seen
 from copilot.domain.errors import Unavailable
-from copilot.domain.objects import Metadata
+from copilot.domain.objects import Metadata, ObjectRef
 from copilot.domain.proposal import Applied, Claim, Verification
 from copilot.remediate.apply import apply
 from copilot.remediate.verify import QUIET_S, READINGS_S, Enrich, lives_to_outlive, verify
@@ -96,6 +96,21 @@ async def test_enough_memory_holds_after_fifteen_quiet_seconds() -> None:
     assert 15 <= stage.took_s <= 17
 
 
+async def test_what_was_made_and_changed_by_somebody_else_proves_nothing_of_ours() -> None:
+    cluster = FakeCluster(FixedClock())
+    cluster.put("Deployment", a_workload())
+    routes = ObjectRef(kind="ConfigMap", namespace="shop", name="routes")
+    action = RestoreConfigMap(target=routes, data=(("routes.conf", "/"),))
+    claim = a_claim(await a_proposal(cluster, action, workload=ref("Deployment")))
+    stage = Stage(cluster, cluster.clock, claim, await apply(claim, cluster, cluster.clock))
+    cluster.edit(routes, {"data": {"routes.conf": "/new"}})
+
+    verification = await stage.verified()
+
+    assert not verification.held
+    assert "somebody else changed ConfigMap shop/routes" in verification.reason
+
+
 async def test_a_rule_that_needs_a_minute_of_readings_is_given_them() -> None:
     stage = await applied_to(to_memory("64Mi"))
     speaks_us = stage.applied.at_us + 65 * SECOND_US
@@ -129,7 +144,10 @@ async def test_pods_must_outlive_twice_the_longest_earlier_life() -> None:
     assert "after 30 s" in verification.reason
 
 
-async def test_a_job_with_more_time_is_proven_by_its_end_alone() -> None:
+@pytest.mark.parametrize(
+    ("after_s", "reason"), [(60, "BackoffLimitExceeded"), (603, "DeadlineExceeded")]
+)
+async def test_a_job_with_more_time_is_proven_by_its_end_alone(after_s: int, reason: str) -> None:
     cluster = FakeCluster(FixedClock())
     job = a_failed_job()
     cluster.put("Job", {**job, "spec": {**job["spec"], "activeDeadlineSeconds": 8}})
@@ -142,16 +160,16 @@ async def test_a_job_with_more_time_is_proven_by_its_end_alone() -> None:
     pod = a_pod("load", namespace="shop", statuses=[status], created=at)
     cluster.put("Pod", owned_by(pod, "Job", made))
 
-    def ends_badly_after_a_minute(seen: Seen) -> Iterable[Alert]:
-        if stage.took_s >= 60:
-            failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+    def ends_badly(seen: Seen) -> Iterable[Alert]:
+        if stage.took_s >= after_s:
+            failed = {"type": "Failed", "status": "True", "reason": reason}
             cluster.the(action.target)["status"] = {"conditions": [failed]}
         return ()
 
-    verification = await stage.verified(check=ends_badly_after_a_minute, ttf_us=8 * SECOND_US)
+    verification = await stage.verified(check=ends_badly, ttf_us=8 * SECOND_US)
 
     assert not verification.held
-    assert "BackoffLimitExceeded" in verification.reason
+    assert reason in verification.reason
 
 
 @pytest.mark.parametrize(

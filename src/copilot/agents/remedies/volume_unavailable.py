@@ -181,6 +181,8 @@ def _template_anew(case: Case, hypothesis: Hypothesis, template: str, terms: _Te
             f"{owner} makes its claims from a template, which cannot be changed, and some of them hold "
             "data: to make it anew is for people"
         )
+    if "PersistentVolumeClaim" not in case.surroundings.listed:
+        return f"whether {owner} has other claims, which hold data, cannot be seen here"
     return drafted(
         case,
         SetClaimTemplate(

@@ -45,7 +45,6 @@ _IN_WORDS = {
 
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each thing that is wrong with a node."""
-    has_just_regained = seen.now_us - seen.nodes_regained_us < REPORTS_AGAIN_US
     for node in seen.nodes:
         if seen.now_us - epoch_us(node.metadata.creation_timestamp) < FRESH_US:
             continue
@@ -53,12 +52,19 @@ def check(seen: Seen) -> Iterator[Alert]:
             since_us = epoch_us(condition.last_transition_time)
             waited_us = seen.now_us - since_us
             if condition.type == "Ready" and condition.status != "True":
-                if condition.status == "Unknown" and has_just_regained:
+                if condition.status == "Unknown" and _may_report_again(seen, since_us):
                     continue
                 if waited_us >= _patience_us(node, condition):
                     yield _alert(seen, node, condition, since_us, _not_ready(condition))
             elif condition.type in _IN_WORDS and condition.status == "True":
                 yield _alert(seen, node, condition, since_us, _IN_WORDS[condition.type])
+
+
+def _may_report_again(seen: Seen, unknown_us: int) -> bool:
+    """Whether it was given up because of the outage alone: who did not answer before does not now,
+    and its incident is not over."""
+    is_recent = seen.now_us - seen.nodes_regained_us < REPORTS_AGAIN_US
+    return is_recent and unknown_us >= seen.nodes_regained_us - REPORTS_AGAIN_US
 
 
 def _patience_us(node: Node, condition: Condition) -> int:

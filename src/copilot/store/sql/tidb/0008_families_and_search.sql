@@ -9,4 +9,4 @@ CREATE TABLE IF NOT EXISTS template_families (
   DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT IGNORE INTO template_families (template_id, family_id) SELECT id, id FROM templates;
 -- The newest events and alerts, without the log lines among them.
-CREATE INDEX k_type ON raw_events (type, ts_us);
+CREATE INDEX IF NOT EXISTS k_type ON raw_events (type, ts_us);
