@@ -74,18 +74,8 @@ class Link:
         answer_s: float = ANSWER_S,
         connect_s: float = CONNECT_S,
     ) -> Link:
-        try:
-            async with asyncio.timeout(connect_s):
-                return await cls._opened(address, tls, isolation, answer_s)
-        except TimeoutError:
-            raise OperationalError(_UNREACHED, f"no answer within {connect_s:.0f} s") from None
-
-    @classmethod
-    async def _opened(
-        cls, address: Address, tls: ssl.SSLContext | None, isolation: str, answer_s: float
-    ) -> Link:
         # Not to be cancelled half-way: the driver may swallow that, and leaves its socket behind.
-        opening = asyncio.create_task(cls._opened(address, tls, isolation, answer_s))
+        opening = asyncio.create_task(cls._opened(address, tls, isolation, answer_s, connect_s))
         try:
             return await to_the_end(opening)
         except asyncio.CancelledError:
@@ -95,24 +85,32 @@ class Link:
 
     @classmethod
     async def _opened(
-        cls, address: Address, tls: ssl.SSLContext | None, isolation: str, answer_s: float
+        cls,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        isolation: str,
+        answer_s: float,
+        connect_s: float,
     ) -> Link:
-        async with asyncio.timeout(CONNECT_S):  # the driver's own ends with the first byte
-            connection = await connect(
-                host=address.host,
-                port=address.port,
-                user=address.user,
-                password=address.password.encode(),
-                database=address.database,
-                ssl=tls,
-                charset="utf8mb4",
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                cursor_cls=_Cursor,
-                conv=_conversions(),
-                sql_mode=f"'{MODE}'",
-                program_name="incident-copilot",
-            )
+        try:
+            async with asyncio.timeout(connect_s):  # the driver's own ends with the first byte
+                connection = await connect(
+                    host=address.host,
+                    port=address.port,
+                    user=address.user,
+                    password=address.password.encode(),
+                    database=address.database,
+                    ssl=tls,
+                    charset="utf8mb4",
+                    autocommit=True,
+                    connect_timeout=CONNECT_S,
+                    cursor_cls=_Cursor,
+                    conv=_conversions(),
+                    sql_mode=f"'{MODE}'",
+                    program_name="incident-copilot",
+                )
+        except TimeoutError:
+            raise OperationalError(_UNREACHED, f"no answer within {connect_s:.0f} s") from None
         link = cls(connection, asyncio.get_running_loop().time(), answer_s)
         try:
             for wish in (
