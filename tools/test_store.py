@@ -50,9 +50,10 @@ def main(kind: str, arguments: list[str]) -> int:
 
 def url_of(address: Address, kind: str) -> str:
     """As a person would set it."""
-    ca = f"?ssl_ca={quote(str(address.authority))}" if address.authority else ""
+    options = f"?ssl_ca={quote(str(address.authority))}" if address.authority else ""
+    options = "?ssl=off" if address.is_plain else options
     who = f"{quote(address.user, safe='')}:{quote(address.password, safe='')}"
-    return f"{kind}://{who}@{address.host}:{address.port}/{address.database}{ca}"
+    return f"{kind}://{who}@{address.host}:{address.port}/{address.database}{options}"
 
 
 @contextmanager

@@ -121,8 +121,6 @@ class Flow:
 
         async def keep(tx: Session) -> tuple[StoredBatch, ...]:
             stored = await tx.telemetry.add_all(batches)
-            for batch in batches:
-                self._intake.note_points(batch)
             news = [
                 batch
                 for batch, one in zip(batches, stored, strict=True)
@@ -133,7 +131,11 @@ class Flow:
                 await self._docket.raise_alerts(tx, detect(seen))
             return stored
 
-        return await self._store.run(keep)
+        stored = await self._store.run(keep)
+        for batch, one in zip(batches, stored, strict=True):
+            if not one.is_repeat:  # what is remembered adds up
+                self._intake.note_points(batch)
+        return stored
 
     async def observe(self, delta: Delta) -> None:
         """Keep what the watch saw: versions, changes, events; raise what is wrong with pods."""
@@ -158,14 +160,14 @@ class Flow:
 
     async def note_gap(self, what: str, gap: Gap | None) -> None:
         """Note (or clear, with None) that something beside the kinds cannot be seen."""
-        async with self._store.transaction() as tx:
-            await tx.objects.set_gap(self._journal.cluster, gap, gap_key(what))
+        cluster, key = self._journal.cluster, gap_key(what)
+        await self._store.run(lambda tx: tx.objects.set_gap(cluster, gap, key))
 
     async def forget_gaps(self) -> None:
         """Clear what `note_gap` noted, and gaps of single objects: a watcher that starts finds out
         anew, and may look at less than the one before."""
-        async with self._store.transaction() as tx:
-            await tx.objects.forget_gaps(self._journal.cluster, ASIDE)
+        cluster = self._journal.cluster
+        await self._store.run(lambda tx: tx.objects.forget_gaps(cluster, ASIDE))
 
     async def latest_line_us(self, *, namespace: str, pod: str, container: str) -> int:
         """Time of the newest stored line of a container, 0 for none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+import sys
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from copilot.embed import NoEmbedder
 from copilot.embed.local import LocalEmbedder, missing
 from copilot.embed.openai_compatible import SPARE, OpenAIEmbedder
 from copilot.ports import Embedder
+from copilot.search.meaning import Meaning
 from tests.builders_notify import nobody_listens
 from tests.fakes import FixedClock
 from tests.fakes_embedder import DIMENSIONS, FakeEmbedder, numbers_of
@@ -164,6 +166,29 @@ async def test_weights_that_are_not_those_we_know_are_not_used(tmp_path: Path) -
     finally:
         await embedder.close()
     assert embedder.use.failures == 1
+
+
+async def test_a_model_that_cannot_be_loaded_is_unavailable_and_fails_no_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where its library does not load
+    embedder = LocalEmbedder()
+    try:
+        with pytest.raises(Unavailable, match="cannot be loaded"):
+            await embedder.embed(["text"])
+        assert await Meaning(embedder).of("text") is None
+    finally:
+        await embedder.close()
+    assert embedder.use.failures == 2
+
+
+async def test_weights_that_cannot_be_read_are_unavailable(tmp_path: Path) -> None:
+    embedder = LocalEmbedder(tmp_path / "gone.onnx")
+    try:
+        with pytest.raises(Unavailable, match="cannot be loaded"):
+            await embedder.embed(["text"])
+    finally:
+        await embedder.close()
 
 
 async def test_a_closed_local_embedder_is_unavailable() -> None:

@@ -272,6 +272,19 @@ async def test_a_vector_that_is_made_again_takes_the_place_of_the_old_one(
     assert "cache warmed" in await near(embedded, "exhausted", 0.0, 1.0, 0.0)
 
 
+async def test_vectors_of_another_length_under_the_same_name_are_left_out(
+    embedded: SqlStore,
+) -> None:
+    """A server changed what the name of its model stands for; what was made since is found."""
+    async with embedded.transaction() as tx:
+        documents = await tx.index.unembedded(_T, "none", 10)
+        full = next(one for one in documents if one.text == "disk full")
+        await tx.index.keep_vectors(_T, "m", [(full, a_vector(0.0, 1.0))])
+
+    assert await near(embedded, "exhausted", 0.0, 1.0) == ["disk full"]
+    assert await near(embedded, "exhausted", 1.0, 0.0, 0.0) == ["no space left"]
+
+
 async def test_vectors_that_come_later_are_found_too(embedded: SqlStore) -> None:
     assert "disk slow" not in await near(embedded, "exhausted", 1.0, 0.0, 0.0)
     await add_lines(embedded, "disk slow")
@@ -295,6 +308,22 @@ async def test_text_that_stays_the_same_is_not_embedded_again(store: SqlStore) -
     assert len(await read_all(store, Corpus.INCIDENT)) == 1
     async with store.view() as look:
         assert await look.index.unembedded(Corpus.INCIDENT, "m", 10) == ()
+
+
+async def test_what_has_changed_is_embedded_once_its_words_are_up_to_date(store: SqlStore) -> None:
+    """Before that its vector counts as one of another text, and would be made again and again."""
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident())
+    await read_all(store, Corpus.INCIDENT)
+    async with store.transaction() as tx:
+        await tx.incidents.save(replace(incident, summary="The certificate has expired."))
+
+    async with store.view() as look:
+        assert await look.index.unembedded(Corpus.INCIDENT, "m", 10) == ()
+
+    await read_all(store, Corpus.INCIDENT)
+    async with store.view() as look:
+        assert len(await look.index.unembedded(Corpus.INCIDENT, "m", 10)) == 1
 
 
 async def test_what_is_gone_takes_its_vectors_of_every_model_with_it(store: SqlStore) -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from copilot.detect.rules import RULES
 from copilot.domain.alert import Alert
+from copilot.domain.attributes import MEMORY_KILLS
 from copilot.domain.change import ObjectVersion
-from copilot.domain.errors import Unavailable
+from copilot.domain.errors import Clash, Unavailable
+from copilot.domain.event import Point, Stream
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status, TimelineEntry
 from copilot.domain.objects import Deployment, ObjectRef, Pod, ReplicaSet, controller_of, epoch_us
 from copilot.flow import SETTLE_US, Flow
@@ -216,6 +218,43 @@ async def test_a_batch_whose_incident_cannot_be_written_is_not_kept_and_may_come
     assert kept_nothing == []
     assert not again.is_repeat
     assert len(await leg1.incidents()) == 1
+
+
+def clashing_journal() -> Journal:
+    """Of a store that clashes once, after the batch was written."""
+    clashes = iter([True])
+
+    class Clashing(Journal):
+        async def moved(
+            self, tx: Session, kind: str, incident_id: IncidentId | None, at_us: int
+        ) -> None:
+            if next(clashes, False):
+                raise Clash("a deadlock")
+            await Journal.moved(self, tx, kind, incident_id, at_us)
+
+    return Clashing(cluster="home")
+
+
+async def test_readings_of_a_batch_count_once_however_often_it_is_written(leg1: Leg1) -> None:
+    parts = leg1.parts
+    clashing = Flow(
+        store=parts.store,
+        agents=parts.agents,
+        clock=parts.clock,
+        journal=clashing_journal(),
+        rules=RULES,
+    )
+    batch = decoded("alertmanager/firing_node_oom_kill")
+    stream = Stream(namespace="demo", pod="api-1", container="app")
+    kill = Point(name=MEMORY_KILLS, stream=stream, ts_us=leg1.clock.now_us(), value=1.0)
+    batch.points.append(kill)
+
+    await clashing.receive(batch)
+    await clashing.receive(batch)
+
+    async with parts.store.view() as view:
+        (strain,) = (await clashing._intake.seen_now(view)).strains
+    assert strain.kills == 1.0
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from copilot.domain.errors import Clash, Conflict
 from copilot.domain.incident import IncidentId
+from copilot.domain.retrieval import Corpus, Document
 from copilot.ports import Session
 from copilot.store import SqlStore
 from copilot.store.mysql import MysqlEngine, parse_address
@@ -26,6 +28,8 @@ from tests.builders_store import (
     an_approval,
     an_entry,
 )
+from tests.fakes import FixedClock
+from tests.servers import asked
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -127,6 +131,51 @@ async def test_after_a_deadlock_nothing_of_the_transaction_can_be_kept() -> None
         await engine.close()
     assert sorted(clashed) == [False, True]
     assert [row["seq"] for row in rows] == [1, 1]
+
+
+async def test_two_that_read_the_same_documents_at_once_count_them_once(
+    stores: list[SqlStore],
+) -> None:
+    """Also where one comes when the other has written, and not committed yet."""
+    first = stores[0]
+    has_begun = asyncio.Event()
+
+    def heard(sql: str) -> None:
+        if "search_corpora" in sql:
+            has_begun.set()
+
+    engine = await MysqlEngine.open(parse_address(SERVER), on_statement=heard)
+    second = SqlStore(engine, FixedClock(NOW_US))
+    incident = await first.run(lambda tx: tx.incidents.open(a_new_incident()))
+    await first.run(keep_unread)
+    await first.run(
+        lambda tx: tx.incidents.save(replace(incident, summary="The certificate has expired."))
+    )
+    try:
+        async with first.transaction() as tx:
+            documents = await keep_unread(tx)
+            other = asyncio.create_task(
+                second.run(lambda tx: tx.index.keep_words(Corpus.INCIDENT, documents))
+            )
+            await has_begun.wait()
+        await other
+    finally:
+        await engine.close()
+
+    totals = await asked(
+        parse_address(SERVER),
+        "SELECT c.n_docs, c.n_words, d.n, d.words FROM search_corpora c JOIN (SELECT corpus, "
+        "COUNT(*) AS n, SUM(len) AS words FROM search_docs GROUP BY corpus) d "
+        "ON d.corpus = c.corpus",
+    )
+    (row,) = totals.rows
+    assert (row["n_docs"], row["n_words"]) == (row["n"], row["words"])
+
+
+async def keep_unread(tx: Session) -> tuple[Document, ...]:
+    documents = await tx.index.unread(Corpus.INCIDENT, 10)
+    await tx.index.keep_words(Corpus.INCIDENT, documents)
+    return documents
 
 
 async def test_two_workers_never_hold_one_lease(stores: list[SqlStore]) -> None:

@@ -107,6 +107,10 @@ class LocalEmbedder:
                 except Unavailable:
                     self._n_failures += 1
                     raise
+                except Exception as error:
+                    # Their libraries raise what they like, and search goes on by words.
+                    self._n_failures += 1
+                    raise Unavailable(f"the local embedder cannot be loaded: {error}") from error
             return self._model
 
     async def _in_thread(self, work: Any, given: Any) -> Any:

@@ -13,7 +13,7 @@ import structlog
 
 from copilot.domain.retrieval import Corpus, Document
 from copilot.domain.words import masked
-from copilot.ports import Clock, Embedder, Store
+from copilot.ports import Clock, Embedder, Session, Store
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +63,7 @@ async def _read(store: Store, corpus: Corpus) -> int:
     async with store.view() as view:
         documents = await view.index.unread(corpus, _READ_AT_ONCE)
     if documents:
-        async with store.transaction() as tx:
-            await tx.index.keep_words(corpus, documents)
+        await store.run(lambda tx: tx.index.keep_words(corpus, documents))
     return len(documents)
 
 
@@ -72,10 +71,13 @@ async def _forget(store: Store, corpus: Corpus) -> int:
     async with store.view() as view:
         if not await view.index.gone(corpus, 1):
             return 0
-    async with store.transaction() as tx:
+
+    async def forget(tx: Session) -> int:
         gone = await tx.index.gone(corpus, _READ_AT_ONCE)
         await tx.index.forget(corpus, gone)
-    return len(gone)
+        return len(gone)
+
+    return await store.run(forget)
 
 
 async def _embed(
@@ -108,9 +110,8 @@ async def _embed_batch(
     started_us = clock.now_us()
     vectors = await embedder.embed([_said(corpus, one.text) for one in documents])
     took_us = clock.now_us() - started_us
-    async with store.transaction() as tx:
-        made = list(zip(documents, vectors, strict=True))
-        await tx.index.keep_vectors(corpus, embedder.name, made)
+    made = list(zip(documents, vectors, strict=True))
+    await store.run(lambda tx: tx.index.keep_vectors(corpus, embedder.name, made))
     return max(0, took_us)
 
 

@@ -122,7 +122,8 @@ class Dialect(Protocol):
 
     def nearest(self, table: str, key: str) -> str | None:
         """A query for `doc_id` and `distance` (of the cosine, 0 to 2), the nearest first, given a
-        vector's value, the model and a limit; None where we compare vectors ourselves."""
+        vector's value, the model, how many numbers and a limit; None where we compare vectors
+        ourselves."""
         ...
 
 

@@ -45,6 +45,7 @@ class SqlIndex:
     async def keep_words(self, corpus: Corpus, documents: Sequence[Document]) -> None:
         """See the port."""
         ids = [one.doc_id for one in documents]
+        await self._begin(corpus)  # what is read now, nobody else changes
         known = {
             int(row["doc_id"]): row
             for row in await self._db.fetch_all(
@@ -59,7 +60,7 @@ class SqlIndex:
             if one.doc_id not in known or bytes(known[one.doc_id]["text_hash"]) != one.text_hash
         ]
         words = {one.doc_id: terms_of(one.text) for one in new}
-        await self._begin(
+        await self._count(
             corpus,
             n_docs=sum(doc not in known for doc in words),
             n_words=sum(len(w) - (known[d]["len"] if d in known else 0) for d, w in words.items()),
@@ -93,6 +94,7 @@ class SqlIndex:
     async def forget(self, corpus: Corpus, documents: Sequence[int]) -> None:
         """See the port."""
         home, ids = HOMES[corpus], list(documents)
+        await self._begin(corpus)
         row = await self._db.fetch_one(
             "SELECT COUNT(*) AS n, COALESCE(SUM(len), 0) AS words FROM search_docs "
             f"WHERE corpus = ? AND doc_id IN ({marks(ids)})",
@@ -100,7 +102,7 @@ class SqlIndex:
         )
         if row is None or not row["n"]:
             return
-        await self._begin(corpus, n_docs=-int(row["n"]), n_words=-int(row["words"]))
+        await self._count(corpus, n_docs=-int(row["n"]), n_words=-int(row["words"]))
         await self._forget_words(corpus, ids)
         await self._db.execute(
             f"DELETE FROM search_docs WHERE corpus = ? AND doc_id IN ({marks(ids)})", (corpus, *ids)
@@ -113,7 +115,8 @@ class SqlIndex:
         """See the port."""
         home = HOMES[corpus]
         rows = await self._db.fetch_all(
-            f"{home.select} {_joined(home, 'INNER')} WHERE {_behind(home)} LIMIT ?",
+            f"{home.select} {_joined(home, 'INNER')} "
+            f"WHERE d.stamp = {home.stamp} AND {_behind(home)} LIMIT ?",
             (corpus, clip(model, MODEL_CHARS), limit),
         )
         return tuple(document(home, row) for row in rows)
@@ -163,16 +166,22 @@ class SqlIndex:
             vectors=int(unembedded["n"]) if unembedded else 0,
         )
 
-    async def _begin(self, corpus: Corpus, *, n_docs: int = 0, n_words: int = 0) -> int:
+    async def _begin(self, corpus: Corpus) -> int:
         """Counts a write, and makes others wait that write to the same corpus: a reader that sees
         a `rev` then sees all up to it."""
         columns = ("corpus", "n_docs", "n_words", "rev")
         await self._db.execute(
             self._db.dialect.upsert("search_corpora", columns, columns[:1], add=columns[1:]),
-            (corpus, n_docs, n_words, 1),
+            (corpus, 0, 0, 1),
         )
         row = await self._db.fetch_one("SELECT rev FROM search_corpora WHERE corpus = ?", (corpus,))
         return int(row["rev"]) if row else 0
+
+    async def _count(self, corpus: Corpus, *, n_docs: int, n_words: int) -> None:
+        await self._db.execute(
+            "UPDATE search_corpora SET n_docs = n_docs + ?, n_words = n_words + ? WHERE corpus = ?",
+            (n_docs, n_words, corpus),
+        )
 
     async def _forget_words(self, corpus: Corpus, ids: Sequence[int]) -> None:
         await self._db.execute(

@@ -112,7 +112,8 @@ class Ranking:
             found = await self._matrices.nearest(self._db, corpus, near, limit)
         else:
             vector = self._db.dialect.vector_value(near.vector)
-            rows = await self._db.fetch_all(sql, (vector, clip(near.model, MODEL_CHARS), limit))
+            asked = (vector, clip(near.model, MODEL_CHARS), len(near.vector) // 4, limit)
+            rows = await self._db.fetch_all(sql, asked)
             found = {int(row["doc_id"]): 1.0 - float(row["distance"]) for row in rows}
         return {doc: round(cosine, _DIGITS) for doc, cosine in found.items()}
 

@@ -29,10 +29,14 @@ def as_bytes(value: Any) -> bytes:
 
 
 def nearest(table: str, key: str) -> str:
-    """See `Dialect.nearest`: exact, among the vectors of one model."""
+    """See `Dialect.nearest`: exact, among the vectors of one model.
+
+    Those of another length are left out first: a server may have changed what a name stands for,
+    and to compare them fails the whole statement.
+    """
     return (
         f"SELECT {key} AS doc_id, VEC_COSINE_DISTANCE(embedding, VEC_FROM_TEXT(?)) AS distance "
-        f"FROM {table} WHERE model = ? ORDER BY distance LIMIT ?"
+        f"FROM {table} WHERE model = ? AND VEC_DIMS(embedding) = ? ORDER BY distance LIMIT ?"
     )
 
 

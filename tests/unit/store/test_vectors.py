@@ -18,7 +18,7 @@ from copilot.store.vectors import as_bytes, as_text
 NEAREST = (
     "SELECT template_id AS doc_id, "
     "VEC_COSINE_DISTANCE(embedding, VEC_FROM_TEXT(?)) AS distance "
-    "FROM events_embeddings WHERE model = ? ORDER BY distance LIMIT ?"
+    "FROM events_embeddings WHERE model = ? AND VEC_DIMS(embedding) = ? ORDER BY distance LIMIT ?"
 )
 
 
@@ -75,6 +75,6 @@ async def test_a_server_with_the_type_is_asked_for_the_nearest_and_we_order_them
     )
 
     asked = [(sql, params) for sql, params in server.sent if "VEC_" in sql]
-    assert asked == [(NEAREST, ("[0.5,-1.0]", "m", 50))]
+    assert asked == [(NEAREST, ("[0.5,-1.0]", "m", 2, 50))]
     # 4 is gone from the index, 3 is too far, and 1 and 2 are as near: their texts decide
     assert [(one.doc_id, one.by_meaning) for one in found] == [(2, 1), (1, 2)]

@@ -61,18 +61,20 @@ def parse_address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise Invalid(f"the store's address makes no sense: {error}") from None
+    except ValueError:  # what it says may quote a password whose signs are not escaped
+        raise Invalid(
+            "the store's address makes no sense: escape / ? # @ : in a password with percent signs"
+        ) from None
     if parts.scheme not in SCHEMES:
         raise Invalid(f"the store's address starts with none of {', '.join(SCHEMES)}")
+    database = unquote(parts.path.removeprefix("/"))
+    if not parts.hostname or not parts.username or not database or "/" in database:
+        raise Invalid("the store's address lacks host, user or database: tidb://user@host/database")
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := ", ".join(sorted(given.keys() - {"ssl_ca", "ssl"})):
         raise Invalid(f"the store's address has unknown options: {unknown}")
     if given.get("ssl", "on") not in ("on", "off"):
         raise Invalid("the store's address says neither ssl=on nor ssl=off")
-    database = unquote(parts.path.removeprefix("/"))
-    if not parts.hostname or not parts.username or not database or "/" in database:
-        raise Invalid("the store's address lacks host, user or database: tidb://user@host/database")
     return Address(
         host=parts.hostname,
         port=port or PORTS[parts.scheme],

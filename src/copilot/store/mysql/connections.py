@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from asyncmy import connect, converters
 from asyncmy.connection import Connection
 from asyncmy.cursors import Cursor
-from asyncmy.errors import MySQLError
+from asyncmy.errors import MySQLError, OperationalError
 
 from copilot.domain.errors import Unavailable
 from copilot.store.database import Row
@@ -19,7 +19,8 @@ from copilot.store.mysql.address import Address
 from copilot.store.mysql.errors import is_lost, translated
 from copilot.store.waiting import to_the_end
 
-CONNECT_S = 10
+CONNECT_S = 10.0
+"""From the first packet to a connection that is of use; some accept and then say nothing."""
 ANSWER_S = 60.0
 """A statement that takes longer is given up, and its connection with it."""
 LIFETIME_S = 300.0
@@ -28,9 +29,12 @@ LIFETIME_S = 300.0
 MODE = "STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Nothing is cut short silently, and backslashes escape (`literals.py`)."""
 _LOCK_WAIT_S = 10
+_GOODBYE_S = 1.0
+_UNREACHED = 2003
 _DECIMAL_TYPES = (0, 246)
-_MATCHED = re.compile(rb"^Rows matched: (\d+)")
-"""What every server says of an UPDATE (`mysql_info()`); its count alone leaves out the unchanged."""
+_MATCHED = re.compile(rb"\A.?Rows matched: (\d+)", re.DOTALL)
+"""What every server says of an UPDATE (`mysql_info()`); its count alone leaves out the unchanged.
+TiDB puts the length of the text before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +72,10 @@ class Link:
         *,
         isolation: str,
         answer_s: float = ANSWER_S,
+        connect_s: float = CONNECT_S,
     ) -> Link:
         # Not to be cancelled half-way: the driver may swallow that, and leaves its socket behind.
-        opening = asyncio.create_task(cls._opened(address, tls, isolation, answer_s))
+        opening = asyncio.create_task(cls._opened(address, tls, isolation, answer_s, connect_s))
         try:
             return await to_the_end(opening)
         except asyncio.CancelledError:
@@ -80,24 +85,32 @@ class Link:
 
     @classmethod
     async def _opened(
-        cls, address: Address, tls: ssl.SSLContext | None, isolation: str, answer_s: float
+        cls,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        isolation: str,
+        answer_s: float,
+        connect_s: float,
     ) -> Link:
-        async with asyncio.timeout(CONNECT_S):  # the driver's own ends with the first byte
-            connection = await connect(
-                host=address.host,
-                port=address.port,
-                user=address.user,
-                password=address.password.encode(),
-                database=address.database,
-                ssl=tls,
-                charset="utf8mb4",
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                cursor_cls=_Cursor,
-                conv=_conversions(),
-                sql_mode=f"'{MODE}'",
-                program_name="incident-copilot",
-            )
+        try:
+            async with asyncio.timeout(connect_s):  # the driver's own ends with the first byte
+                connection = await connect(
+                    host=address.host,
+                    port=address.port,
+                    user=address.user,
+                    password=address.password.encode(),
+                    database=address.database,
+                    ssl=tls,
+                    charset="utf8mb4",
+                    autocommit=True,
+                    connect_timeout=CONNECT_S,
+                    cursor_cls=_Cursor,
+                    conv=_conversions(),
+                    sql_mode=f"'{MODE}'",
+                    program_name="incident-copilot",
+                )
+        except TimeoutError:
+            raise OperationalError(_UNREACHED, f"no answer within {connect_s:.0f} s") from None
         link = cls(connection, asyncio.get_running_loop().time(), answer_s)
         try:
             for wish in (
@@ -137,18 +150,30 @@ class Link:
         self._connection.close()
         await asyncio.sleep(0)  # for the loop to take it off its list
 
-    async def end(self) -> None:
-        """Says good-bye first."""
-        await self._connection.ensure_closed()
+    async def end(self, *, patience_s: float = _GOODBYE_S) -> None:
+        """Says good-bye first; who does not hear it, such as one that is gone, is not waited for."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._connection.ensure_closed()
+        except (MySQLError, OSError):
+            await self.cut()
 
 
 class Pool:
     """At most `limit` links, handed out with a transaction begun on them."""
 
     def __init__(
-        self, opening: Callable[[], Awaitable[Link]], *, limit: int, wait_s: float, busy: str
+        self,
+        opening: Callable[[], Awaitable[Link]],
+        *,
+        limit: int,
+        wait_s: float,
+        busy: str,
+        begin_s: float = CONNECT_S,
     ) -> None:
+        """`begin_s`: an idle link that takes longer to begin is one that leads nowhere any more."""
         self._opening = opening
+        self._begin_s = begin_s
         self._wait_s = wait_s
         self._busy = busy
         self._turns = asyncio.Semaphore(limit)
@@ -198,7 +223,8 @@ class Pool:
                 await link.end()
                 continue
             try:
-                await link.run(begin)
+                async with asyncio.timeout(self._begin_s):
+                    await link.run(begin)
             except (MySQLError, OSError) as error:
                 await link.cut()
                 if not is_lost(error):
@@ -233,8 +259,14 @@ def told(error: Exception, *, is_commit: bool = False) -> Exception:
 
 def _count(cursor: Cursor) -> int:
     said: bytes = cursor._result.message  # type: ignore[attr-defined]  # its types leave it out
-    found = _MATCHED.search(said or b"")
-    return int(found[1]) if found else int(str(cursor.rowcount))
+    n = matched(said)
+    return int(str(cursor.rowcount)) if n is None else n
+
+
+def matched(said: bytes | None) -> int | None:
+    """Rows that an UPDATE found, None where a server says nothing of that."""
+    found = _MATCHED.match(said or b"")
+    return int(found[1]) if found else None
 
 
 def _conversions() -> dict[object, object]:

@@ -17,6 +17,8 @@ SAFE = {1205, 1213, 8002, 8005, 8022, 8028, 8147, 9007}
 """Deadlock, lock wait, write conflict, changed schema: the server has kept nothing."""
 TRANSIENT = {8027, 8120, 8229, 8252, 9001, 9002, 9003, 9004, 9005, 9008, 9012, 9013}
 """A part of TiDB is away or busy for a moment."""
+GIVEN_UP = {1317, 1969, 3024, 8175, 9006}
+"""Killed by an administrator or a limit of time or memory, or its snapshot was cleared away."""
 LOST = {0, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
 """The connection is gone, or is of no use any more."""
 TAKEN = {1022, 1062, 1586}
@@ -71,12 +73,13 @@ def translated(error: Exception, *, is_commit: bool = False) -> CopilotError | N
     code, said = code_of(error), _said(error)
     if code in SAFE or (code in TRANSIENT and not is_commit):
         return Clash(f"somebody else was at the same rows, or the store moved: {said}")
-    if is_lost(error) or code in TRANSIENT:
+    if is_lost(error) or code in TRANSIENT | GIVEN_UP:
         if is_commit:
             return Unavailable(
                 f"the store went away while it was committing; whether it did is not known: {said}"
             )
-        return Unavailable(f"the store went away, nothing was kept: {said}")
+        what = "gave the statement up" if code in GIVEN_UP else "went away"
+        return Unavailable(f"the store {what}, nothing was kept: {said}")
     if code in TAKEN:
         return Clash(f"somebody else was first: {said}")
     if code in _AWAY:

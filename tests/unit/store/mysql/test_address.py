@@ -1,12 +1,14 @@
 """Where a server is: what an address says, and what it may not say."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from copilot.domain.errors import Invalid
 from copilot.store.mysql import Address, parse_address
+from tools.test_store import url_of
 
 
 def test_an_address_says_everything() -> None:
@@ -71,3 +73,24 @@ def test_an_address_is_shown_without_its_password() -> None:
     address = parse_address("tidb://u:hunter2@h/d")
 
     assert "hunter2" not in f"{address} {address!r}"
+
+
+@pytest.mark.parametrize(
+    "password", ["hunter2/x", "12?hunter2", "hunter2#x", "[hunter2", "12/hunter2"]
+)
+def test_a_password_whose_signs_are_not_escaped_is_not_told(password: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_address(f"tidb://u:{password}@h:4000/d")
+
+    assert "hunter2" not in refused.value.message
+
+
+@pytest.mark.parametrize("way", ["plain", "authority", "system"])
+def test_the_suites_run_on_the_very_address_that_was_given(way: str) -> None:
+    address = Address(host="127.0.0.1", port=4000, user="me.root", password="p@/?", database="d")
+    if way == "plain":
+        address = replace(address, is_plain=True)
+    if way == "authority":
+        address = replace(address, authority=Path("/a b/ca.pem"))
+
+    assert parse_address(url_of(address, "tidb")) == address

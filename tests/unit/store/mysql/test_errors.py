@@ -15,6 +15,7 @@ TABLE: list[tuple[int, type[CopilotError] | None]] = [
     *((code, Unavailable) for code in (2006, 2013, 1053, 1927)),
     *((code, Unavailable) for code in (1021, 1040, 1044, 1045, 1049, 1114, 1142, 1226, 2003, 2026)),
     *((code, Unavailable) for code in (1146, 1054)),
+    *((code, Unavailable) for code in (1317, 1969, 3024, 8175, 9006)),
     *((code, TooLarge) for code in (1153, 1406, 8004, 8025, 9500)),
     *((code, Invalid) for code in (1264, 1366, 1690)),
     *((code, None) for code in (1064, 1105, 1221, 1235, 1305, 1364, 1526, 8200, 8216)),
@@ -33,7 +34,7 @@ def test_a_conflict_that_comes_with_the_commit_has_kept_nothing(code: int) -> No
     assert type(translated(OperationalError(code, ""), is_commit=True)) is Clash
 
 
-@pytest.mark.parametrize("code", [2006, 2013, 9002, 9005])
+@pytest.mark.parametrize("code", [2006, 2013, 9002, 9005, 1317])
 def test_who_goes_away_while_committing_leaves_the_outcome_open(code: int) -> None:
     told = translated(OperationalError(code, ""), is_commit=True)
 
