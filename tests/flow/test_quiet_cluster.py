@@ -16,7 +16,7 @@ import pytest
 from copilot.demo.cluster import kubeconfig, serve_demo
 from copilot.roles.app import ROLES, compose, listen, run
 from copilot.roles.security import Doorkeeper, Tokens
-from copilot.settings import Settings
+from copilot.settings import EmbedderKind, Settings
 from copilot.wiring import wired
 from tests.contract.cluster_targets import limit_patch
 from tests.fakes import ScaledClock
@@ -44,6 +44,7 @@ async def people(tmp_path: Path, clock: ScaledClock) -> AsyncIterator[httpx.Asyn
         cluster="demo",
         openai_api_key=None,
         openai_base_url="",
+        embedder=EmbedderKind.OFF,  # it takes real time, of which there is a twentieth here
     )
     doorkeeper = Doorkeeper(tokens=TOKENS, user="ada", allowed_hosts=frozenset({"127.0.0.1"}))
     async with contextlib.AsyncExitStack() as stack:
