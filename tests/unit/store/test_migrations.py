@@ -102,6 +102,8 @@ def columns_of(schema: str) -> dict[str, set[str]]:
         parts = re.sub(r"\([^()]*\)", "", body).split(",")
         names = (part.split()[0] for part in parts if part.split())
         tables[table] = {n for n in names if n not in {"PRIMARY", "UNIQUE", "KEY"}}
-    for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", plain):
+    for table, column in re.findall(
+        r"ALTER TABLE (\w+) ADD COLUMN (?:IF NOT EXISTS )?(\w+)", plain
+    ):
         tables[table].add(column)
     return tables
