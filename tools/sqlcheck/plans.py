@@ -37,6 +37,12 @@ ALLOWED = (
         "SELECT segment_id",
         "not well yet: on a server, blocks are to be found through their segments",
     ),
+    (
+        "store/happened.py",
+        "SELECT uid, kind",
+        "not well yet: a search among changes names no cluster, by which they lie",
+    ),
+    ("store/packing.py", "DELETE FROM log_blocks WHERE segment_id", "one segment, by its key"),
     ("store/audit.py", "SELECT DISTINCT chain", "verifying the audit log reads all of it"),
     ("store/telemetry.py", "SELECT (SELECT COALESCE(SUM", "the totals on the status page"),
     ("store/telemetry.py", "SELECT * FROM set_aside", "pages; retention keeps it under 20,000"),
