@@ -12,7 +12,6 @@ A whole column is reshaped at once: bits say where digits and letters are, and s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +40,6 @@ def shapes_of(texts: Sequence[str]) -> list[bytes]:
     if max(map(len, texts), default=0) > MAX_CHARS or joined.count("\n") != len(texts) - 1:
         joined = "\n".join("" if len(t) > MAX_CHARS or "\n" in t else t for t in texts)
     return _reshaped(joined.encode("utf-8", "surrogatepass")).split(b"\n")[: len(texts)]
-
-
-def without_shape(shapes: Sequence[bytes]) -> list[int]:
-    """Indexes of the lines that have none."""
-    return list(compress(range(len(shapes)), map(b"".__eq__, shapes))) if b"" in shapes else []
 
 
 def _reshaped(text: bytes) -> bytes:

@@ -198,7 +198,7 @@ class Workers:
                 await self.store.settle()
                 if await self.store.pack():
                     pause_s = PACKED_PAUSE_S
-            except Unavailable as error:
+            except (Unavailable, Clash) as error:
                 log.warning("store.unavailable", error=error.message)
             except Exception as error:  # the worker loop: a bug must not end it
                 log.error("tidying.broke", exc_info=error)

@@ -11,11 +11,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from copilot.domain.words import weight
+
 MOST_LETTERS = 64
 """Of a word in the postings; a longer one is found by its beginning and told apart here."""
 _WORD = re.compile(r"[^\W_]+")
-_SATURATION, _LENGTH = 1.2, 0.75
-"""BM25's usual parameters. All words must be there, so that how rare each is changes nothing."""
 
 Columns = Sequence[str]
 """What is searched of a row: its text, reason and object. A phrase lies within one of them."""
@@ -70,8 +70,7 @@ class Wanted:
             times = _times(needle, columns)
             if not times:
                 return None
-            weight = _SATURATION * (1 - _LENGTH + _LENGTH * length)
-            score += times * (_SATURATION + 1) / (times + weight)
+            score += weight(times, length)  # all must be there: how rare each is changes nothing
         return score
 
 
