@@ -72,13 +72,13 @@ def by_drain3(lines: Sequence[str]) -> Sequence[Hashable]:
 
 def alone(lines: Sequence[str]) -> Sequence[Hashable]:
     """Our templates, as each line decides it."""
-    found = fingerprint.templates_of(lines, [Severity.INFO] * len(lines))
+    found = [fingerprint.template_of(line, Severity.INFO) for line in lines]
     return [template.fingerprint for template in found]
 
 
 def by_families(lines: Sequence[str]) -> Sequence[Hashable]:
     """Our families of templates, as the store makes them."""
-    found = fingerprint.templates_of(lines, [Severity.INFO] * len(lines))
+    found = [fingerprint.template_of(line, Severity.INFO) for line in lines]
     ids = {template: number for number, template in enumerate(dict.fromkeys(found))}
     joined = united(
         Member(

@@ -87,10 +87,10 @@ def change_between(
         was_deleted = before is not None and before.is_deleted
         if kind not in _DELETED or was_deleted or after.owner_uid:
             return None
-        return _change(after, (), f"{kind} {name} deleted")
+        return change_of(after, (), f"{kind} {name} deleted")
     if before is None:
         is_made = is_new and kind in _CREATED and not after.owner_uid
-        return _change(after, (), f"{kind} {name} created") if is_made else None
+        return change_of(after, (), f"{kind} {name} created") if is_made else None
     return _updated(before, after)
 
 
@@ -105,10 +105,11 @@ def _updated(before: ObjectVersion, after: ObjectVersion) -> Change | None:
     if not differences:
         return None
     fields = tuple(_field(difference) for difference in differences[:MAX_FIELDS])
-    return _change(after, fields, _title(differences, fields, after))
+    return change_of(after, fields, _title(differences, fields, after))
 
 
-def _change(after: ObjectVersion, fields: tuple[FieldChange, ...], title: str) -> Change:
+def change_of(after: ObjectVersion, fields: tuple[FieldChange, ...], title: str) -> Change:
+    """The change that led to this version."""
     return Change(
         object=after.object,
         ts_us=after.seen_us,

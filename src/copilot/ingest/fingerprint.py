@@ -13,7 +13,6 @@ paths. Lines of logfmt and of klog say what happened in one field; the others ar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -70,11 +69,6 @@ def pattern_of(text: str) -> str:
 def template_of(text: str, severity: int) -> Template:
     """The template of a line (already reduced to level and message where it is JSON)."""
     return _template_of_shape(shape_of(text), severity)
-
-
-def templates_of(texts: Sequence[str], severities: Sequence[int]) -> list[Template]:
-    """The template of each line."""
-    return list(map(_template_of_shape, map(shape_of, texts), severities))
 
 
 def forget() -> None:

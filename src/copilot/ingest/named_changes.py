@@ -12,6 +12,7 @@ import msgspec
 
 from copilot.domain.change import Change, FieldChange, NamedKey, NamedKeys, ObjectVersion
 from copilot.domain.secrets import MASK
+from copilot.ingest.changes import change_of
 
 MOST_NAMED = 5
 
@@ -27,9 +28,9 @@ def named_change(
     what = f"{after.object.kind} {after.object.name}"
     if after.is_deleted:
         is_news = before is not None and not before.is_deleted
-        return _change(after, (), f"{what} deleted") if is_news else None
+        return change_of(after, (), f"{what} deleted") if is_news else None
     if before is None:
-        return _change(after, (), f"{what} created") if is_new else None
+        return change_of(after, (), f"{what} created") if is_new else None
     older, newer = (msgspec.json.decode(v.json, type=NamedKeys) for v in (before, after))
     was = {key.name: key for key in older.keys}
     added = [key for key in newer.keys if key.name not in was]
@@ -54,18 +55,7 @@ def named_change(
         *([f"{_named(added, 'and')} added"] if added else []),
         *([f"{_named(removed, 'and')} removed"] if removed else []),
     ]
-    return _change(after, fields, f"{what} changed: {', '.join(parts)}")
-
-
-def _change(after: ObjectVersion, fields: tuple[FieldChange, ...], title: str) -> Change:
-    return Change(
-        object=after.object,
-        ts_us=after.seen_us,
-        actor="" if after.is_deleted else after.actor,
-        generation=after.generation,
-        fields=fields,
-        title=title,
-    )
+    return change_of(after, fields, f"{what} changed: {', '.join(parts)}")
 
 
 def _named(keys: Sequence[NamedKey], joint: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.domain.event import Severity, Stream
-from copilot.ingest.fingerprint import pattern_of, shape_of, template_of, templates_of
+from copilot.ingest.fingerprint import pattern_of, shape_of, template_of
 from copilot.ingest.normalise import (
     BatchBuilder,
     classify,
@@ -174,14 +174,6 @@ def test_a_long_line_is_not_cut_within_a_word() -> None:
     ids = " ".join(f"blk_{number}" for number in range(400))
 
     assert pattern_of(f"delete {ids}") == pattern_of(f"delete x{ids}") == "delete *"
-
-
-def test_a_batch_has_the_templates_of_its_lines() -> None:
-    texts = ["order 17 failed", "order 18 failed", "order 18 paid"]
-
-    assert templates_of(texts, [17, 17, 9]) == [
-        template_of(text, severity) for text, severity in zip(texts, (17, 17, 9), strict=True)
-    ]
 
 
 def test_lines_that_differ_in_values_only_share_a_fingerprint() -> None:
