@@ -44,7 +44,7 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ([], ["up", "serve", "demo", "token", "version"]),
+        ([], ["up", "serve", "demo", "token", "version", "--version"]),
         (["up"], ["--demo", "--context", "--kubeconfig", "--data", "--port", "--no-open"]),
         (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
@@ -77,10 +77,11 @@ def test_rights_are_printed_as_exactly_what_is_asked_for(tmp_path: Path) -> None
     ]
 
 
-def test_the_version_comes_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", ["version", "--version"])
+def test_the_version_comes_at_once(tmp_path: Path, asked: str) -> None:
     started = time.monotonic()
 
-    ended = run(tmp_path, "version")
+    ended = run(tmp_path, asked)
 
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", ended.stdout)
     assert time.monotonic() - started < 1.5, "the command line imports too much"
