@@ -22,9 +22,16 @@ pytestmark = pytest.mark.timeout(60)
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def run(folder: Path, *args: str, timeout_s: float = 20) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *args: str, timeout_s: float = 20, **more: str
+) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
-    env = {**environment(folder / "data"), "COLUMNS": "200", "NO_COLOR": "1", "HOME": str(folder)}
+    env = {
+        **environment(folder / "data", **more),
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+        "HOME": str(folder),
+    }
     env["KUBECONFIG"] = str(folder / "none")
     return subprocess.run(
         [*COMMAND, *args], env=env, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -51,6 +58,9 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
         (["token"], ["access", "sender", "agent"]),
         (["rbac"], ["--namespace", "--opted-in", "--nodes", "--secret", "--kubelet-usage"]),
         (["migrate"], ["--from", "--to", "Stop the co-pilot"]),
+        (["backup"], ["FILE", "--force", "tokens.json"]),
+        (["restore"], ["FILE", "--force", "stop the co-pilot"]),
+        (["audit"], ["list", "export", "verify"]),
         (["retention"], ["--dry-run", "--compact", "COPILOT_RETENTION_"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 2 else "",

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from copilot.cli import schema
+from copilot.cli import audit, schema
+from copilot.cli.copies import backup, restore
 from copilot.cli.printing import openapi, runbooks, settings, version
 from copilot.cli.rights import rbac
 from copilot.cli.running import demo, serve, up
@@ -20,7 +21,8 @@ from copilot.cli.tokens import token
 
 COMMANDS = (
     *(up, serve, demo, token, search, runbooks),
-    *(retention, migrate, openapi, settings, rbac, version),
+    *(retention, migrate, backup, restore),
+    *(openapi, settings, rbac, version),
 )
 """In the order in which help shows them; groups follow."""
 
@@ -51,6 +53,7 @@ def incident_copilot(
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(schema.app, name="schema")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 
 def run(work: Coroutine[object, object, None]) -> None:
@@ -33,6 +34,21 @@ def run(work: Coroutine[object, object, None]) -> None:
         fail(str(_first(expected)))
     except CopilotError as error:
         fail(error.message)
+
+
+@contextmanager
+def expecting_errors() -> Iterator[None]:
+    """The same for work that does not wait for anything; asked to stop, it tidies up."""
+    from copilot.domain.errors import CopilotError
+
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except CopilotError as error:
+        fail(error.message)
+    except KeyboardInterrupt:
+        fail("stopped; nothing was changed")
 
 
 def fail(message: str) -> NoReturn:

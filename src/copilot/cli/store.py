@@ -10,10 +10,9 @@ import typer
 
 from copilot.cli.options import Data, settings_from
 from copilot.cli.process import fail, run
+from copilot.cli.progress import bars
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from copilot.settings import Settings
     from copilot.store import SqlStore
 
@@ -84,7 +83,6 @@ async def _migrate(settings: Settings, source: str, target: str) -> None:
 
     from pydantic import SecretStr
     from rich.console import Console
-    from rich.progress import Progress
 
     from copilot.roles.reports import copied_table
     from copilot.wiring import SystemClock, opened_store
@@ -99,14 +97,7 @@ async def _migrate(settings: Settings, source: str, target: str) -> None:
         stack.push_async_callback(reading.close)
         writing = await opened_store(wanted, SystemClock())
         stack.push_async_callback(writing.close)
-        with Progress() as shown:
-            bars: dict[str, TaskID] = {}
-
-            def step(table: str, n: int, total: int) -> None:
-                if table not in bars:
-                    bars[table] = shown.add_task(table, total=total)
-                shown.update(bars[table], completed=n)
-
+        with bars() as step:
             try:
                 copied = await writing.take_all(
                     reading, name=_without_password(source), on_step=step
@@ -122,11 +113,8 @@ def _without_password(url: str) -> str:
 
 async def existing_store(settings: Settings) -> SqlStore:
     """The store that the settings name; a file that is not there is not made."""
-    from copilot.wiring import SystemClock, file_of, opened_store
+    from copilot.wiring import SystemClock, embedded_file, opened_store
 
-    url = settings.store.get_secret_value()
-    if url.startswith("sqlite:") and not (url == "sqlite:" and settings.tidb_host):
-        path = file_of(url, settings)
-        if not path.exists():
-            fail(f"there is no store {path}; name its folder with --data")
+    if (file := embedded_file(settings)) and not file.exists():
+        fail(f"there is no store {file}; name its folder with --data")
     return await opened_store(settings, SystemClock())

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.table import Table
+from rich.text import Text
 
 from copilot.domain.retention import DAY_US, HOUR_US, Keep, Policy, Retired, Tier
+from copilot.ports import AuditRow
+from copilot.roles.terminal import plain
 from copilot.store.copying import Copied
 
 
@@ -33,6 +36,15 @@ def copied_table(found: Iterable[Copied]) -> Table:
     table.columns[1].justify = "right"
     for one in found:
         table.add_row(one.table, f"{one.n:,}", one.hash)
+    return table
+
+
+def audit_table(rows: Iterable[AuditRow]) -> Table:
+    """One row an entry of the audit log."""
+    table = Table("when (UTC)", "chain", "", "who", "did", "to", "detail")
+    for row in rows:
+        cells = (row.chain, str(row.seq), row.actor, row.action, row.object, row.detail)
+        table.add_row(_when(row.ts_us), *(Text(plain(cell)) for cell in cells))
     return table
 
 
