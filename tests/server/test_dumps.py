@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import secrets
-import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ HOW_TO = Path(__file__).parents[2] / "docs/how-to/back-up-and-restore.md"
 
 def documented(program: str) -> str:
     """The command of the how-to that begins with this program."""
-    [command] = re.findall(rf"^{program} .*(?:\\\n.*)*", HOW_TO.read_text(), re.MULTILINE)
+    [command] = re.findall(rf"^{program} (?:.*\\\n)*.*$", HOW_TO.read_text(), re.MULTILINE)
     return str(command)
 
 
