@@ -49,7 +49,7 @@ def verify(data: Data = None) -> None:
 async def _list(settings: Settings, chain: str, limit: int) -> None:
     from rich.console import Console
 
-    from copilot.roles.reports import audit_table
+    from copilot.roles.reports import audit_line
 
     store = await existing_store(settings)
     try:
@@ -57,7 +57,9 @@ async def _list(settings: Settings, chain: str, limit: int) -> None:
             rows = await view.audit.rows(chain=chain, limit=limit)
     finally:
         await store.close()
-    Console().print(audit_table(rows))
+    console = Console(highlight=False)
+    for row in rows:
+        console.print(audit_line(row), soft_wrap=True)
 
 
 async def _export(settings: Settings, chain: str) -> None:

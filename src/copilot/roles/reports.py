@@ -39,13 +39,16 @@ def copied_table(found: Iterable[Copied]) -> Table:
     return table
 
 
-def audit_table(rows: Iterable[AuditRow]) -> Table:
-    """One row an entry of the audit log."""
-    table = Table("when (UTC)", "chain", "", "who", "did", "to", "detail")
-    for row in rows:
-        cells = (row.chain, str(row.seq), row.actor, row.action, row.object, row.detail)
-        table.add_row(_when(row.ts_us), *(Text(plain(cell)) for cell in cells))
-    return table
+def audit_line(row: AuditRow) -> Text:
+    """An entry of the audit log in a line."""
+    when = datetime.fromtimestamp(row.ts_us // 1_000_000, UTC)
+    place, did = f"{row.chain}#{row.seq}", f"{row.action} {row.object}"
+    return Text.assemble(
+        (f"{when:%Y-%m-%dT%H:%M:%S} ", "dim"),
+        (f"{plain(place):<16} ", "dim"),
+        (f"{plain(row.actor):<18} ", "cyan"),
+        f"{plain(did)}  {plain(row.detail)}",
+    )
 
 
 def kept(tier: Tier, keep: Keep) -> str:
