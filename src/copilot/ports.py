@@ -689,6 +689,16 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
+class CheckedChain(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain of the audit log, its hashes computed anew. `n` of its entries hold; where `fault`
+    says what is wrong, `broken_at` is the number of the first that does not."""
+
+    chain: str
+    n: int
+    broken_at: int
+    fault: str
+
+
 class Audit(Protocol):
     """Append-only, hash-chained."""
 
@@ -702,6 +712,16 @@ class Audit(Protocol):
 
     async def broken(self) -> tuple[str, ...]:
         """Chains whose hashes do not add up."""
+        ...
+
+    async def check(self, *, after: str = "", limit: int) -> tuple[CheckedChain, ...]:
+        """The next chains in the order of their names."""
+        ...
+
+    async def entries(
+        self, *, after: tuple[str, int] = ("", 0), limit: int
+    ) -> tuple[AuditRow, ...]:
+        """All there are, chain by chain and oldest first, from after a chain and number."""
         ...
 
 

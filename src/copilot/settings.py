@@ -1,4 +1,4 @@
-"""Every setting, read once in `cli.py`; the only reader of the environment.
+"""Every setting, read once in `cli`; the only reader of the environment.
 
 Each is given as `COPILOT_<NAME>`; the founding names (`OPENAI_API_KEY`) work too. Command line
 options win over the environment.

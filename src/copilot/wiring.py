@@ -155,11 +155,11 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
         Invalid: they make no sense.
         Unavailable: it cannot be reached.
     """
-    url = settings.store.get_secret_value()
-    if url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host):
-        return await open_store(file_of(url, settings), clock=clock)
+    if file := embedded_file(settings):
+        return await open_store(file, clock=clock)
     from copilot.store import mysql  # only who has a server pays for its client
 
+    url = settings.store.get_secret_value()
     if url != "sqlite:":
         return await mysql.open_store(mysql.parse_address(url), clock=clock)
     address = mysql.Address(
@@ -173,8 +173,11 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
     return await mysql.open_store(address, clock=clock)
 
 
-def file_of(url: str, settings: Settings) -> Path:
-    """The file of `sqlite:path`; that of the data folder where no path is given."""
+def embedded_file(settings: Settings) -> Path | None:
+    """The file of `sqlite:path`, that of the data folder where no path is given, None for servers."""
+    url = settings.store.get_secret_value()
+    if not url.startswith("sqlite:") or (url == "sqlite:" and settings.tidb_host):
+        return None
     return Path(url.removeprefix("sqlite:") or settings.data / "copilot.db")
 
 

@@ -205,8 +205,8 @@ class SqliteEngine:
         async with self.transaction() as database:
             for table in SQLITE.ledger:
                 await database.execute(table)
-            rows = await database.fetch_all("SELECT version, checksum FROM schema_migrations")
-            todo = missing({row["version"]: row["checksum"] for row in rows}, SQLITE)
+            rows = await database.fetch_all("SELECT version, name, checksum FROM schema_migrations")
+            todo = missing({row["version"]: (row["name"], row["checksum"]) for row in rows}, SQLITE)
             for migration in todo:
                 await _apply(database, migration, now_us)
         return tuple(migration.name for migration in todo)

@@ -136,8 +136,8 @@ class Schema:
         )
 
     async def _missing(self) -> list[Migration]:
-        rows = await self.fetch("SELECT version, checksum FROM schema_migrations")
-        return missing({row["version"]: row["checksum"] for row in rows}, TIDB)
+        rows = await self.fetch("SELECT version, name, checksum FROM schema_migrations")
+        return missing({row["version"]: (row["name"], row["checksum"]) for row in rows}, TIDB)
 
     async def _apply(self, migration: Migration, now_us: int) -> None:
         version = await self.version()
