@@ -33,7 +33,7 @@ RUN --mount=type=bind,from=wheels,target=/wheels --mount=type=secret,id=pip,targ
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY docs/runbooks docs/runbooks
-COPY tools/image tools/image
+COPY tools/image/assemble.py tools/image/bill.py tools/image/
 COPY ui/package-lock.json ui/
 RUN rm -rf src/copilot/ui_dist
 COPY --from=screens /ui/out src/copilot/ui_dist

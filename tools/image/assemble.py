@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import os
+import py_compile
 import re
 import shutil
 import ssl
@@ -174,7 +175,7 @@ class Assembly:
             quiet=2,
             stripdir=str(self.runtime),
             prependdir="/",
-            invalidation_mode=compileall.PycInvalidationMode.UNCHECKED_HASH,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
         if not done:
             print("some modules could not be compiled (templates, as a rule)", flush=True)
