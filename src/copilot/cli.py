@@ -379,7 +379,7 @@ async def _schema_apply(settings: Settings) -> None:
 async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -> None:
     from copilot.roles.app import ROLES, compose, listen, run
     from copilot.roles.security import Doorkeeper
-    from copilot.wiring import wired
+    from copilot.wiring import traced, wired
 
     tokens, is_new = _tokens(settings)
     bound = listen(settings.host, settings.port)
@@ -392,13 +392,16 @@ async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) 
             tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
         )
         try:
-            async with wired(
-                settings,
-                roles=ROLES,
-                agent_token=tokens.agent,
-                needs_cluster=True,
-                link_base=url,
-            ) as parts:
+            async with (
+                wired(
+                    settings,
+                    roles=ROLES,
+                    agent_token=tokens.agent,
+                    needs_cluster=True,
+                    link_base=url,
+                ) as parts,
+                traced(settings, role="all", cluster=parts.cluster_name),
+            ):
                 running = compose(ROLES, parts, doorkeeper, settings)
 
                 def ready() -> None:
@@ -488,7 +491,7 @@ async def _demo(
 async def _serve(settings: Settings, role: str) -> None:
     from copilot.roles.app import ACTING_ROLES, ROLES, compose, listen, run
     from copilot.roles.security import Doorkeeper
-    from copilot.wiring import wired
+    from copilot.wiring import traced, wired
 
     if role not in ROLES:
         _fail(f"there is no role {role!r}; choose one of {', '.join(ROLES)}")
@@ -498,13 +501,16 @@ async def _serve(settings: Settings, role: str) -> None:
     doorkeeper = Doorkeeper(
         tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
     )
-    async with wired(
-        settings,
-        roles=(role,),
-        agent_token=tokens.agent,
-        needs_cluster=role in ACTING_ROLES,
-        link_base=url,
-    ) as parts:
+    async with (
+        wired(
+            settings,
+            roles=(role,),
+            agent_token=tokens.agent,
+            needs_cluster=role in ACTING_ROLES,
+            link_base=url,
+        ) as parts,
+        traced(settings, role=role, cluster=parts.cluster_name),
+    ):
         running = compose([role], parts, doorkeeper, settings)
         await run(running, bound, lambda: typer.echo(f"{role} listens on {url}"))
 
@@ -633,7 +639,10 @@ def _settings(**given: object) -> Settings:
         settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         _fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
-    set_up_logging(settings.log_level)
+    set_up_logging(
+        settings.log_level,
+        is_json=None if settings.log_format == "auto" else settings.log_format == "json",
+    )
     return settings
 
 
