@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -25,7 +26,7 @@ from tests.builders_objects import a_deployment, a_replica_set, an_oom_killed_po
 from tests.fakes import FixedClock
 from tests.flow.test_receive import version_of
 
-NOW_US = epoch_us("2026-11-23T07:35:30Z")
+NOW_US = epoch_us(datetime(2026, 11, 23, 7, 35, 30, tzinfo=UTC))
 OURS = "incident-copilot"
 
 
