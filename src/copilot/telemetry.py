@@ -2,7 +2,7 @@
 
 Logs are key and value with constant event names, to standard error; within a leg or a request they
 carry `incident_id`, `trace_id` and `span_id`. Spans go to an OTLP receiver where one is set: then,
-and only then, the SDK is imported (0.3 s, 20 MiB). Without, a span costs a function call.
+and only then, the SDK is imported (0.23 s of CPU, 7.5 MiB). Without, a span costs a function call.
 """
 
 from __future__ import annotations

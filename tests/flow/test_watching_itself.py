@@ -142,9 +142,9 @@ async def test_one_trace_leads_from_the_leg_through_another_role_with_the_incide
     spans = await until_traced(running, "leg investigate")
 
     by_id = {span["id"]: span for span in spans}
-    (leg,) = [span for span in spans if span["name"] == "leg investigate"]
+    leg = next(span for span in spans if span["name"] == "leg investigate")
     asked = [s for s in spans if s["name"] == "POST /context" and s["trace"] == leg["trace"]]
-    assert asked, [span["name"] for span in spans]
+    assert asked, sorted((span["trace"][:6], span["name"]) for span in spans)
     asking = by_id[asked[0]["parent"]]
     assert asking["name"] == "agent context"
     assert asking["parent"] == leg["id"]
@@ -175,7 +175,7 @@ async def test_requests_are_counted_by_route_whatever_is_asked_for(running: Runn
         await client.get("/api/status")
     async with running.client("") as stranger:
         await stranger.get("/api/status")
-        await stranger.request("BREW", "/healthz")
+        await stranger.request("PROPFIND", "/healthz")
 
     page = await running.metrics()
 
@@ -190,8 +190,10 @@ async def test_requests_are_counted_by_route_whatever_is_asked_for(running: Runn
     }
     assert counted["/api/incidents/{incident_id}", "GET", "4xx"] == 30
     assert counted["/api/status", "GET", "2xx"] == 1
-    assert counted["none", "GET", "4xx"] == 1
+    assert counted["none", "GET", "4xx"] >= 1
+    assert len({route for route, _, _ in counted}) < 10
     assert {route for route, _, _ in counted if "nothing" in route} == set()
+    assert "other" in {method for _, method, _ in counted}
     assert {method for _, method, _ in counted} <= {"GET", "POST", "other"}
 
 

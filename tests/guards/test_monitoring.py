@@ -83,13 +83,13 @@ def test_each_sender_has_a_token_of_its_own_from_a_secret_that_is_not_in_the_rep
 ) -> None:
     texts = [path.read_text() for path in sorted((ROOT / folder).glob("*.yaml"))]
     documents = [one for text in texts for one in yaml.safe_load_all(text) if one]
-    workload = next(one for one in documents if one["kind"] in ("DaemonSet", "Deployment"))
+    workload = next(one for one in documents if one.get("kind") in ("DaemonSet", "Deployment"))
     (container,) = workload["spec"]["template"]["spec"]["containers"]
 
     tokens = [
         e["valueFrom"]["secretKeyRef"] for e in container["env"] if e["name"] == "SENDER_TOKEN"
     ]
-    names = {one["kind"] for one in documents}
+    names = {one.get("kind") for one in documents}
 
     assert tokens == [{"name": workload["metadata"]["name"] + "-sender", "key": "token"}]
     assert "Secret" not in names

@@ -60,7 +60,7 @@ class Ingestion:
 
     @property
     def clusters(self) -> set[str]:
-        return {stream.cluster for batch in self.batches.values() for stream in batch.streams}
+        return {span.stream.cluster for batch in self.batches.values() for span in batch.spans}
 
 
 @pytest.fixture

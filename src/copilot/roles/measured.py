@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
+from fastapi import FastAPI
 from starlette.requests import HTTPConnection
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from copilot.roles.figures import Figures
@@ -66,20 +68,27 @@ class Measured:
 class Routed:
     """Right around the router: notes for `Measured` which route it chose."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
+        self._paths = {
+            one.endpoint: one.path for one in app.router.routes if isinstance(one, Route)
+        }
+        """Of plain routes; the others say themselves that they were chosen."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         finally:
             noted = scope.get(_NOTED)
-            if noted is not None and (route := _template(scope)):
-                noted["route"] = route
+            if noted is not None and (path := self._template(scope)):
+                noted["route"] = path
 
-
-def _template(scope: Scope) -> str:
-    """The whole path of the route as it is declared."""
-    route = scope.get("route")
-    path = getattr(route, "path_format", None) or getattr(route, "path", "")
-    return str(path)
+    def _template(self, scope: Scope) -> str:
+        """The whole path of the route as it is declared, with the prefix of the router it is in."""
+        route = scope.get("route")
+        within = scope.get("fastapi", {}).get("effective_route_context")
+        if within is not None and within.original_route is route:
+            return str(within.path_format)
+        if route is None:
+            return self._paths.get(scope.get("endpoint"), "")
+        return str(getattr(route, "path_format", None) or getattr(route, "path", ""))
