@@ -70,7 +70,7 @@ class Routed:
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._paths = {
+        self._paths: dict[object, str] = {
             one.endpoint: one.path for one in app.router.routes if isinstance(one, Route)
         }
         """Of plain routes; the others say themselves that they were chosen."""

@@ -1,7 +1,7 @@
 'use client'
 
 import { useQuery } from '@tanstack/react-query'
-import { EyeOff, TriangleAlert } from 'lucide-react'
+import { EyeOff } from 'lucide-react'
 import { PageLink } from '@/components/ui/PageLink'
 import type { ReactNode } from 'react'
 import { CHAOS, PAGES } from '@/components/shell/nav'
@@ -11,17 +11,18 @@ import { Card } from '@/components/ui/Card'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { meQuery, statusQuery } from '@/lib/api/queries'
 import type { StatusView } from '@/lib/api/types'
-import { number, relative } from '@/lib/format'
+import { number } from '@/lib/format'
 import { MODE } from '@/lib/labels'
 import { Appearance } from './Appearance'
 import { SetAsideCard } from './SetAsideCard'
+import { Troubles } from './Troubles'
 
 export function SettingsPage() {
   const query = useQuery(statusQuery())
   return (
     <div className="grid items-start gap-3 lg:grid-cols-2">
       <MorePages />
-      {query.data && <Troubles status={query.data} />}
+      {query.data && <Troubles troubles={query.data.troubles} nowUs={query.data.now_us} />}
       <Card title="This co-pilot">
         <Loaded query={query} what="the status" skeleton={<RowSkeletons rows={6} height="h-9" />}>
           {(status) => <About status={status} />}
@@ -34,28 +35,6 @@ export function SettingsPage() {
         </Loaded>
       </Card>
       <SetAsideCard total={query.data?.set_aside} />
-    </div>
-  )
-}
-
-/** What ails the co-pilot itself; nothing while it is well. */
-function Troubles({ status }: { status: StatusView }) {
-  if (status.troubles.length === 0) return null
-  return (
-    <div className="lg:col-span-2">
-      <Card title="The co-pilot itself is in trouble" aside={status.troubles.length}>
-        <ul role="alert" className="divide-y">
-          {status.troubles.map((trouble) => (
-            <li key={trouble.what} className="flex gap-2.5 px-3 py-2">
-              <TriangleAlert className="mt-0.5 size-3.5 shrink-0" aria-hidden />
-              <p className="min-w-0 break-words">
-                {trouble.message}
-                <Small>began {relative(trouble.since_us, status.now_us)}</Small>
-              </p>
-            </li>
-          ))}
-        </ul>
-      </Card>
     </div>
   )
 }
