@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 SERVICE = "incident-copilot"
 INCIDENT = "copilot.incident.id"
 EXPORT_TIMEOUT_S = 5
+SHUTDOWN_S = 3
+"""For the last spans: whoever stops us does not wait for a receiver that is away."""
 QUEUED_SPANS = 2048
 """More are dropped while the receiver is away: tracing never holds anything up."""
 
@@ -136,7 +139,9 @@ def set_up_tracing(
     def end() -> None:
         global _tracer
         _tracer = None
-        provider.shutdown()
+        closing = threading.Thread(target=provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(SHUTDOWN_S)
 
     return end
 

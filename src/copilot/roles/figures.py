@@ -145,11 +145,8 @@ class Figures:
         try:
             yield
             outcome = "ok"
-        except CopilotError:
-            outcome = "failed"
-            raise
-        except Exception:
-            outcome = "bug"
+        except Exception as error:
+            outcome = "failed" if _is_expected(error) else "bug"
             raise
         finally:
             self.legs.observe(name, outcome, value=self._clock() - began)
@@ -160,6 +157,13 @@ class Figures:
 
     def _own(self) -> Iterable[Counter | Histogram]:
         return (one for one in vars(self).values() if isinstance(one, Counter | Histogram))
+
+
+def _is_expected(error: BaseException) -> bool:
+    """Whether an error of ours ended it, in however many groups of tasks."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return isinstance(error, CopilotError)
 
 
 def _process(roles: str) -> list[Counter]:
