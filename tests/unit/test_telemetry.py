@@ -105,6 +105,7 @@ def test_headers_are_read_as_opentelemetry_writes_them() -> None:
     assert parse_headers(text) == {"authorization": "Bearer abc=", "x-cluster": "home"}
 
 
+@pytest.mark.timeout(90)  # another process, with all that it imports
 def test_without_a_receiver_no_sdk_is_imported() -> None:
     code = (
         "import sys, copilot.roles.app\n"
@@ -115,7 +116,7 @@ def test_without_a_receiver_no_sdk_is_imported() -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=80
     )
 
     assert done.stdout.strip() == "[]"
