@@ -653,6 +653,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits in a queue."""
+
+    queue: str
+    state: str
+    """`ready` or `leased`."""
+    n: int
+    oldest_us: int
+    """Since when the oldest has been due; 0 for none."""
+
+
 class Jobs(Protocol):
     """Work between legs: committed with what caused it, claimed by a lease."""
 
@@ -675,6 +686,10 @@ class Jobs(Protocol):
     async def done(self, job: Job) -> None: ...
 
     async def again(self, job: Job, *, run_us: int, error: str) -> None: ...
+
+    async def due(self, now_us: int) -> tuple[Due, ...]:
+        """What is due or under way, by queue and state."""
+        ...
 
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -809,6 +824,16 @@ class Index(Protocol):
         ...
 
 
+class Unsent(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in the outbox."""
+
+    n: int
+    tries: int
+    """The most that one of them has had."""
+    oldest_us: int
+    """When the first of them is, or was, to be sent; 0 for none."""
+
+
 class Outbox(Protocol):
     async def put(self, notification: Notification, *, due_us: int) -> None:
         """Once for each `dedupe_key`."""
@@ -822,6 +847,8 @@ class Outbox(Protocol):
     async def settle(
         self, notification_id: NotificationId, *, delivery: Delivery, error: str, retry_us: int
     ) -> None: ...
+
+    async def unsent(self) -> Unsent: ...
 
 
 class Session(Protocol):

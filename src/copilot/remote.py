@@ -5,7 +5,7 @@ An agent without an address is asked in this process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import httpx
@@ -60,7 +60,15 @@ class Consulted(msgspec.Struct, frozen=True, kw_only=True):
 class RemoteAgents:
     """Asks each agent where it lives; `urls` by agent (`context`, `detective`, ...)."""
 
-    def __init__(self, *, urls: Mapping[str, str], token: str, local: Agents) -> None:
+    def __init__(
+        self,
+        *,
+        urls: Mapping[str, str],
+        token: str,
+        local: Agents,
+        hand_on: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._hand_on = hand_on  # headers of the trace under way
         self._urls = {agent: url.rstrip("/") for agent, url in urls.items() if url}
         self._local = local
         self._http = httpx.AsyncClient(
@@ -123,7 +131,7 @@ class RemoteAgents:
             response = await self._http.post(
                 f"{self._urls[agent]}{path}",
                 content=msgspec.json.encode(question),
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **self._hand_on()},
             )
         except httpx.HTTPError as failure:
             raise errors.Unavailable(

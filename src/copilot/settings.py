@@ -47,6 +47,12 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
 def default_data() -> Path:
     """The one folder that holds all state."""
     root = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -247,8 +253,32 @@ class Settings(BaseSettings):
     """Jira user (e-mail) for basic authentication; empty sends the token as a bearer token."""
     jira_token: SecretStr | None = None
     """Jira API token."""
+    own_namespaces: tuple[str, ...] = ("incident-copilot", "incident-copilot-telemetry")
+    """Namespaces of the co-pilot itself and of its senders, as a JSON list: what is logged there
+    opens no incident. In a pod its own namespace counts as well."""
     log_level: LogLevel = LogLevel.INFO
     """DEBUG, INFO, WARNING or ERROR."""
+    log_format: LogFormat = LogFormat.AUTO
+    """`json`, `console` (for people), `auto`: for people on a terminal, JSON elsewhere."""
+    metrics_token: SecretStr | None = None
+    """A token that opens `/metrics` and `/readyz` and nothing else, for Prometheus."""
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("COPILOT_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    """Where spans of the co-pilot itself are sent, by OTLP over HTTP (`http://collector:4318`);
+    empty sends none."""
+    otlp_headers: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("COPILOT_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+    )
+    """Headers for that, such as `authorization=Bearer%20token`."""
+    trace_sample: float = Field(default=1.0, ge=0, le=1)
+    """Share of its traces that is kept, 0 to 1."""
+    model_price_in: float = Field(default=0.0, ge=0)
+    """US dollars for a million tokens that the language model reads, for the count of its cost."""
+    model_price_out: float = Field(default=0.0, ge=0)
+    """The same for those it writes."""
 
 
 def describe() -> str:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -33,7 +34,6 @@ from copilot.ports import (
     Embedder,
     GitHost,
     Kind,
-    LanguageModel,
     Notifier,
     Store,
 )
@@ -44,6 +44,11 @@ from copilot.remote import RemoteAgents
 from copilot.search.meaning import Meaning
 from copilot.settings import EmbedderKind, FixDelivery, Settings
 from copilot.store import SqlStore, open_store
+from copilot.telemetry import handed_on, parse_headers, set_up_tracing
+from copilot.traced import TracedAgents
+
+if TYPE_CHECKING:
+    from copilot.llm.metered import MeteredModel
 
 
 class SystemClock:
@@ -67,7 +72,7 @@ class Parts:
     agents: Agents
     flow: Flow
     owner: str
-    model: LanguageModel | None
+    model: MeteredModel | None
     embedder: Embedder
     meaning: Meaning
 
@@ -114,10 +119,14 @@ async def wired(
             git=git,
             meaning=meaning,
         )
-        agents = RemoteAgents(
-            urls=_agents_elsewhere(settings, roles), token=agent_token, local=local
+        remote = RemoteAgents(
+            urls=_agents_elsewhere(settings, roles),
+            token=agent_token,
+            local=local,
+            hand_on=handed_on,
         )
-        stack.push_async_callback(agents.close)
+        stack.push_async_callback(remote.close)
+        agents = TracedAgents(remote)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         flow = Flow(
             store=store,
@@ -133,6 +142,7 @@ async def wired(
             owner=owner,
             policy=policy,
             git=git.host if git else None,
+            own_namespaces=own_namespaces(settings),
         )
         yield Parts(
             store=store,
@@ -146,6 +156,25 @@ async def wired(
             embedder=embedder,
             meaning=meaning,
         )
+
+
+@asynccontextmanager
+async def traced(settings: Settings, *, role: str, cluster: str) -> AsyncIterator[None]:
+    """Spans of ours are sent meanwhile, where the settings say to whom."""
+    if not settings.otlp_endpoint:
+        yield
+        return
+    end = set_up_tracing(
+        endpoint=settings.otlp_endpoint,
+        headers=parse_headers(settings.otlp_headers.get_secret_value()),
+        sample=settings.trace_sample,
+        role=role,
+        cluster=cluster,
+    )
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(end)
 
 
 async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
@@ -227,19 +256,33 @@ async def labelled_namespaces(settings: Settings, clock: Clock, selector: str) -
     return [msgspec.json.decode(body, type=Deployment).metadata.name for body in bodies]
 
 
-def _model(settings: Settings) -> LanguageModel | None:
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def own_namespaces(settings: Settings) -> frozenset[str]:
+    """Where we run ourselves, as set and as the pod is told."""
+    try:
+        here = _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:  # not in a pod
+        here = ""
+    return frozenset(filter(None, (*settings.own_namespaces, here)))
+
+
+def _model(settings: Settings) -> MeteredModel | None:
     """The language model, where one is set."""
     if settings.openai_api_key is None and not settings.openai_base_url:
         return None
     from copilot.llm import OpenAICompatible  # only who has a model pays for its client
+    from copilot.llm.metered import MeteredModel
 
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
-    return OpenAICompatible(
+    model = OpenAICompatible(
         base_url=settings.openai_base_url,
         api_key=key,
         model=settings.openai_model,
         timeout_s=settings.model_timeout,
     )
+    return MeteredModel(model, price_in=settings.model_price_in, price_out=settings.model_price_out)
 
 
 def embedder_of(settings: Settings, clock: Clock) -> Embedder:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -> None:
     from copilot.roles.app import ROLES, compose, listen, run
     from copilot.roles.security import Doorkeeper
-    from copilot.wiring import wired
+    from copilot.wiring import traced, wired
 
     tokens, is_new = tokens_of(settings)
     bound = listen(settings.host, settings.port)
@@ -36,13 +36,16 @@ async def up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -
             tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
         )
         try:
-            async with wired(
-                settings,
-                roles=ROLES,
-                agent_token=tokens.agent,
-                needs_cluster=True,
-                link_base=url,
-            ) as parts:
+            async with (
+                wired(
+                    settings,
+                    roles=ROLES,
+                    agent_token=tokens.agent,
+                    needs_cluster=True,
+                    link_base=url,
+                ) as parts,
+                traced(settings, role="all", cluster=parts.cluster_name),
+            ):
                 running = compose(ROLES, parts, doorkeeper, settings)
 
                 def ready() -> None:
@@ -132,7 +135,7 @@ async def demo(
 async def serve(settings: Settings, role: str) -> None:
     from copilot.roles.app import ACTING_ROLES, ROLES, compose, listen, run
     from copilot.roles.security import Doorkeeper
-    from copilot.wiring import wired
+    from copilot.wiring import traced, wired
 
     if role not in ROLES:
         fail(f"there is no role {role!r}; choose one of {', '.join(ROLES)}")
@@ -142,13 +145,16 @@ async def serve(settings: Settings, role: str) -> None:
     doorkeeper = Doorkeeper(
         tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
     )
-    async with wired(
-        settings,
-        roles=(role,),
-        agent_token=tokens.agent,
-        needs_cluster=role in ACTING_ROLES,
-        link_base=url,
-    ) as parts:
+    async with (
+        wired(
+            settings,
+            roles=(role,),
+            agent_token=tokens.agent,
+            needs_cluster=role in ACTING_ROLES,
+            link_base=url,
+        ) as parts,
+        traced(settings, role=role, cluster=parts.cluster_name),
+    ):
         running = compose([role], parts, doorkeeper, settings)
         await run(running, bound, lambda: typer.echo(f"{role} listens on {url}"))
 

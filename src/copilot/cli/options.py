@@ -33,7 +33,10 @@ def settings_from(**given: object) -> Settings:
         settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
-    set_up_logging(settings.log_level)
+    set_up_logging(
+        settings.log_level,
+        is_json=None if settings.log_format == "auto" else settings.log_format == "json",
+    )
     return settings
 
 

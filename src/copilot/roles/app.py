@@ -6,34 +6,36 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
 from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
-from copilot.domain.retention import Tier
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.figures import Figures
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
-from copilot.roles.index_view import index_view
+from copilot.roles.health import Health, Standing, Watching
+from copilot.roles.health_routes import health_routes
 from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
+from copilot.roles.measured import Measured, Routed
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
 from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import Settings
-from copilot.wiring import Parts, retention_of
+from copilot.wiring import Parts, file_of, retention_of
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -67,6 +69,8 @@ def compose(
     app = FastAPI(title="Incident Co-Pilot", version=__version__, openapi_url=None)
     problems.install(app)
     for_people: BaseRoute | None = None
+    figures = Figures(roles=_named(chosen))
+    health = Health(clock=parts.clock, figures=figures, folder=_own_disk(settings))
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -76,9 +80,29 @@ def compose(
         embedder=parts.embedder,
         keep=retention_of(settings),
         retention_s=settings.retention_every,
+        figures=figures,
+        health=health,
     )
-    loops: list[Loop] = []
-    app.router.routes.extend(_health_routes(parts, doorkeeper, workers))
+    standing = Standing(
+        store=parts.store,
+        clock=parts.clock,
+        cluster=parts.cluster_name,
+        embedder=parts.embedder,
+        figures=figures,
+        health=health,
+        counts_all=GATEWAY in chosen,
+    )
+    loops: list[Loop] = [standing.watch]
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
+    app.router.routes.extend(
+        health_routes(
+            parts,
+            figures,
+            health,
+            let_in=lambda request: _let_in(request, doorkeeper),
+            metrics_token=token,
+        )
+    )
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
@@ -86,6 +110,8 @@ def compose(
                 authenticate=doorkeeper.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,
+                figures=figures,
+                health=health,
             )
         )
     for agent in Agent:
@@ -100,7 +126,9 @@ def compose(
             clock=parts.clock,
             cluster_name=parts.cluster_name,
             secrets=[secret_named(one) for one in settings.watch_secrets],
+            figures=figures,
         )
+        health.watching = lambda: Watching(lag_s=watcher.lag_s, troubles=watcher.troubles)
         loops.append(watcher.run)
     if chosen & {INGESTION, WATCHER}:
         loops.append(workers.tidy)
@@ -113,12 +141,24 @@ def compose(
         loops.append(workers.consult)
         loops.append(workers.index)
         loops.append(workers.retain)
-        for_people = _add_gateway(app, parts, doorkeeper, settings)
-    return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
+        for_people = _add_gateway(app, parts, doorkeeper, settings, health)
+    front = _Front(Routed(app), doorkeeper, for_people)
+    return Running(app=Measured(front, figures), loops=tuple(loops))
+
+
+def _named(roles: set[str]) -> str:
+    return "all" if roles >= set(ROLES) else ",".join(sorted(roles))
+
+
+def _own_disk(settings: Settings) -> Path | None:
+    """Where the store lies, if it lies on a disk of this machine."""
+    url = settings.store.get_secret_value()
+    is_file = url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host)
+    return file_of(url, settings).parent if is_file else None
 
 
 def _add_gateway(
-    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings
+    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings, health: Health
 ) -> BaseRoute:
     """The REST API as one route, which only a signed-in person may pass; and the screens."""
     gateway = Gateway(
@@ -132,6 +172,7 @@ def _add_gateway(
         cluster_info=_cluster_info(parts),
         embedder=parts.embedder,
         meaning=parts.meaning,
+        troubles=health.look,
     )
     rest = APIRouter()
     rest.include_router(gateway_router(gateway), prefix="/api")
@@ -177,60 +218,7 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> list[BaseRoute]:
-    async def alive(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(request: Request) -> Response:
-        _let_in(request, doorkeeper)
-        async with parts.store.view() as view:
-            gaps = await view.objects.gaps(parts.cluster_name)
-            is_verbose = "verbose" in request.query_params
-            index = await index_view(view, parts.embedder) if is_verbose else None
-        answer: dict[str, object] = {
-            "status": "ok",
-            "cluster": parts.cluster_name,
-            "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
-        }
-        if index is not None:
-            answer["index"] = asdict(index)
-            answer["store"] = asdict(await parts.store.capabilities())
-        return JSONResponse(answer)
-
-    async def metrics(request: Request) -> Response:
-        _let_in(request, doorkeeper)
-        async with parts.store.view() as view:
-            counts = await view.telemetry.counts()
-            opened = await view.incidents.opened(parts.cluster_name)
-            index = await index_view(view, parts.embedder)
-        use = parts.embedder.use
-        figures = {
-            "copilot_lines_stored": counts.lines,
-            "copilot_events_stored": counts.events,
-            "copilot_metric_points_stored": counts.points,
-            "copilot_spans_stored": counts.spans,
-            "copilot_templates": counts.templates,
-            "copilot_records_set_aside": counts.set_aside,
-            "copilot_incidents_open": len(opened),
-            "copilot_index_documents": index.documents,
-            "copilot_index_words_waiting": index.words_waiting,
-            "copilot_index_vectors_waiting": index.vectors_waiting,
-            "copilot_embedder_texts": use.texts,
-            "copilot_embedder_tokens": use.tokens,
-            "copilot_embedder_cost_usd": use.cost_usd,
-            "copilot_embedder_failures": use.failures,
-        }
-        text = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items())
-        text += "# TYPE copilot_retired_total counter\n"
-        text += "".join(
-            f'copilot_retired_total{{tier="{tier}"}} {workers.retired[tier]}\n' for tier in Tier
-        )
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
-
-    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
-
-
-def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
+async def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
     """Any of our tokens will do: a person's, a sender's or a role's."""
     for door in (
         lambda: doorkeeper.agent(request.headers),
@@ -246,7 +234,7 @@ class _Front:
     """Checks the host and who asks before anything else is read, and sends a browser that asks for
     a page to the page."""
 
-    def __init__(self, app: FastAPI, doorkeeper: Doorkeeper, for_people: BaseRoute | None) -> None:
+    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, for_people: BaseRoute | None) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
         self._for_people = for_people

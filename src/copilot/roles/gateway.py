@@ -53,6 +53,7 @@ from copilot.roles.views import (
     SearchView,
     SetAsideView,
     StatusView,
+    Trouble,
 )
 from copilot.search.meaning import Meaning
 from copilot.search.query import parse
@@ -77,6 +78,8 @@ class Gateway:
     embedder: Embedder
     meaning: Meaning
     """What a question means, for `view.index.rank(.., near=..)`; asked before a view is opened."""
+    troubles: Callable[[], tuple[Trouble, ...]] = tuple
+    """What ails the co-pilot itself."""
 
 
 def gateway_router(gateway: Gateway) -> APIRouter:
@@ -161,6 +164,7 @@ def _about(gateway: Gateway) -> APIRouter:
                 mode=gateway.mode,
                 model=gateway.model,
                 gaps=list(await view.objects.gaps(gateway.cluster)),
+                troubles=list(gateway.troubles()),
                 feed_head=await view.feed.head(gateway.cluster),
                 now_us=gateway.clock.now_us(),
                 open_incidents=len(opened),

@@ -57,6 +57,16 @@ class IndexView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What ails the co-pilot itself, as it is now."""
+
+    what: str
+    """`store`, `leg`, `work`, `outbox`, `watcher`, `ingest` or `disk`."""
+    since_us: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """About this co-pilot and the cluster it watches."""
 
@@ -71,6 +81,8 @@ class StatusView:
     """`read_only`, `review` or `autonomous`."""
     model: str | None
     gaps: list[Gap]
+    troubles: list[Trouble]
+    """What ails the co-pilot itself."""
     feed_head: int
     now_us: int
     open_incidents: int

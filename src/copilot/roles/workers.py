@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,10 +13,13 @@ from copilot.domain.errors import Clash, CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
-from copilot.domain.retention import Policy, Tier
+from copilot.domain.retention import Policy
 from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
 from copilot.ports import Agents, Clock, Embedder, Job, Store
+from copilot.roles.figures import Figures
+from copilot.roles.health import Health
 from copilot.search.indexing import catch_up
+from copilot.telemetry import NOT_TRACED, Traced, doing
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +56,9 @@ class Workers:
     """How long each tier of the store is kept."""
     retention_s: int = 3600
     """Between two looks at what is to go."""
-    retired: Counter[Tier] = field(default_factory=Counter)
-    """What this process has retired since it started."""
+    figures: Figures = field(default_factory=Figures)
+    health: Health | None = None
+    """Is told how legs end."""
 
     async def investigate(self) -> None:
         """Leg 2, for ever."""
@@ -72,7 +75,11 @@ class Workers:
         await self._work(REMEDIATE, self._remediate)
 
     async def _remediate(self, job: Job) -> None:
-        await self.flow.remediate(ProposalId(int(job.payload)))
+        proposal_id = ProposalId(int(job.payload))
+        async with self.store.view() as view:
+            proposal = await view.remediation.get(proposal_id)
+        with doing("remediate", incident_id=proposal.incident_id):
+            await self.flow.remediate(proposal_id)
 
     async def index(self) -> None:
         """Keep the index up to date, for ever."""
@@ -102,7 +109,7 @@ class Workers:
         await self.store.make_days()
         for went in await self.store.retire(self.keep):
             if went.n:
-                self.retired[went.tier] += went.n
+                self.figures.retired.add(went.tier, n=went.n)
                 log.info(
                     "store.retired",
                     tier=went.tier,
@@ -142,13 +149,28 @@ class Workers:
         if job is None:
             return False
         try:
-            async with self._kept(job):
-                await handle(job)
+            with self.figures.leg(queue), self._told(job):
+                async with self._kept(job):
+                    await handle(job)
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
+            self._ended(queue, well=False)
             await self._put_back(job, error)
         else:
+            self._ended(queue, well=True)
             await self.store.run(lambda tx: tx.jobs.done(job))
         return True
+
+    def _told(self, job: Job) -> AbstractContextManager[Traced]:
+        """One trace for the leg, with its incident."""
+        if job.queue in (INDEX, RETENTION):
+            return nullcontext(NOT_TRACED)
+        if job.queue == REMEDIATE:
+            return doing(f"leg {job.queue}", {"copilot.proposal.id": job.payload})
+        return doing(f"leg {job.queue}", incident_id=int(job.payload))
+
+    def _ended(self, leg: str, *, well: bool) -> None:
+        if self.health is not None:
+            self.health.ended(leg, well=well)
 
     @asynccontextmanager
     async def _kept(self, job: Job) -> AsyncIterator[None]:
@@ -241,6 +263,7 @@ class Workers:
                 error=error,
             )
         sent, outcome, why = message, delivery, error
+        self.figures.deliveries.add(sent.channel, outcome)
         await self.store.run(
             lambda tx: tx.outbox.settle(
                 sent.id, delivery=outcome, error=why, retry_us=self._retry_us(sent.attempts)

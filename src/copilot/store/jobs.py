@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copilot.domain.errors import Conflict
-from copilot.ports import Job
+from copilot.ports import Due, Job
 from copilot.store.coding import digest16
 from copilot.store.database import Database
 
@@ -70,4 +70,16 @@ class SqlJobs:
             "UPDATE jobs SET state = 'ready', run_us = ?, lease_us = 0, last_error = ? "
             "WHERE id = ? AND state = 'leased' AND attempts = ?",
             (run_us, error, job.id, job.attempts),
+        )
+
+    async def due(self, now_us: int) -> tuple[Due, ...]:
+        """See the port. The table holds only what is to be done: it is short."""
+        rows = await self._db.fetch_all(
+            "SELECT queue, state, COUNT(*) AS n, MIN(run_us) AS oldest_us FROM jobs "
+            "WHERE run_us <= ? GROUP BY queue, state ORDER BY queue, state",
+            (now_us,),
+        )
+        return tuple(
+            Due(queue=row["queue"], state=row["state"], n=row["n"], oldest_us=row["oldest_us"])
+            for row in rows
         )

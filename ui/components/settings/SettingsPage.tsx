@@ -15,12 +15,14 @@ import { number } from '@/lib/format'
 import { MODE } from '@/lib/labels'
 import { Appearance } from './Appearance'
 import { SetAsideCard } from './SetAsideCard'
+import { Troubles } from './Troubles'
 
 export function SettingsPage() {
   const query = useQuery(statusQuery())
   return (
     <div className="grid items-start gap-3 lg:grid-cols-2">
       <MorePages />
+      {query.data && <Troubles troubles={query.data.troubles} nowUs={query.data.now_us} />}
       <Card title="This co-pilot">
         <Loaded query={query} what="the status" skeleton={<RowSkeletons rows={6} height="h-9" />}>
           {(status) => <About status={status} />}

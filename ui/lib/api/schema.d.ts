@@ -1559,6 +1559,8 @@ export interface components {
             open_incidents: number;
             /** Set Aside */
             set_aside: number;
+            /** Troubles */
+            troubles: components["schemas"]["Trouble"][];
             /** Version */
             version: string;
         };
@@ -1582,6 +1584,18 @@ export interface components {
             title: string;
             /** Ts Us */
             ts_us: number;
+        };
+        /**
+         * Trouble
+         * @description What ails the co-pilot itself, as it is now.
+         */
+        Trouble: {
+            /** Message */
+            message: string;
+            /** Since Us */
+            since_us: number;
+            /** What */
+            what: string;
         };
         /**
          * Verdict
