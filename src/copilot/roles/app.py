@@ -35,7 +35,7 @@ from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import Settings
-from copilot.wiring import Parts, file_of, retention_of
+from copilot.wiring import Parts, embedded_file, retention_of
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -152,9 +152,8 @@ def _named(roles: set[str]) -> str:
 
 def _own_disk(settings: Settings) -> Path | None:
     """Where the store lies, if it lies on a disk of this machine."""
-    url = settings.store.get_secret_value()
-    is_file = url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host)
-    return file_of(url, settings).parent if is_file else None
+    file = embedded_file(settings)
+    return file.parent if file else None
 
 
 def _add_gateway(
