@@ -22,7 +22,12 @@ Progress = Callable[[str, int, int], None]
 
 OWN = frozenset({"schema_migrations", "schema_steps", "schema_lease", "leases", "copies"})
 """What tells of the store itself."""
-DERIVED = frozenset({"raw_event_terms", "events_embeddings", "runbook_vec", "incident_vec"})
+DERIVED = frozenset(
+    {
+        *("raw_event_terms", "events_embeddings", "runbook_vec", "incident_vec"),
+        *("refused_texts", "search_models"),
+    }
+)
 """What the target makes of the rest, where it wants it: words of events, and vectors, which are
 another type on TiDB and are filled in beside the work."""
 STEP_BYTES = 1 << 20
