@@ -734,6 +734,12 @@ class Memories(Protocol):
         """Unexpired ones of this app first, then of this cause elsewhere; newest first, 20."""
         ...
 
+    async def of_incidents(
+        self, incidents: Sequence[IncidentId], *, now_us: int
+    ) -> tuple[Memory, ...]:
+        """Unexpired ones of these incidents, by incident."""
+        ...
+
     async def forget(self, memory_id: MemoryId) -> None: ...
 
 
