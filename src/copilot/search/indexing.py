@@ -49,6 +49,7 @@ async def catch_up(store: Store, embedder: Embedder, clock: Clock) -> int:
         await store.run(lambda tx: tx.index.use(embedder.name, now_us))
         embedding = _Embedding(store, embedder, clock, now_us + _EMBED_US)
         n_embedded = sum([await embedding.of(corpus) for corpus in ORDER])
+        await store.index_vectors(embedder.name)
         for corpus in ORDER:
             await _until_nothing(
                 lambda store, corpus: _forget_other_models(store, corpus, embedder.name, now_us),

@@ -12,7 +12,9 @@ from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
 from copilot.store.again import again
 from copilot.store.audit import SqlAudit
+from copilot.store.coding import clip
 from copilot.store.copying import Copied, Progress, copy, prepare
+from copilot.store.corpora import HOMES, MODEL_CHARS
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
@@ -156,6 +158,11 @@ class SqlStore:
     async def make_days(self) -> tuple[str, ...]:
         """See the port."""
         return await self._engine.make_days(self._clock.now_us())
+
+    async def index_vectors(self, model: str) -> None:
+        """See the port."""
+        for home in HOMES.values():
+            await self._engine.follow(home.vectors, home.key, clip(model, MODEL_CHARS))
 
     async def capabilities(self) -> Capabilities:
         """See the port."""
