@@ -4,7 +4,7 @@
 
 One JSON object a line: `from` is the line of ours that sent it, `sql` what was sent with `?` for
 values, `params` those of its first use. Beside it, in FILE.origins, every line of ours that sent
-anything: what no test sends is not checked, and `make sqlcheck` fails on a line that sent nothing.
+anything: what no test sends is not checked, and `make sqlcheck` names each line that sent nothing.
 """
 
 from __future__ import annotations
