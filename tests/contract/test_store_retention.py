@@ -398,7 +398,9 @@ async def test_streams_and_templates_go_once_nothing_cites_them(store: SqlStore)
     assert await names(store) == (1, 1, 1)
 
     kept = await retired(store, Tier.NAMES)
-    await store.retire(dict.fromkeys((Tier.LINES, Tier.EVENTS, Tier.COUNTS), WEEK))
+    await store.retire(dict.fromkeys((Tier.LINES, Tier.COUNTS), WEEK))
+    async with store._engine.transaction() as database:  # on a server a row goes with its day
+        await database.execute("DELETE FROM raw_events")
     would_go = await retired(store, Tier.NAMES, is_dry=True)
     went = await retired(store, Tier.NAMES)
 
