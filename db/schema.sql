@@ -378,3 +378,19 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 8, '0008_families_and_search', X'02006d86e15e363e31d4db5e72e565698060bd93ee4b8b3b9c606762b96dd9c1', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);
+
+-- 0012_refused_texts_and_models
+-- Texts that a model refuses, with why: asked again once the text or the model is another.
+CREATE TABLE IF NOT EXISTS refused_texts (
+  corpus VARCHAR(16) NOT NULL, doc_id BIGINT NOT NULL, model VARCHAR(64) NOT NULL,
+  text_hash BINARY(16) NOT NULL, reason VARCHAR(255) NOT NULL,
+  PRIMARY KEY (corpus, doc_id, model) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4
+  COLLATE=utf8mb4_bin;
+-- When each model that has vectors was last in use: those of one that is no longer go.
+CREATE TABLE IF NOT EXISTS search_models (
+  model VARCHAR(64) PRIMARY KEY, used_us BIGINT NOT NULL) DEFAULT CHARSET=utf8mb4
+  COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 12, '0012_refused_texts_and_models', X'23d6aa168204f57a7f6fa2f80dacccaf42e16f610de2d783d20fd9f5810fc902', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 12);

@@ -365,3 +365,16 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 8, '0008_families_and_search', X'dacf9b2141d6228842f7105d40caed1abb60afdd6697aeca9deff57d2a21616f', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);
+
+-- 0012_refused_texts_and_models
+-- Texts that a model refuses, with why: asked again once the text or the model is another.
+CREATE TABLE refused_texts (
+  corpus TEXT NOT NULL, doc_id INTEGER NOT NULL, model TEXT NOT NULL, text_hash BLOB NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY (corpus, doc_id, model)) STRICT, WITHOUT ROWID;
+-- When each model that has vectors was last in use: those of one that is no longer go.
+CREATE TABLE search_models (
+  model TEXT PRIMARY KEY, used_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 12, '0012_refused_texts_and_models', X'5bc556753cff3566686f98c96658c8f6144ed6ab7550f1fd0f2c0a08424d8545', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 12);

@@ -769,6 +769,12 @@ class Memories(Protocol):
         """Unexpired ones of this app first, then of this cause elsewhere; newest first, 20."""
         ...
 
+    async def of_incidents(
+        self, incidents: Sequence[IncidentId], *, now_us: int
+    ) -> tuple[Memory, ...]:
+        """Unexpired ones of these incidents, by incident."""
+        ...
+
     async def forget(self, memory_id: MemoryId) -> None: ...
 
 
@@ -810,13 +816,30 @@ class Index(Protocol):
         ...
 
     async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
-        """Documents whose words are in the index, and without a vector of the model for them."""
+        """Documents whose words are in the index, and without a vector of the model for them, but
+        for those that it refuses."""
+        ...
+
+    async def refuse(self, corpus: Corpus, model: str, document: Document, reason: str) -> None:
+        """The model is not asked about this text again."""
         ...
 
     async def keep_vectors(
         self, corpus: Corpus, model: str, made: Sequence[tuple[Document, Vector]]
     ) -> None:
-        """Beside those of other models."""
+        """Beside those of other models; some of this one that are of another length go."""
+        ...
+
+    async def use(self, model: str, now_us: int) -> None:
+        """Note that the model is in use."""
+        ...
+
+    async def unused(self, corpus: Corpus, model: str, *, since_us: int) -> str:
+        """Another model that has vectors and that nobody has used since; empty for none."""
+        ...
+
+    async def forget_vectors(self, corpus: Corpus, model: str) -> None:
+        """Some of them, the oldest first."""
         ...
 
     async def backlog(self, model: str | None) -> tuple[Backlog, ...]:
@@ -935,6 +958,10 @@ class Store(Protocol):
         harmless more often."""
         ...
 
+    async def index_vectors(self, model: str) -> None:
+        """Let a vector index of the database follow, where it has one; harmless elsewhere."""
+        ...
+
     async def capabilities(self) -> Capabilities: ...
 
     async def close(self) -> None: ...
@@ -1048,6 +1075,7 @@ class Embedder(Protocol):
 
         Raises:
             Unavailable: there is no model, no answer in time, or none of use.
+            Invalid: it refuses what it was given, as it would the next time.
         """
         ...
 

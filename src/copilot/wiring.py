@@ -21,7 +21,7 @@ from copilot.detect.rules import RULES
 from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
 from copilot.domain.objects import Deployment
-from copilot.domain.retention import Keep, Tier, parse_keep
+from copilot.domain.retention import Keep, Tier, names_of, parse_keep
 from copilot.domain.retention import Policy as RetentionPolicy
 from copilot.embed import NoEmbedder
 from copilot.flow import Flow
@@ -433,9 +433,9 @@ def retention_of(settings: Settings) -> RetentionPolicy:
     given: dict[Tier, Keep] = {
         tier: parse_keep(tier, getattr(settings, f"retention_{tier}"))
         for tier in Tier
-        if tier is not Tier.JOBS
+        if tier not in (Tier.JOBS, Tier.NAMES)
     }
-    return {**given, Tier.JOBS: given[Tier.MESSAGES]}
+    return {**given, Tier.JOBS: given[Tier.MESSAGES], Tier.NAMES: names_of(given)}
 
 
 def runbook_folder() -> Path:
