@@ -383,7 +383,7 @@ async def _up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) 
 
     tokens, is_new = _tokens(settings)
     bound = listen(settings.host, settings.port)
-    url = f"http://{_shown(settings.host)}:{bound.getsockname()[1]}"
+    url = f"{settings.scheme}://{_shown(settings.host)}:{bound.getsockname()[1]}"
     async with asyncio.TaskGroup() as group:
         background: asyncio.Task[None] | None = None
         if demo:
@@ -494,7 +494,7 @@ async def _serve(settings: Settings, role: str) -> None:
         _fail(f"there is no role {role!r}; choose one of {', '.join(ROLES)}")
     tokens, _ = _tokens(settings)
     bound = listen(settings.host, settings.port)
-    url = f"http://{_shown(settings.host)}:{bound.getsockname()[1]}"
+    url = f"{settings.scheme}://{_shown(settings.host)}:{bound.getsockname()[1]}"
     doorkeeper = Doorkeeper(
         tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
     )

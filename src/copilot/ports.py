@@ -673,8 +673,11 @@ class Jobs(Protocol):
         """With a `dedupe` key, a job that is still waiting is not doubled."""
         ...
 
-    async def take(self, queue: str, *, owner: str, now_us: int, lease_us: int) -> Job | None:
-        """The next due job, or one whose lease ran out."""
+    async def take(
+        self, queue: str, *, owner: str, now_us: int, lease_us: int, keeps_key: bool = False
+    ) -> Job | None:
+        """The next due job, or one whose lease ran out. Where it keeps its key there is no second
+        of that key as long as it is not done."""
         ...
 
     async def renew(self, job: Job, *, now_us: int, lease_us: int) -> None:

@@ -277,6 +277,11 @@ class Settings(BaseSettings):
     log_level: LogLevel = LogLevel.INFO
     """DEBUG, INFO, WARNING or ERROR."""
 
+    @property
+    def scheme(self) -> str:
+        """Of our own address."""
+        return "https" if self.tls_cert else "http"
+
 
 def describe() -> str:
     """Every setting as a Markdown table: name in the environment, default, meaning."""

@@ -107,7 +107,7 @@ async def wired(
         store = await opened_store(settings, clock)
         stack.push_async_callback(store.close)
         await store.migrate()
-        await _sync_runbooks(store, clock)
+        await sync_runbooks(store, clock)
         cluster, name = None, settings.cluster
         if not needs_cluster and not settings.cluster:
             raise Invalid("this role does not ask the cluster for its name: set COPILOT_CLUSTER")
@@ -456,7 +456,7 @@ def runbook_folder() -> Path:
     return shipped if shipped.is_dir() else package.parents[1] / "docs" / "runbooks"
 
 
-async def _sync_runbooks(store: Store, clock: Clock) -> None:
+async def sync_runbooks(store: Store, clock: Clock) -> None:
     runbooks = [
         parse_runbook(path.stem, path.read_text(encoding="utf-8"), clock.now_us())
         for path in sorted(runbook_folder().glob("*.md"))

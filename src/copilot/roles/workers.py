@@ -32,7 +32,7 @@ POLL_S = 0.1
 INDEX_PAUSES_S = (2, 60)
 """Between two looks at what the index lacks: fifty times as long as a look takes, within these."""
 WATCH = "watch"
-"""As the index: one job for each cluster, held by the watcher that watches."""
+"""One job for each cluster, never done, held by the watcher that watches."""
 WATCH_LEASE_US = 6_000_000
 """How long nobody may look after a watcher was killed."""
 WATCH_POLL_S = 1.0
@@ -118,9 +118,15 @@ class Workers:
                 for task in (watching, going):
                     task.cancel()
                 await asyncio.gather(watching, going, return_exceptions=True)
-            await ask()
 
-        await self._work(queue, hold, first=ask, poll_s=WATCH_POLL_S, lease_us=WATCH_LEASE_US)
+        await self._work(
+            queue,
+            hold,
+            first=ask,
+            poll_s=WATCH_POLL_S,
+            lease_us=WATCH_LEASE_US,
+            is_standing=True,
+        )
 
     async def index(self) -> None:
         """Keep the index up to date, for ever."""
@@ -169,14 +175,18 @@ class Workers:
         first: Loop | None = None,
         within_s: float = math.inf,
         lease_us: int = LEASE_US,
+        is_standing: bool = False,
     ) -> None:
-        """Until the process is cancelled; from a drain on it takes nothing and waits for that."""
+        """Until the process is cancelled; from a drain on it takes nothing and waits for that. A job
+        that stands is never done and never a second time there: it is handed on."""
         while not self.drain.is_on:
             try:
                 if first is not None:
                     await first()
                     first = None
-                if not await self._work_once(queue, handle, within_s, lease_us):
+                if not await self._work_once(
+                    queue, handle, within_s=within_s, lease_us=lease_us, is_standing=is_standing
+                ):
                     await asyncio.sleep(poll_s)
             except (Unavailable, Clash) as error:
                 # the store's: a job in hand is taken again by its lease
@@ -188,13 +198,19 @@ class Workers:
         self,
         queue: str,
         handle: Callable[[Job], Awaitable[None]],
+        *,
         within_s: float,
         lease_us: int,
+        is_standing: bool,
     ) -> bool:
         """Whether there was a job."""
         job = await self.store.run(
             lambda tx: tx.jobs.take(
-                queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=lease_us
+                queue,
+                owner=self.owner,
+                now_us=self.clock.now_us(),
+                lease_us=lease_us,
+                keeps_key=is_standing,
             )
         )
         if job is None:
@@ -208,7 +224,10 @@ class Workers:
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
             await self._put_back(job, error)
         else:
-            await self.store.run(lambda tx: tx.jobs.done(job))
+            if is_standing:
+                await self._give_back(job)
+            else:
+                await self.store.run(lambda tx: tx.jobs.done(job))
         return True
 
     @asynccontextmanager
@@ -229,7 +248,7 @@ class Workers:
             )
 
     async def _give_back(self, job: Job) -> None:
-        """It was cut off because this process stops: another one may take it at once."""
+        """This process stops: another one may take it at once."""
         with suppress(CopilotError, TimeoutError):
             async with asyncio.timeout(GIVE_BACK_S):
                 now_us = self.clock.now_us()
