@@ -246,7 +246,7 @@ def test_a_fix_is_made_once_though_the_one_that_makes_it_goes_in_the_middle(
         assert done.count(once) == 1, once
     assert broken == []
     assert int(kube.read("apps/deployments", "oom-demo")["metadata"]["generation"]) == before + 2
-    seen = Counter((c["object"]["name"], c["generation"], c["title"]) for c in changed)
+    seen = Counter((c["object"]["name"], c["ts_us"], c["title"]) for c in changed)
     assert [change for change, n in seen.items() if n > 1 and change[0] == "oom-demo"] == []
     kube.http.close()
 
