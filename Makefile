@@ -127,7 +127,7 @@ mariadb: ## Find MariaDB for `make test-mysql`, install it from Debian where we 
 
 # Not the healthy ten minutes: they run against the clock, and tests/server has the loop. Not the hourly
 # retention of rows: on a server whole days go, and tests/server shows it.
-STORE_SUITES = $(wildcard tests/contract/test_store*.py) tests/flow tests/server $(addprefix --ignore=tests/flow/,test_quiet_cluster.py test_retention.py)
+STORE_SUITES = $(wildcard tests/contract/test_store*.py) tests/flow tests/server tests/e2e/test_two_of_each.py $(addprefix --ignore=tests/flow/,test_quiet_cluster.py test_retention.py)
 
 test-mysql: $(STAMP)/dev mariadb ## The store's suites, the legs, the loop and faults on MariaDB over TLS
 	@$(BIN)/python tools/test_store.py mariadb $(STORE_SUITES) -q

@@ -224,6 +224,19 @@ class Cluster(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Who the cluster says somebody is."""
+
+    async def whose(self, token: str, *, audience: str) -> str:
+        """Whose token this is (`system:serviceaccount:<namespace>:<name>`), empty where it is no
+        token that the cluster takes for this audience.
+
+        Raises:
+            Refused: we may not ask.
+        """
+        ...
+
+
 # --------------------------------------------------------------------------- Git
 
 
@@ -671,8 +684,11 @@ class Jobs(Protocol):
         """With a `dedupe` key, a job that is still waiting is not doubled."""
         ...
 
-    async def take(self, queue: str, *, owner: str, now_us: int, lease_us: int) -> Job | None:
-        """The next due job, or one whose lease ran out."""
+    async def take(
+        self, queue: str, *, owner: str, now_us: int, lease_us: int, keeps_key: bool = False
+    ) -> Job | None:
+        """The next due job, or one whose lease ran out. Where it keeps its key there is no second
+        of that key as long as it is not done."""
         ...
 
     async def renew(self, job: Job, *, now_us: int, lease_us: int) -> None:

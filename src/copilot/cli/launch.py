@@ -27,7 +27,7 @@ async def up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -
 
     tokens, is_new = tokens_of(settings)
     bound = listen(settings.host, settings.port)
-    url = f"http://{shown(settings.host)}:{bound.getsockname()[1]}"
+    url = f"{settings.scheme}://{shown(settings.host)}:{bound.getsockname()[1]}"
     async with asyncio.TaskGroup() as group:
         background: asyncio.Task[None] | None = None
         if demo:
@@ -141,7 +141,7 @@ async def serve(settings: Settings, role: str) -> None:
         fail(f"there is no role {role!r}; choose one of {', '.join(ROLES)}")
     tokens, _ = tokens_of(settings)
     bound = listen(settings.host, settings.port)
-    url = f"http://{shown(settings.host)}:{bound.getsockname()[1]}"
+    url = f"{settings.scheme}://{shown(settings.host)}:{bound.getsockname()[1]}"
     doorkeeper = Doorkeeper(
         tokens=tokens, user=settings.user, allowed_hosts=frozenset(settings.allowed_hosts)
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -22,6 +23,8 @@ from copilot import __version__
 from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.callers import Callers, Nobody, ServiceAccounts, SharedKey
+from copilot.roles.drain import Drain
 from copilot.roles.figures import Figures
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
 from copilot.roles.health import Health, Standing, Watching
@@ -31,10 +34,11 @@ from copilot.roles.live import live_route
 from copilot.roles.measured import Measured, Routed
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.tls import Certificate, certificate_in
 from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
-from copilot.settings import Settings
+from copilot.settings import CallersKind, Settings
 from copilot.wiring import Parts, embedded_file, retention_of
 
 GATEWAY = "gateway"
@@ -46,6 +50,9 @@ ACTING_ROLES = frozenset({GATEWAY, WATCHER, Agent.REMEDIATOR.value})
 
 AT_ONCE = 4
 """Incidents that are looked at, and fixes that are watched, side by side: each may take minutes."""
+
+STOPPING_S = 2
+"""For what is being answered when somebody stops it at once (Ctrl-C)."""
 
 MAX_BODY_BYTES = 1024 * 1024
 """What a person may send at once. Senders have limits of their own."""
@@ -59,6 +66,10 @@ class Running:
 
     app: ASGIApp
     loops: tuple[Loop, ...]
+    drain: Drain = field(default_factory=Drain)
+    drain_s: float = 0.0
+    """For how long it goes on answering once it is asked to stop."""
+    certificate: Certificate | None = None
 
 
 def compose(
@@ -71,6 +82,7 @@ def compose(
     for_people: BaseRoute | None = None
     figures = Figures(roles=_named(chosen))
     health = Health(clock=parts.clock, figures=figures, folder=_own_disk(settings))
+    drain = Drain()
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -82,6 +94,7 @@ def compose(
         retention_s=settings.retention_every,
         figures=figures,
         health=health,
+        drain=drain,
     )
     standing = Standing(
         store=parts.store,
@@ -94,12 +107,14 @@ def compose(
     )
     loops: list[Loop] = [standing.watch]
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
+    callers = _callers(parts, settings)
     app.router.routes.extend(
         health_routes(
             parts,
             figures,
             health,
-            let_in=lambda request: _let_in(request, doorkeeper),
+            drain,
+            let_in=lambda request: _let_in(request, doorkeeper, callers),
             metrics_token=token,
         )
     )
@@ -116,20 +131,25 @@ def compose(
         )
     for agent in Agent:
         if agent in chosen:
-            app.router.routes.extend(agent_routes(agent, parts.agents, doorkeeper))
+            app.router.routes.extend(agent_routes(agent, parts.agents, callers, parts.clock))
     if WATCHER in chosen and parts.cluster is not None:
         from copilot.kube.manifests import secret_named  # only who has a cluster pays for its room
 
-        watcher = Watcher(
-            cluster=parts.cluster,
-            flow=parts.flow,
-            clock=parts.clock,
-            cluster_name=parts.cluster_name,
-            secrets=[secret_named(one) for one in settings.watch_secrets],
-            figures=figures,
-        )
-        health.watching = lambda: Watching(lag_s=watcher.lag_s, troubles=watcher.troubles)
-        loops.append(watcher.run)
+        cluster = parts.cluster
+
+        async def watch() -> None:
+            watcher = Watcher(
+                cluster=cluster,
+                flow=parts.flow,
+                clock=parts.clock,
+                cluster_name=parts.cluster_name,
+                secrets=[secret_named(one) for one in settings.watch_secrets],
+                figures=figures,
+            )
+            health.watching = lambda: Watching(lag_s=watcher.lag_s, troubles=watcher.troubles)
+            await watcher.run()
+
+        loops.append(lambda: workers.watch(parts.cluster_name, watch))
     if chosen & {INGESTION, WATCHER}:
         loops.append(workers.tidy)
     if Agent.REMEDIATOR in chosen:
@@ -143,7 +163,13 @@ def compose(
         loops.append(workers.retain)
         for_people = _add_gateway(app, parts, doorkeeper, settings, health)
     front = _Front(Routed(app), doorkeeper, for_people)
-    return Running(app=Measured(front, figures), loops=tuple(loops))
+    return Running(
+        app=Measured(front, figures),
+        loops=tuple(loops),
+        drain=drain,
+        drain_s=settings.drain,
+        certificate=certificate_in(settings.tls_cert, settings.tls_key),
+    )
 
 
 def _named(roles: set[str]) -> str:
@@ -154,6 +180,15 @@ def _own_disk(settings: Settings) -> Path | None:
     """Where the store lies, if it lies on a disk of this machine."""
     file = embedded_file(settings)
     return file.parent if file else None
+
+
+def _callers(parts: Parts, settings: Settings) -> Callers:
+    """How the agents of this process know who asks them."""
+    if settings.callers is CallersKind.SHARED_KEY:
+        return SharedKey(parts.agent_token)
+    if parts.accounts is None:
+        return Nobody()
+    return ServiceAccounts(parts.accounts, parts.clock, namespace=parts.namespace)
 
 
 def _add_gateway(
@@ -217,15 +252,14 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-async def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
+async def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper, callers: Callers) -> None:
     """Any of our tokens will do: a person's, a sender's or a role's."""
-    for door in (
-        lambda: doorkeeper.agent(request.headers),
-        lambda: doorkeeper.sender(request.headers),
-    ):
-        with contextlib.suppress(Unauthenticated):
-            door()
-            return
+    with contextlib.suppress(CopilotError):
+        await callers.check(request.headers, ROLES)
+        return
+    with contextlib.suppress(Unauthenticated):
+        doorkeeper.sender(request.headers)
+        return
     doorkeeper.person(request)
 
 
@@ -317,30 +351,54 @@ class _Server(uvicorn.Server):
 
 
 async def run(running: Running, bound: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serves until cancelled, then stops in order; ends with the error of a loop that died."""
+    """Serves until cancelled, or until it has drained after a SIGTERM; then stops in order. Ends
+    with the error of a loop that died."""
     config = uvicorn.Config(
         running.app,
         log_level="warning",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=STOPPING_S,
         ws_max_size=65_536,
         server_header=False,
     )
+    beside: list[asyncio.Future[None]] = []
+    if running.certificate is not None:
+        context = running.certificate.context()
+        config.ssl_context_factory = lambda config, default: context
+        beside.append(asyncio.ensure_future(running.certificate.keep_fresh(context)))
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
-    beside = [asyncio.ensure_future(loop()) for loop in running.loops]
+    beside += [asyncio.ensure_future(loop()) for loop in running.loops]
     announcing = asyncio.create_task(_announce(server, on_ready))
-    try:
-        await asyncio.wait((serving, *beside), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        server.should_exit = True
-        for task in (*beside, announcing):
-            task.cancel()
-        ended = await asyncio.gather(serving, *beside, return_exceptions=True)
+    going = asyncio.create_task(running.drain.begun())
+    with _on_sigterm(running.drain.begin):
+        try:
+            await asyncio.wait((serving, going, *beside), return_when=asyncio.FIRST_COMPLETED)
+            if running.drain.is_on:
+                config.timeout_graceful_shutdown = max(STOPPING_S, round(running.drain_s))
+                await asyncio.wait((serving,), timeout=running.drain_s)
+                server.should_exit = True
+                await asyncio.wait((serving,))
+        finally:
+            server.should_exit = True
+            for task in (*beside, announcing, going):
+                task.cancel()
+            ended = await asyncio.gather(serving, *beside, return_exceptions=True)
     for outcome in ended:
         if isinstance(outcome, Exception):
             raise outcome
+
+
+@contextlib.contextmanager
+def _on_sigterm(begin: Callable[[], None]) -> Iterator[None]:
+    """In place of the command line, which would stop at once."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, begin)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from copilot.domain.errors import CopilotError, Unauthenticated
 from copilot.ports import Embedder
+from copilot.roles.drain import Drain
 from copilot.roles.figures import Figures
 from copilot.roles.health import Health
 from copilot.roles.index_view import index_view
@@ -22,7 +23,13 @@ LetIn = Callable[[Request], Awaitable[None]]
 
 
 def health_routes(
-    parts: Parts, figures: Figures, health: Health, *, let_in: LetIn, metrics_token: str
+    parts: Parts,
+    figures: Figures,
+    health: Health,
+    drain: Drain,
+    *,
+    let_in: LetIn,
+    metrics_token: str,
 ) -> list[BaseRoute]:
     """The three. `metrics_token` opens the last two as well; empty is none."""
 
@@ -36,6 +43,8 @@ def health_routes(
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
+        if drain.is_on:
+            return JSONResponse({"status": "going"}, status_code=503)
         try:
             await scraper_or_known(request)
         except Unauthenticated:
