@@ -11,6 +11,7 @@ from typing import TypeVar
 from copilot.domain.errors import Clash, CopilotError
 from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
+from copilot.store.accounts import SqlAccounts
 from copilot.store.audit import SqlAudit
 from copilot.store.copying import Copied, Progress, copy, prepare
 from copilot.store.database import Database, Engine
@@ -99,6 +100,10 @@ class SqlSession:
     @cached_property
     def index(self) -> SqlIndex:
         return SqlIndex(self._database, self._matrices)
+
+    @cached_property
+    def accounts(self) -> SqlAccounts:
+        return SqlAccounts(self._database)
 
 
 class SqlStore:
