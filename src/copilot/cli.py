@@ -99,17 +99,63 @@ def demo(
     _run(_demo(write_kubeconfig, port, ingest_url, ingest_token))
 
 
-@app.command()
-def token(
-    kind: Annotated[str, typer.Argument(help="access, sender or agent")] = "access",
+token_app = typer.Typer(help="Show, make and revoke access tokens.")
+app.add_typer(token_app, name="token")
+
+
+@token_app.callback(invoke_without_command=True)
+def token(context: typer.Context, data: Data = None) -> None:
+    """Show the access token of this machine; or make, list and revoke those of people and senders."""
+    if context.invoked_subcommand is None:
+        _show_token("access", data)
+
+
+@token_app.command("access")
+def token_access(data: Data = None) -> None:
+    """Show the token of people that was made at first start."""
+    _show_token("access", data)
+
+
+@token_app.command("sender")
+def token_sender(data: Data = None) -> None:
+    """Show the token of senders that was made at first start."""
+    _show_token("sender", data)
+
+
+@token_app.command("agent")
+def token_agent(data: Data = None) -> None:
+    """Show the token between roles."""
+    _show_token("agent", data)
+
+
+@token_app.command("create")
+def token_create(
+    name: Annotated[str, typer.Option(help="Whose it is; approvals record it.")] = "",
+    role: Annotated[str, typer.Option(help="viewer, responder or admin.")] = "",
+    sender: Annotated[
+        str, typer.Option(help="Instead of --name and --role: what sends, such as fluent-bit.")
+    ] = "",
+    expires: Annotated[str, typer.Option(help="After how long: 8h, 30d; never without it.")] = "",
     data: Data = None,
 ) -> None:
-    """Show a token: of people (access), of senders, or of roles (agent)."""
-    tokens, _ = _tokens(_settings(data=data))
-    shown = {"access": tokens.access, "sender": tokens.sender, "agent": tokens.agent}
-    if kind not in shown:
-        _fail(f"there is no {kind!r} token; choose access, sender or agent")
-    typer.echo(shown[kind])
+    """Make a token for a person or a sender and print it, once."""
+    if bool(sender) == bool(name or role) or bool(name) != bool(role):
+        _fail("give --name and --role for a person, or --sender for what sends")
+    _run(_token_create(_settings(data=data), name or sender, role, expires))
+
+
+@token_app.command("list")
+def token_list(data: Data = None) -> None:
+    """List the tokens that were made: whose, since when, last used."""
+    _run(_token_list(_settings(data=data)))
+
+
+@token_app.command("revoke")
+def token_revoke(
+    which: Annotated[str, typer.Argument(help="Its id, or whose it is.")], data: Data = None
+) -> None:
+    """Close a token for good, and sign out everybody who came in with it."""
+    _run(_token_revoke(_settings(data=data), which))
 
 
 schema_app = typer.Typer(help="Print the store's schema as SQL, or apply it.")
@@ -362,6 +408,70 @@ def _search(
         if counted:
             print_counts(console, counted)
     return bool(answer.lines if isinstance(answer, LogWindow) else answer.hits)
+
+
+def _show_token(kind: str, data: Path | None) -> None:
+    tokens, _ = _tokens(_settings(data=data))
+    typer.echo({"access": tokens.access, "sender": tokens.sender, "agent": tokens.agent}[kind])
+
+
+async def _token_create(settings: Settings, name: str, role: str, expires: str) -> None:
+    from copilot.domain.people import Role
+    from copilot.roles import handing_out
+    from copilot.wiring import SystemClock, opened_store
+
+    if role and role not in tuple(Role):
+        _fail(f"there is no role {role!r}; choose one of {', '.join(Role)}")
+    clock = SystemClock()
+    store = await opened_store(settings, clock)
+    try:
+        await store.migrate()
+        secret = await handing_out.create(
+            store,
+            clock,
+            name=name,
+            role=Role(role) if role else None,
+            expires=expires,
+            actor=f"{settings.user} by command",
+        )
+    finally:
+        await store.close()
+    typer.echo(secret)
+    if role:
+        base = settings.public_url or f"http://{_shown(settings.host)}:{settings.port}"
+        typer.echo(f"open {base.rstrip('/')}/?token={secret}", err=True)
+    typer.echo("It is shown this once, and kept nowhere.", err=True)
+
+
+async def _token_list(settings: Settings) -> None:
+    from rich.console import Console
+
+    from copilot.roles.handing_out import tokens_table
+    from copilot.wiring import SystemClock
+
+    store = await _existing_store(settings)
+    try:
+        async with store.view() as view:
+            tokens = await view.accounts.tokens()
+    finally:
+        await store.close()
+    Console().print(tokens_table(tokens, SystemClock().now_us()))
+
+
+async def _token_revoke(settings: Settings, which: str) -> None:
+    from copilot.roles import handing_out
+    from copilot.wiring import SystemClock
+
+    store = await _existing_store(settings)
+    try:
+        actor = f"{settings.user} by command"
+        gone = await handing_out.revoke(store, SystemClock(), which=which, actor=actor)
+    finally:
+        await store.close()
+    typer.echo(
+        f"revoked {gone.id} of {gone.name}; it opens nothing any more within "
+        f"{handing_out.effective_after_s()} s"
+    )
 
 
 async def _schema_apply(settings: Settings) -> None:

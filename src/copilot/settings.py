@@ -128,6 +128,13 @@ class Settings(BaseSettings):
     only their metadata is read, and `incident-copilot rbac --secret payments/db` prints the right."""
     user: str = Field(default_factory=default_user)
     """Name of the person who signs in with the access token; approvals record it."""
+    session_idle: int = Field(default=43_200, gt=0)
+    """Seconds after which a browser that asks for nothing is signed out."""
+    session_lifetime: int = Field(default=604_800, gt=0)
+    """Seconds after which a browser is signed out whatever it does."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of ingresses whose `X-Forwarded-For` and `-Proto` are believed, as a JSON
+    list such as `["10.0.0.0/8"]`; empty believes nobody."""
     access_token: SecretStr | None = None
     """Token of that person; made at first start where not given."""
     sender_token: SecretStr | None = None

@@ -21,14 +21,18 @@ import copilot
 from copilot import __version__
 from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
 from copilot.domain.retention import Tier
-from copilot.roles import problems
+from copilot.roles import permissions, problems
 from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.browsers import Cookies
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
 from copilot.roles.index_view import index_view
 from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
+from copilot.roles.patience import PatientProtocol, patient
+from copilot.roles.people import People, Person
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.signing_in import SignInPage, session_routes
 from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
@@ -57,6 +61,8 @@ class Running:
 
     app: ASGIApp
     loops: tuple[Loop, ...]
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose word counts for where a request came from."""
 
 
 def compose(
@@ -67,6 +73,15 @@ def compose(
     app = FastAPI(title="Incident Co-Pilot", version=__version__, openapi_url=None)
     problems.install(app)
     for_people: BaseRoute | None = None
+    people = People(
+        store=parts.store,
+        clock=parts.clock,
+        tokens=doorkeeper.tokens,
+        user=doorkeeper.user,
+        cookies=Cookies(public_url=settings.public_url),
+        idle_s=settings.session_idle,
+        lifetime_s=settings.session_lifetime,
+    )
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -78,12 +93,12 @@ def compose(
         retention_s=settings.retention_every,
     )
     loops: list[Loop] = []
-    app.router.routes.extend(_health_routes(parts, doorkeeper, workers))
+    app.router.routes.extend(_health_routes(parts, doorkeeper, people, workers))
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
                 Together(parts.flow.receive_all).receive,
-                authenticate=doorkeeper.sender,
+                authenticate=people.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,
             )
@@ -113,12 +128,13 @@ def compose(
         loops.append(workers.consult)
         loops.append(workers.index)
         loops.append(workers.retain)
-        for_people = _add_gateway(app, parts, doorkeeper, settings)
-    return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
+        for_people = _add_gateway(app, parts, doorkeeper, people, settings)
+    front = _Front(app, doorkeeper, people, for_people)
+    return Running(app=front, loops=tuple(loops), trusted_proxies=settings.trusted_proxies)
 
 
 def _add_gateway(
-    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings
+    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, people: People, settings: Settings
 ) -> BaseRoute:
     """The REST API as one route, which only a signed-in person may pass; and the screens."""
     gateway = Gateway(
@@ -128,7 +144,7 @@ def _add_gateway(
         cluster=parts.cluster_name,
         mode=settings.mode.value,
         model=parts.model.name if parts.model else None,
-        whoami=doorkeeper.person,
+        whoami=_let_in_already,
         cluster_info=_cluster_info(parts),
         embedder=parts.embedder,
         meaning=parts.meaning,
@@ -140,9 +156,17 @@ def _add_gateway(
     app.include_router(rest, max_body_size=MAX_BODY_BYTES)
     for_people = app.router.routes[-1]
     app.router.routes.append(
-        live_route(parts.store, parts.clock, cluster=parts.cluster_name, doorkeeper=doorkeeper)
+        live_route(
+            parts.store,
+            parts.clock,
+            cluster=parts.cluster_name,
+            doorkeeper=doorkeeper,
+            people=people,
+        )
     )
-    app.router.routes.extend(screen_routes(ui_folder(), doorkeeper))
+    page = SignInPage(people)
+    app.router.routes.extend(session_routes(people, page))
+    app.router.routes.extend(screen_routes(ui_folder(), people, page))
     return for_people
 
 
@@ -177,12 +201,14 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> list[BaseRoute]:
+def _health_routes(
+    parts: Parts, doorkeeper: Doorkeeper, people: People, workers: Workers
+) -> list[BaseRoute]:
     async def alive(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
-        _let_in(request, doorkeeper)
+        await _let_in(request, doorkeeper, people)
         async with parts.store.view() as view:
             gaps = await view.objects.gaps(parts.cluster_name)
             is_verbose = "verbose" in request.query_params
@@ -198,7 +224,7 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> li
         return JSONResponse(answer)
 
     async def metrics(request: Request) -> Response:
-        _let_in(request, doorkeeper)
+        await _let_in(request, doorkeeper, people)
         async with parts.store.view() as view:
             counts = await view.telemetry.counts()
             opened = await view.incidents.opened(parts.cluster_name)
@@ -230,25 +256,37 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> li
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
 
 
-def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
-    """Any of our tokens will do: a person's, a sender's or a role's."""
-    for door in (
-        lambda: doorkeeper.agent(request.headers),
-        lambda: doorkeeper.sender(request.headers),
-    ):
-        with contextlib.suppress(Unauthenticated):
-            door()
-            return
-    doorkeeper.person(request)
+async def _let_in(request: Request, doorkeeper: Doorkeeper, people: People) -> None:
+    """Any of our tokens will do: a role's, a sender's or a person's."""
+    with contextlib.suppress(Unauthenticated):
+        doorkeeper.agent(request.headers)
+        return
+    with contextlib.suppress(Unauthenticated):
+        await people.sender(request)
+        return
+    await people.person(request)
+
+
+def _let_in_already(request: Request) -> Person:
+    """Who passed `_Front`."""
+    person: Person = request.state.person
+    return person
 
 
 class _Front:
     """Checks the host and who asks before anything else is read, and sends a browser that asks for
     a page to the page."""
 
-    def __init__(self, app: FastAPI, doorkeeper: Doorkeeper, for_people: BaseRoute | None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        doorkeeper: Doorkeeper,
+        people: People,
+        for_people: BaseRoute | None,
+    ) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
+        self._people = people
         self._for_people = for_people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -260,11 +298,15 @@ class _Front:
                 self._for_people is not None
                 and self._for_people.matches(scope)[0] is not Match.NONE
             )
-            send = _guarded(send, is_private=is_for_people)
+            is_https = self._people.cookies.is_https(connection)
+            send = _guarded(send, is_private=is_for_people, is_https=is_https)
+            receive = patient(receive)
             try:
                 self._doorkeeper.check_host(connection.headers.get("host", ""))
                 if is_for_people:
-                    self._doorkeeper.person(connection)
+                    person = await self._people.person(connection)
+                    permissions.check(person.role, scope["method"], scope["path"])
+                    scope.setdefault("state", {})["person"] = person
             except CopilotError as refusal:
                 title = type(refusal).__name__
                 answer = problems.problem(refusal.status, title, refusal.message)
@@ -273,7 +315,11 @@ class _Front:
         await self._app(scope, receive, send)
 
 
-def _guarded(send: Send, *, is_private: bool) -> Send:
+_BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""Of what is no page: nothing in it is run or shown."""
+
+
+def _guarded(send: Send, *, is_private: bool, is_https: bool) -> Send:
     """Answers that a browser takes for nothing but what they say they are, and that nobody keeps
     where they are one person's."""
 
@@ -281,6 +327,12 @@ def _guarded(send: Send, *, is_private: bool) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Content-Security-Policy", _BARE_POLICY)
+            headers.setdefault("Referrer-Policy", "same-origin")
+            headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            if is_https:
+                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             if is_private:
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)
@@ -339,6 +391,9 @@ async def run(running: Running, bound: socket.socket, on_ready: Callable[[], Non
         timeout_graceful_shutdown=2,
         ws_max_size=65_536,
         server_header=False,
+        proxy_headers=bool(running.trusted_proxies),
+        forwarded_allow_ips=list(running.trusted_proxies),
+        http=PatientProtocol,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
