@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -19,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
-from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
+from copilot.domain.errors import CopilotError, Invalid, Unauthenticated, Unavailable
+from copilot.domain.people import Role
 from copilot.domain.retention import Tier
 from copilot.roles import permissions, problems
 from copilot.roles.agent import Agent, agent_routes
@@ -38,6 +40,9 @@ from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import Settings
 from copilot.wiring import Parts, retention_of
+
+if TYPE_CHECKING:
+    from copilot.roles.oidc import Agreement
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -164,10 +169,54 @@ def _add_gateway(
             people=people,
         )
     )
-    page = SignInPage(people)
+    agreement = _agreement(settings)
+    page = SignInPage(people, issuer=agreement.host if agreement else "")
     app.router.routes.extend(session_routes(people, page))
+    if agreement is not None:
+        from copilot.roles.logins import login_routes  # only who has a provider pays for its client
+        from copilot.roles.oidc import Provider
+
+        app.router.routes.extend(
+            login_routes(
+                Provider(agreement, parts.clock),
+                people,
+                page,
+                parts.store,
+                parts.clock,
+                public_url=settings.public_url,
+            )
+        )
     app.router.routes.extend(screen_routes(ui_folder(), people, page))
     return for_people
+
+
+def _agreement(settings: Settings) -> Agreement | None:
+    """With the provider that people sign in with, where there is one.
+
+    Raises:
+        Invalid: the settings make none, or let nobody in.
+    """
+    if not settings.oidc_issuer:
+        return None
+    from copilot.roles.oidc import Agreement, check_issuer
+
+    check_issuer(settings.oidc_issuer)
+    groups = {
+        Role.ADMIN: frozenset(settings.oidc_admin_groups),
+        Role.RESPONDER: frozenset(settings.oidc_responder_groups),
+        Role.VIEWER: frozenset(settings.oidc_viewer_groups),
+    }
+    if not settings.oidc_client_id or not any(groups.values()):
+        raise Invalid("COPILOT_OIDC_ISSUER needs COPILOT_OIDC_CLIENT_ID and at least one group")
+    secret = settings.oidc_client_secret
+    return Agreement(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value() if secret else "",
+        groups_claim=settings.oidc_groups_claim,
+        groups=groups,
+        scopes=settings.oidc_scopes,
+    )
 
 
 def ui_folder() -> Path:

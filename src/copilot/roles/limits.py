@@ -60,7 +60,8 @@ class Guesses:
             one.at_us = self._clock.now_us()
 
     def _left(self, bucket: _Bucket, allowance: Allowance) -> float:
-        gained = (self._clock.now_us() - bucket.at_us) / 1_000_000 / allowance.every_s
+        waited_us = max(0, self._clock.now_us() - bucket.at_us)  # a clock may be set back
+        gained = waited_us / 1_000_000 / allowance.every_s
         return min(float(allowance.burst), bucket.left + gained)
 
 

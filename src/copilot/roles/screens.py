@@ -12,6 +12,7 @@ import mimetypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -46,7 +47,7 @@ class _File:
 
 def screen_routes(folder: Path, people: People, sign_in: SignInPage) -> list[Route]:
     """Every page of the export; must come last, it answers every path."""
-    files = {path: _load(folder / path) for path in _paths(folder)}
+    files = _all(folder)
 
     async def page(request: Request) -> Response:
         given = request.query_params.get("token")
@@ -104,6 +105,12 @@ def _answer(request: Request, files: dict[str, _File]) -> Response:
         headers["Content-Encoding"] = coding
     body = file.packed[coding] if coding else file.plain
     return Response(body, 200 if name else 404, headers, file.media_type)
+
+
+@cache
+def _all(folder: Path) -> dict[str, _File]:
+    """Every file of the export; packing them takes seconds."""
+    return {path: _load(folder / path) for path in _paths(folder)}
 
 
 def _paths(folder: Path) -> Iterator[str]:
