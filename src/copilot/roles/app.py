@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
-from copilot.domain.errors import CopilotError, Invalid, Unauthenticated, Unavailable
+from copilot.domain.errors import CopilotError, Invalid, Refused, Unauthenticated, Unavailable
 from copilot.domain.people import Role
 from copilot.domain.retention import Tier
 from copilot.roles import permissions, problems
@@ -43,6 +44,8 @@ from copilot.wiring import Parts, retention_of
 
 if TYPE_CHECKING:
     from copilot.roles.oidc import Agreement
+
+log = structlog.get_logger(__name__)
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -354,7 +357,7 @@ class _Front:
                 self._doorkeeper.check_host(connection.headers.get("host", ""))
                 if is_for_people:
                     person = await self._people.person(connection)
-                    permissions.check(person.role, scope["method"], scope["path"])
+                    _check_role(person, scope)
                     scope.setdefault("state", {})["person"] = person
             except CopilotError as refusal:
                 title = type(refusal).__name__
@@ -362,6 +365,21 @@ class _Front:
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _check_role(person: Person, scope: Scope) -> None:
+    """Raises: Refused where the request takes another role than the person has."""
+    try:
+        permissions.check(person.role, scope["method"], scope["path"])
+    except Refused:
+        log.warning(
+            "person.refused",
+            person=person.name,
+            role=person.role.value,
+            method=scope["method"],
+            path=scope["path"],
+        )
+        raise
 
 
 _BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
