@@ -234,6 +234,12 @@ async def test_the_sign_in_page_quotes_what_it_was_asked_for(house: House) -> No
     assert "<b>" not in answer.text
 
 
+async def test_the_sign_in_page_lets_browsers_name_its_origin(house: House) -> None:
+    answer = await house.client_of().get("/")
+
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
 async def test_https_is_remembered(house: House) -> None:
     plain = await house.client_of().get("/healthz")
     secure = await house.client_of(base="https://127.0.0.1").get("/healthz")

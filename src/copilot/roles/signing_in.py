@@ -63,7 +63,8 @@ class SignInPage:
         headers = {
             "Content-Security-Policy": _POLICY,
             "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
+            # Not `no-referrer`: with that, browsers call the origin of the form `null`.
+            "Referrer-Policy": "same-origin",
         }
         return HTMLResponse(html, status, headers)
 
