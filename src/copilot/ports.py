@@ -41,6 +41,7 @@ from copilot.domain.incident import (
 from copilot.domain.memory import Memory, MemoryId
 from copilot.domain.notification import Delivery, Notification, NotificationId
 from copilot.domain.objects import ObjectRef
+from copilot.domain.people import Login, SignIn, Token
 from copilot.domain.proposal import (
     ActionState,
     Applied,
@@ -890,6 +891,55 @@ class Outbox(Protocol):
     async def unsent(self) -> Unsent: ...
 
 
+class Accounts(Protocol):
+    """Who may come in. What opens is never kept, only its hash, and found by that."""
+
+    async def add(self, token: Token) -> None:
+        """Raises: Clash where there is one with this hash."""
+        ...
+
+    async def token(self, digest: bytes) -> Token | None:
+        """Revoked and expired ones too."""
+        ...
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """Newest first, 1000 at most."""
+        ...
+
+    async def revoke(self, digest: bytes, *, at_us: int) -> bool:
+        """Closes it for good, and ends what was signed in with it; whether it was open. Also for
+        one that is not kept here: only its sign-ins end then."""
+        ...
+
+    async def used(self, digest: bytes, *, at_us: int) -> None: ...
+
+    async def sign_in(self, sign_in: SignIn) -> None: ...
+
+    async def sign_in_of(self, digest: bytes) -> SignIn | None:
+        """Expired ones too, until they are forgotten."""
+        ...
+
+    async def seen(self, digest: bytes, *, at_us: int) -> None: ...
+
+    async def sign_out(self, digest: bytes) -> None:
+        """Harmless where it ended already."""
+        ...
+
+    async def sign_out_all(self, name: str) -> int:
+        """How many sign-ins of the person ended."""
+        ...
+
+    async def send_away(self, login: Login) -> None: ...
+
+    async def take_back(self, state: bytes) -> Login | None:
+        """It, once: whoever brings the same again gets None."""
+        ...
+
+    async def forget(self, *, before_us: int) -> None:
+        """Sign-ins and logins that expired before then."""
+        ...
+
+
 class Session(Protocol):
     """One transaction, or one consistent look. Parts share it."""
 
@@ -915,6 +965,8 @@ class Session(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def index(self) -> Index: ...
+    @property
+    def accounts(self) -> Accounts: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

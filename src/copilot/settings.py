@@ -139,6 +139,30 @@ class Settings(BaseSettings):
     only their metadata is read, and `incident-copilot rbac --secret payments/db` prints the right."""
     user: str = Field(default_factory=default_user)
     """Name of the person who signs in with the access token; approvals record it."""
+    session_idle: int = Field(default=43_200, gt=0)
+    """Seconds after which a browser that asks for nothing is signed out."""
+    session_lifetime: int = Field(default=604_800, gt=0)
+    """Seconds after which a browser is signed out whatever it does."""
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider that people may sign in with; empty for none. It must
+    know `<COPILOT_PUBLIC_URL>/login/callback` as ours."""
+    oidc_client_id: str = ""
+    """What it calls us."""
+    oidc_client_secret: SecretStr | None = None
+    """With what we show that it is us; a public client has none."""
+    oidc_scopes: str = "openid profile email"
+    """What we ask it for."""
+    oidc_groups_claim: str = "groups"
+    """The claim that lists a person's groups, in the id token or else at its userinfo endpoint."""
+    oidc_admin_groups: tuple[str, ...] = ()
+    """Groups whose people are admins, as a JSON list; `*` is everybody whom the provider knows."""
+    oidc_responder_groups: tuple[str, ...] = ()
+    """The same for responders."""
+    oidc_viewer_groups: tuple[str, ...] = ()
+    """The same for viewers; who is in no group of these three does not come in."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of ingresses whose `X-Forwarded-For` and `-Proto` are believed, as a JSON
+    list such as `["10.0.0.0/8"]`; empty believes nobody."""
     access_token: SecretStr | None = None
     """Token of that person; made at first start where not given."""
     sender_token: SecretStr | None = None

@@ -10,17 +10,16 @@ from typing import Annotated
 
 import typer
 
-from copilot.cli import audit, schema
+from copilot.cli import audit, schema, tokens
 from copilot.cli.copies import backup, restore
 from copilot.cli.printing import openapi, runbooks, settings, version
 from copilot.cli.rights import rbac
 from copilot.cli.running import demo, serve, up
 from copilot.cli.searching import search
 from copilot.cli.store import migrate, retention
-from copilot.cli.tokens import token
 
 COMMANDS = (
-    *(up, serve, demo, token, search, runbooks),
+    *(up, serve, demo, search, runbooks),
     *(retention, migrate, backup, restore),
     *(openapi, settings, rbac, version),
 )
@@ -52,6 +51,7 @@ def incident_copilot(
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(tokens.app, name="token")
 app.add_typer(schema.app, name="schema")
 app.add_typer(audit.app, name="audit")
 

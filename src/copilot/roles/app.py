@@ -9,7 +9,9 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
@@ -20,9 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
-from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
-from copilot.roles import problems
+from copilot.domain.errors import CopilotError, Invalid, Refused, Unauthenticated, Unavailable
+from copilot.domain.people import Role
+from copilot.roles import permissions, problems
 from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.browsers import Cookies
 from copilot.roles.callers import Callers, Nobody, ServiceAccounts, SharedKey
 from copilot.roles.drain import Drain
 from copilot.roles.figures import Figures
@@ -32,14 +36,22 @@ from copilot.roles.health_routes import health_routes
 from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
 from copilot.roles.measured import Measured, Routed
+from copilot.roles.patience import PatientProtocol, patient
+from copilot.roles.people import People, Person
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.signing_in import SignInPage, session_routes
 from copilot.roles.tls import Certificate, certificate_in
 from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import CallersKind, Settings
 from copilot.wiring import Parts, embedded_file, retention_of
+
+if TYPE_CHECKING:
+    from copilot.roles.oidc import Agreement
+
+log = structlog.get_logger(__name__)
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -70,6 +82,8 @@ class Running:
     drain_s: float = 0.0
     """For how long it goes on answering once it is asked to stop."""
     certificate: Certificate | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose word counts for where a request came from."""
 
 
 def compose(
@@ -83,6 +97,15 @@ def compose(
     figures = Figures(roles=_named(chosen))
     health = Health(clock=parts.clock, figures=figures, folder=_own_disk(settings))
     drain = Drain()
+    people = People(
+        store=parts.store,
+        clock=parts.clock,
+        tokens=doorkeeper.tokens,
+        user=doorkeeper.user,
+        cookies=Cookies(public_url=settings.public_url),
+        idle_s=settings.session_idle,
+        lifetime_s=settings.session_lifetime,
+    )
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -114,7 +137,7 @@ def compose(
             figures,
             health,
             drain,
-            let_in=lambda request: _let_in(request, doorkeeper, callers),
+            let_in=lambda request: _let_in(request, people, callers),
             metrics_token=token,
         )
     )
@@ -122,7 +145,7 @@ def compose(
         app.router.routes.extend(
             ingestion_routes(
                 Together(parts.flow.receive_all).receive,
-                authenticate=doorkeeper.sender,
+                authenticate=people.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,
                 figures=figures,
@@ -161,14 +184,15 @@ def compose(
         loops.append(workers.consult)
         loops.append(workers.index)
         loops.append(workers.retain)
-        for_people = _add_gateway(app, parts, doorkeeper, settings, health)
-    front = _Front(Routed(app), doorkeeper, for_people)
+        for_people = _add_gateway(app, parts, doorkeeper, people, settings, health)
+    front = _Front(Routed(app), doorkeeper, people, for_people)
     return Running(
         app=Measured(front, figures),
         loops=tuple(loops),
         drain=drain,
         drain_s=settings.drain,
         certificate=certificate_in(settings.tls_cert, settings.tls_key),
+        trusted_proxies=settings.trusted_proxies,
     )
 
 
@@ -192,7 +216,12 @@ def _callers(parts: Parts, settings: Settings) -> Callers:
 
 
 def _add_gateway(
-    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings, health: Health
+    app: FastAPI,
+    parts: Parts,
+    doorkeeper: Doorkeeper,
+    people: People,
+    settings: Settings,
+    health: Health,
 ) -> BaseRoute:
     """The REST API as one route, which only a signed-in person may pass; and the screens."""
     gateway = Gateway(
@@ -202,7 +231,7 @@ def _add_gateway(
         cluster=parts.cluster_name,
         mode=settings.mode.value,
         model=parts.model.name if parts.model else None,
-        whoami=doorkeeper.person,
+        whoami=_let_in_already,
         cluster_info=_cluster_info(parts),
         embedder=parts.embedder,
         meaning=parts.meaning,
@@ -215,10 +244,62 @@ def _add_gateway(
     app.include_router(rest, max_body_size=MAX_BODY_BYTES)
     for_people = app.router.routes[-1]
     app.router.routes.append(
-        live_route(parts.store, parts.clock, cluster=parts.cluster_name, doorkeeper=doorkeeper)
+        live_route(
+            parts.store,
+            parts.clock,
+            cluster=parts.cluster_name,
+            doorkeeper=doorkeeper,
+            people=people,
+        )
     )
-    app.router.routes.extend(screen_routes(ui_folder(), doorkeeper))
+    agreement = _agreement(settings)
+    page = SignInPage(people, issuer=agreement.host if agreement else "")
+    app.router.routes.extend(session_routes(people, page))
+    if agreement is not None:
+        from copilot.roles.logins import login_routes  # only who has a provider pays for its client
+        from copilot.roles.oidc import Provider
+
+        app.router.routes.extend(
+            login_routes(
+                Provider(agreement, parts.clock),
+                people,
+                page,
+                parts.store,
+                parts.clock,
+                public_url=settings.public_url,
+            )
+        )
+    app.router.routes.extend(screen_routes(ui_folder(), people, page))
     return for_people
+
+
+def _agreement(settings: Settings) -> Agreement | None:
+    """With the provider that people sign in with, where there is one.
+
+    Raises:
+        Invalid: the settings make none, or let nobody in.
+    """
+    if not settings.oidc_issuer:
+        return None
+    from copilot.roles.oidc import Agreement, check_issuer
+
+    check_issuer(settings.oidc_issuer)
+    groups = {
+        Role.ADMIN: frozenset(settings.oidc_admin_groups),
+        Role.RESPONDER: frozenset(settings.oidc_responder_groups),
+        Role.VIEWER: frozenset(settings.oidc_viewer_groups),
+    }
+    if not settings.oidc_client_id or not any(groups.values()):
+        raise Invalid("COPILOT_OIDC_ISSUER needs COPILOT_OIDC_CLIENT_ID and at least one group")
+    secret = settings.oidc_client_secret
+    return Agreement(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value() if secret else "",
+        groups_claim=settings.oidc_groups_claim,
+        groups=groups,
+        scopes=settings.oidc_scopes,
+    )
 
 
 def ui_folder() -> Path:
@@ -252,24 +333,33 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-async def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper, callers: Callers) -> None:
-    """Any of our tokens will do: a person's, a sender's or a role's."""
+async def _let_in(request: HTTPConnection, people: People, callers: Callers) -> None:
+    """Any of our tokens will do: a role's, a sender's or a person's."""
     with contextlib.suppress(CopilotError):
         await callers.check(request.headers, ROLES)
         return
     with contextlib.suppress(Unauthenticated):
-        doorkeeper.sender(request.headers)
+        await people.sender(request)
         return
-    doorkeeper.person(request)
+    await people.person(request)
+
+
+def _let_in_already(request: Request) -> Person:
+    """Who passed `_Front`."""
+    person: Person = request.state.person
+    return person
 
 
 class _Front:
     """Checks the host and who asks before anything else is read, and sends a browser that asks for
     a page to the page."""
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, for_people: BaseRoute | None) -> None:
+    def __init__(
+        self, app: ASGIApp, doorkeeper: Doorkeeper, people: People, for_people: BaseRoute | None
+    ) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
+        self._people = people
         self._for_people = for_people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -281,11 +371,15 @@ class _Front:
                 self._for_people is not None
                 and self._for_people.matches(scope)[0] is not Match.NONE
             )
-            send = _guarded(send, is_private=is_for_people)
+            is_https = self._people.cookies.is_https(connection)
+            send = _guarded(send, is_private=is_for_people, is_https=is_https)
+            receive = patient(receive)
             try:
                 self._doorkeeper.check_host(connection.headers.get("host", ""))
                 if is_for_people:
-                    self._doorkeeper.person(connection)
+                    person = await self._people.person(connection)
+                    _check_role(person, scope)
+                    scope.setdefault("state", {})["person"] = person
             except CopilotError as refusal:
                 title = type(refusal).__name__
                 answer = problems.problem(refusal.status, title, refusal.message)
@@ -294,7 +388,26 @@ class _Front:
         await self._app(scope, receive, send)
 
 
-def _guarded(send: Send, *, is_private: bool) -> Send:
+def _check_role(person: Person, scope: Scope) -> None:
+    """Raises: Refused where the request takes another role than the person has."""
+    try:
+        permissions.check(person.role, scope["method"], scope["path"])
+    except Refused:
+        log.warning(
+            "person.refused",
+            person=person.name,
+            role=person.role.value,
+            method=scope["method"],
+            path=scope["path"],
+        )
+        raise
+
+
+_BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""Of what is no page: nothing in it is run or shown."""
+
+
+def _guarded(send: Send, *, is_private: bool, is_https: bool) -> Send:
     """Answers that a browser takes for nothing but what they say they are, and that nobody keeps
     where they are one person's."""
 
@@ -302,6 +415,12 @@ def _guarded(send: Send, *, is_private: bool) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Content-Security-Policy", _BARE_POLICY)
+            headers.setdefault("Referrer-Policy", "same-origin")
+            headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            if is_https:
+                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             if is_private:
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)
@@ -361,6 +480,9 @@ async def run(running: Running, bound: socket.socket, on_ready: Callable[[], Non
         timeout_graceful_shutdown=STOPPING_S,
         ws_max_size=65_536,
         server_header=False,
+        proxy_headers=bool(running.trusted_proxies),
+        forwarded_allow_ips=list(running.trusted_proxies),
+        http=PatientProtocol,
     )
     beside: list[asyncio.Future[None]] = []
     if running.certificate is not None:

@@ -44,7 +44,7 @@ DECODING = 2
 RETRY_AFTER_S = 2
 
 Receive = Callable[[Batch], Awaitable[object]]
-Authenticate = Callable[[Mapping[str, str]], str]
+Authenticate = Callable[[Request], Awaitable[str]]
 
 _PATHS = {
     "/ingest": Door.INGEST,
@@ -117,7 +117,7 @@ class _Ingestion:
         return handle
 
     async def _take(self, door: Door, request: Request) -> Response:
-        sender = self.authenticate(request.headers)
+        sender = await self.authenticate(request)
         body = await self._body(request)
         source = source_of(door)
         self.figures.bytes_in.add(source, n=len(body))

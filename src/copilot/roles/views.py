@@ -16,6 +16,7 @@ from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Hypothesis, Statement
 from copilot.domain.incident import Incident, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
+from copilot.domain.people import Role
 from copilot.domain.proposal import Approval, ProposalStatus, Risk, Way
 from copilot.domain.runbook import RunbookMatch
 from copilot.domain.search import Counted, Hit
@@ -33,9 +34,14 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who is signed in."""
+    """Who is signed in, and what they may do."""
 
     name: str
+    role: Role
+    via: str
+    """How they signed in: `laptop`, `token`, or the address of who vouched for them."""
+    has_session: bool
+    """Whether by a cookie, which can be signed out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

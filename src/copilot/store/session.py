@@ -10,6 +10,7 @@ from typing import TypeVar
 from copilot.domain.errors import CopilotError
 from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
+from copilot.store.accounts import SqlAccounts
 from copilot.store.again import again
 from copilot.store.audit import SqlAudit
 from copilot.store.coding import clip
@@ -96,6 +97,10 @@ class SqlSession:
     @cached_property
     def index(self) -> SqlIndex:
         return SqlIndex(self._database, self._matrices)
+
+    @cached_property
+    def accounts(self) -> SqlAccounts:
+        return SqlAccounts(self._database)
 
 
 class SqlStore:

@@ -1133,11 +1133,16 @@ export interface components {
         };
         /**
          * Me
-         * @description Who is signed in.
+         * @description Who is signed in, and what they may do.
          */
         Me: {
+            /** Has Session */
+            has_session: boolean;
             /** Name */
             name: string;
+            role: components["schemas"]["Role"];
+            /** Via */
+            via: string;
         };
         /**
          * MemoryChart
@@ -1373,6 +1378,12 @@ export interface components {
          * @enum {string}
          */
         Risk: "low" | "medium" | "high";
+        /**
+         * Role
+         * @description What a person may do; each may all that those before it may.
+         * @enum {string}
+         */
+        Role: "viewer" | "responder" | "admin";
         /**
          * RoomView
          * @description Everything the incident room shows. `summary` and hypotheses cite `evidence` by id.
