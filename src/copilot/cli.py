@@ -654,10 +654,11 @@ def _tokens(settings: Settings) -> tuple[Tokens, bool]:
 def _run(work: Coroutine[object, object, None]) -> None:
     """Runs until done or asked to stop; expected errors are one line, not a traceback."""
     from copilot.domain.errors import CopilotError
-    from copilot.roles.memory import reuse_large_buffers
+    from copilot.roles.memory import look_less_for_cycles, reuse_large_buffers
 
     os.umask(0o077)  # what is stored is nobody else's to read
     reuse_large_buffers()
+    look_less_for_cycles()
     try:
         asyncio.run(_until_signal(work))
     except KeyboardInterrupt:
