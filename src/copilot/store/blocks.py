@@ -222,8 +222,7 @@ class OpenedBlock:
         def is_fit(text: bytes) -> bool:
             return all(word in text for word in words) and not any(x in text for x in excluded)
 
-        n_marked = len(self) if among is None else int(among.sum())
-        if among is not None and n_marked * _FEW < len(self):
+        if among is not None and int(among.sum()) * _FEW < len(among):
             ends, lengths = self._ends, self.numbers.lengths
             for number in np.flatnonzero(among).tolist():
                 if is_fit(self.text[ends[number] - lengths[number] : ends[number]].lower()):

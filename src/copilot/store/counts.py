@@ -64,6 +64,6 @@ def together(parts: Sequence[Counts]) -> Counts:
     rows = rows[np.lexsort(rows[:, KEY - 1 :: -1].T)]  # equal keys stay in order
     is_last = np.append((rows[1:, :KEY] != rows[:-1, :KEY]).any(axis=1), True)
     starts = np.flatnonzero(np.roll(is_last, 1))
-    found = rows[is_last]
+    found: Counts = rows[is_last]
     found[:, KEY] = np.add.reduceat(rows[:, KEY], starts)
     return found

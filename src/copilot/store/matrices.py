@@ -193,13 +193,13 @@ def top(
     return {int(ids[i]): float(cosines[i]) for i in chosen if ids[i] >= 0}
 
 
-def _least_of_best(cosines: NDArray[np.float32], limit: int) -> np.float32:
+def _least_of_best(cosines: NDArray[np.float32], limit: int) -> float:
     """What the best `limit` reach at least, and few others: of groups of neighbours, as many
     reach it by their greatest alone."""
     import numpy as np
 
     n_groups = len(cosines) // _GROUP
     if n_groups < limit:
-        return cosines.min()
+        return float(cosines.min())
     greatest = cosines[: n_groups * _GROUP].reshape(n_groups, _GROUP).max(axis=1)
-    return np.partition(greatest, -limit)[-limit]
+    return float(np.partition(greatest, -limit)[-limit])
