@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +21,8 @@ pytestmark = pytest.mark.timeout(60)
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def run(
-    folder: Path, *args: str, timeout_s: float = 20, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+def run(folder: Path, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself; one that does not meets the time limit of its test."""
     env = {
         **environment(folder / "data", **more),
         "COLUMNS": "200",
@@ -33,9 +30,7 @@ def run(
         "HOME": str(folder),
     }
     env["KUBECONFIG"] = str(folder / "none")
-    return subprocess.run(
-        [*COMMAND, *args], env=env, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    return subprocess.run([*COMMAND, *args], env=env, capture_output=True, text=True, check=False)
 
 
 def error_of(ended: subprocess.CompletedProcess[str]) -> str:
@@ -88,13 +83,16 @@ def test_rights_are_printed_as_exactly_what_is_asked_for(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("asked", ["version", "--version"])
-def test_the_version_comes_at_once(tmp_path: Path, asked: str) -> None:
-    started = time.monotonic()
-
-    ended = run(tmp_path, asked)
+def test_the_version_comes_without_the_product(tmp_path: Path, asked: str) -> None:
+    ended = run(tmp_path, asked, PYTHONPROFILEIMPORTTIME="1")
 
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", ended.stdout)
-    assert time.monotonic() - started < 1.5, "the command line imports too much"
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    ours = {name for name in imported if name.startswith("copilot.")}
+    assert {name for name in ours if not name.startswith("copilot.cli")} == set()
+    assert (
+        imported & {"asyncio", "fastapi", "httpx", "msgspec", "numpy", "rich", "sqlite3"} == set()
+    )
 
 
 def test_retention_shows_what_would_go_of_each_tier(tmp_path: Path) -> None:
@@ -141,7 +139,6 @@ def test_a_token_can_be_shown_again(tmp_path: Path, kind: str) -> None:
     ("args", "told"),
     [
         pytest.param(["serve", "agent-oracle"], "agent-detective", id="no such role"),
-        pytest.param(["token", "master"], "access, sender or agent", id="no such token"),
         pytest.param(["up", "--port", "70000"], "port", id="no such port"),
         pytest.param(["up", "--no-open"], "up --demo", id="no cluster at all"),
         pytest.param(
@@ -153,6 +150,24 @@ def test_a_mistake_is_one_line_that_says_what_would_be_right(
     tmp_path: Path, args: list[str], told: str
 ) -> None:
     assert told in error_of(run(tmp_path, *args))
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        pytest.param(["frob"], "copilot --help", id="no such command"),
+        pytest.param(["token", "master"], "copilot token --help", id="no such token"),
+        pytest.param(["up", "--frob"], "copilot up --help", id="no such option"),
+        pytest.param(["restore"], "copilot restore --help", id="an argument is missing"),
+    ],
+)
+def test_what_is_not_understood_leads_to_the_help(
+    tmp_path: Path, args: list[str], told: str
+) -> None:
+    ended = run(tmp_path, *args)
+
+    assert ended.returncode == 2
+    assert told in ended.stderr
 
 
 @pytest.mark.parametrize("context", ["scripted", "another"])
@@ -185,7 +200,8 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Copilot]:
-    with up_with_demo(tmp_path) as copilot:
+    """With a drain that is longer than the limit of a test."""
+    with up_with_demo(tmp_path, COPILOT_DRAIN="300") as copilot:
         yield copilot
 
 
@@ -201,12 +217,9 @@ def test_it_stops_cleanly_and_at_once_even_while_it_is_being_watched(
         socket.create_connection((host, int(port))),
     ):
         assert "hello" in str(page.recv(5))
-        asked = time.monotonic()
         process.send_signal(signal.Signals[name])
-        code = process.wait(10)
-        took_s = time.monotonic() - asked
+        code = process.wait()
 
     assert code == 0
-    assert took_s < 3
     assert "Traceback" not in log.read_text()
     assert "error" not in log.read_text().lower()

@@ -18,8 +18,8 @@ def test_a_running_copilot_is_backed_up_and_comes_back_elsewhere(tmp_path: Path)
     with up_with_demo(tmp_path) as copilot, copilot.client() as client:
         break_it(client)
         incident = wait_for(lambda: open_incident(client), "an incident", 60)
-        backed_up = run(tmp_path, "backup", str(archive), timeout_s=60)
-        in_use = run(tmp_path, "restore", str(archive), "--force", timeout_s=60)
+        backed_up = run(tmp_path, "backup", str(archive))
+        in_use = run(tmp_path, "restore", str(archive), "--force")
 
     assert backed_up.returncode == 0, backed_up.stderr
     assert in_use.returncode == 1

@@ -50,7 +50,9 @@ def create(
     sender: Annotated[
         str, typer.Option(help="Instead of --name and --role: what sends, such as fluent-bit.")
     ] = "",
-    expires: Annotated[str, typer.Option(help="After how long: 8h, 30d; never without it.")] = "",
+    expires: Annotated[
+        str, typer.Option(help="After how long, as 8h or 30d; without it never.")
+    ] = "",
     data: Data = None,
 ) -> None:
     """Make a token for a person or a sender and print it, once."""
