@@ -190,8 +190,8 @@ class Settings(BaseSettings):
     takes the system's. Read at start."""
     drain: float = Field(default=5.0, ge=0, le=300)
     """Seconds for which a role that is asked to stop (SIGTERM) goes on answering while `/readyz`
-    says that it is going; then what is being answered has as long again to end. `up` is all there
-    is, and stops at once."""
+    says that it is going; then what is being answered has as long again to end. Ctrl-C
+    waits for nothing."""
     mode: Mode = Mode.REVIEW
     """What the co-pilot may do: `read_only` proposes nothing, `review` asks a person, `autonomous`
     asks nobody where a guardrail names both the action and the resource."""

@@ -199,13 +199,18 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Copilot]:
-    """With a drain that is longer than the limit of a test."""
-    with up_with_demo(tmp_path, COPILOT_DRAIN="300") as copilot:
+def running(tmp_path: Path, drain: str) -> Iterator[Copilot]:
+    with up_with_demo(tmp_path, COPILOT_DRAIN=drain) as copilot:
         yield copilot
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("name", "drain"),
+    [
+        pytest.param("SIGINT", "300", id="Ctrl-C waits for no drain"),
+        pytest.param("SIGTERM", "0", id="SIGTERM after the drain"),
+    ],
+)
 def test_it_stops_cleanly_and_at_once_even_while_it_is_being_watched(
     running: Copilot, tmp_path: Path, name: str
 ) -> None:

@@ -25,7 +25,6 @@ async def up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -
     from copilot.roles.security import Doorkeeper
     from copilot.wiring import traced, wired
 
-    settings = settings.model_copy(update={"drain": 0.0})  # no other process would take over
     tokens, is_new = tokens_of(settings)
     bound = listen(settings.host, settings.port)
     url = f"{settings.scheme}://{shown(settings.host)}:{bound.getsockname()[1]}"
