@@ -6,7 +6,8 @@ import pytest
 
 from copilot.domain.errors import Conflict, Invalid, NotFound
 from copilot.domain.people import Role
-from copilot.roles.people import KEPT_S
+from copilot.roles.browsers import Cookies
+from copilot.roles.people import KEPT_S, People
 from tests.security.conftest import TOKENS, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -64,6 +65,61 @@ async def test_a_revoked_token_opens_nothing_once_what_is_kept_is_looked_up_agai
 
     assert (await status_of(house, person), await sent(house, sender)) == (401, 401)
     assert KEPT_S <= 30
+
+
+async def test_a_browser_signed_in_while_a_revocation_spreads_stays_in_no_longer(
+    house: House,
+) -> None:
+    person = await house.token("ada", Role.ADMIN)
+    assert await status_of(house, person) == 200  # now it is known here for some seconds
+    await house.revoke("ada")
+
+    browser = await house.browser(person)
+    house.clock.move(KEPT_S)
+
+    assert (await browser.get("/api/me")).status_code == 401
+
+
+async def test_who_listens_by_a_token_is_put_out_once_it_is_revoked(house: House) -> None:
+    secret = await house.token("ada", Role.VIEWER)
+    people = People(
+        store=house.store,
+        clock=house.clock,
+        tokens=TOKENS,
+        user="root",
+        cookies=Cookies(),
+        idle_s=3600,
+        lifetime_s=3600,
+    )
+    ada, root = [await people.of_token(one, "10.0.0.1") for one in (secret, TOKENS.access)]
+    assert await people.is_still_in(ada)
+    await house.revoke("ada")
+
+    house.clock.move(KEPT_S)
+
+    assert not await people.is_still_in(ada)
+    assert await people.is_still_in(root)
+
+
+async def test_a_token_is_revoked_by_the_name_however_it_is_written(house: House) -> None:
+    await house.token("Ada", Role.ADMIN)
+
+    await house.revoke("ADA")
+
+    assert (await house.audit())[0].action == "token.revoked"
+
+
+@pytest.mark.parametrize("path", ["/readyz?verbose", "/metrics"])
+async def test_who_looks_at_our_health_by_their_own_token_guesses_nothing(
+    house: House, path: str
+) -> None:
+    person = await house.token("ada", Role.VIEWER)
+    clients = [house.client_of(token=one) for one in (person, TOKENS.access)]
+
+    answers = [await client.get(path) for client in clients for _ in range(25)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert "sign_in.wrong" not in [row.action for row in await house.audit()]
 
 
 async def test_an_expired_token_opens_nothing_from_that_moment_on(house: House) -> None:

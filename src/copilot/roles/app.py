@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
-from copilot.domain.errors import CopilotError, Invalid, Refused, Unauthenticated, Unavailable
+from copilot.domain.errors import CopilotError, Invalid, Refused, Unavailable
 from copilot.domain.people import Role
 from copilot.roles import permissions, problems
 from copilot.roles.agent import Agent, agent_routes
@@ -338,10 +338,7 @@ async def _let_in(request: HTTPConnection, people: People, callers: Callers) -> 
     with contextlib.suppress(CopilotError):
         await callers.check(request.headers, ROLES)
         return
-    with contextlib.suppress(Unauthenticated):
-        await people.sender(request)
-        return
-    await people.person(request)
+    await people.anybody(request)
 
 
 def _let_in_already(request: Request) -> Person:

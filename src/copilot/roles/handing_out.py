@@ -60,12 +60,14 @@ async def revoke(store: Store, clock: Clock, *, which: str, actor: str) -> Token
 
     Raises:
         NotFound: there is no open one.
+        Invalid: it can be neither.
         Conflict: the name is of several.
     """
     now_us = clock.now_us()
     async with store.transaction() as tx:
         opened = [token for token in await tx.accounts.tokens() if token.opens_at(now_us)]
-        found = [t for t in opened if t.id == which] or [t for t in opened if t.name == which]
+        found = [t for t in opened if t.id == which]
+        found = found or [t for t in opened if t.name == person_name(which)]
         if not found:
             raise NotFound(f"no open token has the id or name {which!r}")
         if len(found) > 1:

@@ -56,6 +56,8 @@ class Person:
     via: str
     sign_in: bytes | None
     """The digest of the browser's cookie; None for a bearer token."""
+    token: bytes | None = None
+    """The digest of a bearer token that somebody made; None for the laptop's and for cookies."""
 
 
 class People:
@@ -116,7 +118,9 @@ class People:
         token = await self._token(secret, address, TokenKind.PERSON)
         if token is None or token.role is None:
             raise Unauthenticated("that access token is not, or no longer, one of ours")
-        return Person(name=token.name, role=token.role, via="token", sign_in=None)
+        return Person(
+            name=token.name, role=token.role, via="token", sign_in=None, token=token.digest
+        )
 
     async def sender(self, request: HTTPConnection) -> str:
         """The sender's name.
@@ -125,8 +129,7 @@ class People:
             Unauthenticated: no sender token.
             Busy: too many wrong ones from there.
         """
-        headers = request.headers
-        given = _bearer(headers) or headers.get("x-api-key", "") or _basic_password(headers)
+        given = _given(request.headers)
         if given and _same(given, self._sender):
             return "sender"
         token = await self._token(given, address_of(request), TokenKind.SENDER) if given else None
@@ -136,30 +139,56 @@ class People:
             )
         return token.name
 
+    async def anybody(self, request: HTTPConnection) -> None:
+        """Lets in a person or a sender, whichever it is.
+
+        Raises:
+            Unauthenticated: no token of ours, and no cookie.
+            Refused: a cookie that came with another site's request.
+            Busy: too many wrong tokens from there.
+        """
+        given = _given(request.headers)
+        if not given:
+            await self.person(request)
+            return
+        if _same(given, self._access) or _same(given, self._sender):
+            return
+        if await self._token(given, address_of(request), *TokenKind) is None:
+            raise Unauthenticated("that token is not, or no longer, one of ours")
+
     async def is_still_in(self, person: Person) -> bool:
         """Whether whoever has been let in would be let in again: for what lasts longer than a
-        request. A bearer's token is looked at when it is sent."""
-        if person.sign_in is None:
-            return True
-        return await self._sign_in(person.sign_in) is not None
+        request."""
+        if person.sign_in is not None:
+            return await self._sign_in(person.sign_in) is not None
+        return person.token is None or await self._is_open(person.token)
 
-    async def _token(self, secret: str, address: str, kind: TokenKind) -> Token | None:
+    async def _token(self, secret: str, address: str, *kinds: TokenKind) -> Token | None:
         digest = digest_of(secret)
-        token = self._known_tokens.get(digest)
-        if token is None:
-            if not self._known_tokens.has_met(digest):
-                self._wrong_tokens.check(address)
-            async with self._store.view() as view:
-                token = await view.accounts.token(digest)
-            if token is not None:
-                self._known_tokens.put(digest, token)
-                await self._note_use(token)
-        is_right = token is not None and token.kind is kind
+        if not self._known_tokens.has_met(digest):
+            self._wrong_tokens.check(address)
+        token = await self._token_of(digest)
+        is_right = token is not None and token.kind in kinds
         if token is None or not is_right or not token.opens_at(self._clock.now_us()):
             self._wrong_tokens.failed(address)
             await self._tell_wrong(address)
             return None
         return token
+
+    async def _token_of(self, digest: bytes) -> Token | None:
+        """Revoked and expired ones too."""
+        token = self._known_tokens.get(digest)
+        if token is None:
+            async with self._store.view() as view:
+                token = await view.accounts.token(digest)
+            if token is not None:
+                self._known_tokens.put(digest, token)
+                await self._note_use(token)
+        return token
+
+    async def _is_open(self, digest: bytes) -> bool:
+        token = await self._token_of(digest)
+        return token is not None and token.opens_at(self._clock.now_us())
 
     async def _note_use(self, token: Token) -> None:
         now_us = self._clock.now_us()
@@ -196,9 +225,15 @@ class People:
                 with contextlib.suppress(CopilotError):  # the next request tries again
                     async with self._store.transaction() as tx:
                         await tx.accounts.seen(digest, at_us=now_us)
-        if sign_in.via == LAPTOP and sign_in.token != digest_of(self._access):
-            return None  # of a token that was changed since
-        return sign_in if sign_in.holds_at(now_us, self._idle_us) else None
+        is_in = sign_in.holds_at(now_us, self._idle_us) and await self._opens_still(sign_in)
+        return sign_in if is_in else None
+
+    async def _opens_still(self, sign_in: SignIn) -> bool:
+        """Whether what it was opened with would open one now. A token may have been revoked on
+        another gateway while this one still took it for good."""
+        if sign_in.via == LAPTOP:
+            return sign_in.token == digest_of(self._access)
+        return sign_in.token is None or await self._is_open(sign_in.token)
 
     # ----------------------------------------------------------------- in and out
 
@@ -317,6 +352,11 @@ def _guesses(clock: Clock, each: Allowance, all_together: Allowance) -> Guesses:
 
 def _same(given: str, ours: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), ours.encode())
+
+
+def _given(headers: Mapping[str, str]) -> str:
+    """The token, as senders give it."""
+    return _bearer(headers) or headers.get("x-api-key", "") or _basic_password(headers)
 
 
 def _bearer(headers: Mapping[str, str]) -> str:
