@@ -204,6 +204,7 @@ schema: $(STAMP)/dev ## db/*.sql, docs/settings.md, docs/rights.md and deploy/*/
 	@$(BIN)/incident-copilot rbac --table > docs/rights.md
 	@$(BIN)/incident-copilot rbac > deploy/base/rbac.yaml
 	@$(BIN)/incident-copilot rbac --kubelet-usage > deploy/components/kubelet-usage/rbac.yaml
+	@$(BIN)/incident-copilot rbac --namespace demo > deploy/components/demo-rights/rbac.yaml
 
 lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/python -m pip install --quiet uv

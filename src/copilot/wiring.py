@@ -404,5 +404,4 @@ async def _sync_runbooks(store: Store, clock: Clock) -> None:
         parse_runbook(path.stem, path.read_text(encoding="utf-8"), clock.now_us())
         for path in sorted(runbook_folder().glob("*.md"))
     ]
-    async with store.transaction() as tx:
-        await tx.runbooks.sync(runbooks)
+    await store.run(lambda tx: tx.runbooks.sync(runbooks))  # other roles may start at this moment

@@ -52,7 +52,6 @@ def api_operations() -> list[tuple[str, str]]:
 
 OTHER_DOORS = [
     ("GET", "/metrics"),
-    ("GET", "/readyz"),
     ("GET", "/search?q=oom"),
     ("POST", "/incidents"),
     ("POST", "/incidents/1/remediate"),
@@ -75,8 +74,9 @@ OTHER_DOORS = [
 ]
 
 
-def test_only_health_answers_a_stranger(stranger: httpx.Client) -> None:
-    assert stranger.get("/healthz").json() == {"status": "ok"}
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/readyz?verbose"])
+def test_a_stranger_is_told_that_it_is_well_and_no_more(stranger: httpx.Client, path: str) -> None:
+    assert stranger.get(path).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(("method", "path"), [*api_operations(), *OTHER_DOORS])

@@ -182,7 +182,10 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> li
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
-        _let_in(request, doorkeeper)
+        try:
+            _let_in(request, doorkeeper)
+        except Unauthenticated:
+            return await _is_ready(parts)
         async with parts.store.view() as view:
             gaps = await view.objects.gaps(parts.cluster_name)
             is_verbose = "verbose" in request.query_params
@@ -228,6 +231,16 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> li
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+
+
+async def _is_ready(parts: Parts) -> Response:
+    """All that a stranger is told, which a probe of Kubernetes is: whether the store answers."""
+    try:
+        async with parts.store.view() as view:
+            await view.objects.gaps(parts.cluster_name)
+    except CopilotError:
+        return JSONResponse({"status": "unavailable"}, status_code=503)
+    return JSONResponse({"status": "ok"})
 
 
 def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
