@@ -10,7 +10,7 @@ PYTHON_CODE := src tests bench lab tools
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
         test-cluster soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
-        sqlcheck
+        sqlcheck wheel image lab-image
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -206,10 +206,22 @@ schema: $(STAMP)/dev ## db/*.sql, docs/settings.md, docs/rights.md and deploy/*/
 	@$(BIN)/incident-copilot rbac --kubelet-usage > deploy/components/kubelet-usage/rbac.yaml
 	@$(BIN)/incident-copilot rbac --namespace demo > deploy/components/demo-rights/rbac.yaml
 
+# ------------------------------------------------------------------ what is shipped
+
+wheel: $(STAMP)/runtime ui ## The package with its screens, in dist/: needs no Node where it is installed
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+image: ## The image, and its bill of materials in dist/; ARGS="--tag ... --base ... --builder ..."
+	@$(PYTHON) tools/image/build.py $(if $(IMAGE),--tag $(IMAGE)) $(if $(BASE),--base $(BASE)) $(ARGS)
+
+lab-image: $(STAMP)/runtime ui ## The same without any registry, as an archive for the lab; prints its path
+	@$(BIN)/python tools/image/archive.py
+
 lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embed --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/runtime.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra embed --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.lock
+	@$(BIN)/uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/build.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
 	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql sqlcheck test-model soak-three test-cluster soak-cluster-one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,12 +35,29 @@ def prepare(*, with_node: bool) -> None:
     if not with_node and not find_spec("aiohttp"):
         raise LabError("the fake kubelet needs aiohttp: use .venv/bin/python (`make install`)")
     needed = CONTROL_PLANE | NODE if with_node else CONTROL_PLANE
-    missing = [package for program, package in needed.items() if not shutil.which(program)]
+    missing = _missing(needed)
     if with_node and not _is_static(shutil.which("busybox")):
         missing.append("busybox-static")
+    _install(missing)
+
+
+def install(needed: Mapping[str, str]) -> None:
+    """Install what is missing of these programs, each with its Debian package.
+
+    Raises:
+        LabError: that is not for us to do here; the message names the packages.
+    """
+    _install(_missing(needed))
+
+
+def _missing(needed: Mapping[str, str]) -> list[str]:
+    return [package for program, package in needed.items() if not shutil.which(program)]
+
+
+def _install(missing: Sequence[str]) -> None:
     if not missing:
         return
-    if not shutil.which("apt-get"):
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise LabError(f"missing: {' '.join(missing)} (Debian's names); please install them")
     print(f"==> Debian packages: {' '.join(missing)}", flush=True)
     output(["apt-get", "update", "-qq"])
