@@ -92,11 +92,16 @@ def is_ready(pod: dict[str, Any]) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
+def restarts(pod: dict[str, Any]) -> int:
+    return sum(int(one["restartCount"]) for one in pod["status"].get("containerStatuses", ()))
+
+
 def wait_until_ready(shell: Shell, *, count: int, timeout_s: float = 240) -> None:
     """Until so many pods are there and all of them are ready."""
 
     def look() -> bool:
         found = pods(shell)
+        assert not [pod for pod in found if restarts(pod) > 2], "one ends as often as it is started"
         return len(found) == count and all(map(is_ready, found))
 
     try:

@@ -24,6 +24,7 @@ from tests.deploy.installation import (
     forwarded,
     inventory,
     pods,
+    restarts,
     wait_until_ready,
 )
 from tests.deploy.quickstart import founding_commands, readme_commands, with_values
@@ -221,7 +222,3 @@ def test_uninstalling_leaves_nothing(installed: Installed, shell: Shell, before:
         shell.run(command, timeout_s=180)
 
     assert inventory(shell) - before == set()
-
-
-def restarts(pod: dict[str, object]) -> int:
-    return int(container_status(pod)["restartCount"])
