@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 
@@ -12,7 +13,8 @@ from copilot.detect.grouping import Skip, open_key, place, severity_of, title_of
 from copilot.domain.alert import Alert, Rule
 from copilot.domain.case import Case
 from copilot.domain.change import Change
-from copilot.domain.errors import Conflict
+from copilot.domain.errors import Away, Conflict, CopilotError
+from copilot.domain.evidence import Gap, is_about_agent
 from copilot.domain.hypothesis import Findings, Hypothesis
 from copilot.domain.incident import EntryKind, Grouping, Incident, IncidentId, Status
 from copilot.domain.memory import Memory
@@ -248,6 +250,28 @@ class Docket:
         if [item.id for item in kept] != [item.id for item in case.evidence]:
             raise Conflict(f"INC-{case.incident.id} was looked at by somebody else meanwhile")
 
+    async def note_agents(
+        self,
+        tx: Session,
+        incident_id: IncidentId,
+        *,
+        asked: Collection[str],
+        failed: Iterable[CopilotError] = (),
+    ) -> None:
+        """Which of the agents could not be asked, and since when; what the others say stands."""
+        away = {str(e.detail.get("agent")): e.message for e in failed if isinstance(e, Away)}
+        cluster, now_us = self._journal.cluster, self._clock.now_us()
+        known = {gap.what for gap in await tx.objects.gaps(cluster) if is_about_agent(gap)}
+        for agent in sorted(away.keys() - known):
+            reason = f"could not be asked since {_utc(now_us)}: {away[agent]}"
+            await tx.objects.set_gap(cluster, Gap(what=agent, reason=reason), agent)
+            log.warning("agent.away", agent=agent, incident_id=incident_id, error=away[agent])
+        for agent in sorted((known & set(asked)) - away.keys()):
+            await tx.objects.set_gap(cluster, None, agent)
+            log.info("agent.back", agent=agent)
+        if away.keys() - known or (known & set(asked)) - away.keys():
+            await self._journal.moved(tx, "findings.updated", incident_id, now_us)
+
     async def keep_findings(self, tx: Session, case: Case, findings: Findings) -> None:
         """What is known about the cause by now, and where nothing can be done about it, why."""
         now_us, incident_id = self._clock.now_us(), case.incident.id
@@ -453,3 +477,7 @@ def _verdict(top: Hypothesis | None) -> tuple[str, str] | None:
 
 def _by_number(evidence_id: str) -> int:
     return int(evidence_id[1:])
+
+
+def _utc(us: int) -> str:
+    return f"{datetime.fromtimestamp(us / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -13,15 +13,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from copilot.detect.engine import detect
 from copilot.detect.grouping import open_key
 from copilot.docket import CONSULT, INVESTIGATE, Docket
 from copilot.domain.action import ChaosMemory
 from copilot.domain.alert import Alert, Check, Rule, Seen
-from copilot.domain.errors import BadInput, Busy, Conflict, NotFound, Refused, Unavailable
+from copilot.domain.errors import (
+    BadInput,
+    Busy,
+    Conflict,
+    CopilotError,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from copilot.domain.event import Batch, Severity
 from copilot.domain.evidence import Gap
 from copilot.domain.incident import EntryKind, Incident, IncidentId, Status, TimelineEntry
@@ -35,6 +44,7 @@ from copilot.domain.proposal import (
     Verification,
 )
 from copilot.domain.pull_request import PullState
+from copilot.domain.runbook import RunbookMatch
 from copilot.gitops import GitOps
 from copilot.intake import ASIDE, Intake, gap_key, pod_in
 from copilot.journal import Journal
@@ -47,12 +57,17 @@ from copilot.remediate.rollout import longest_life_us
 from copilot.remediate.verify import QUIET_S, READINGS_S, verify
 from copilot.remedy import GUARDRAIL, LEASE_US, REMEDIATE, Remedy, acknowledged, check_open
 
+T = TypeVar("T")
+
 __all__ = ["CONSULT", "INVESTIGATE", "REMEDIATE", "Flow"]
 
 SETTLE_US = 60_000_000
 """How long every rule must be silent before an incident that nobody touched is over."""
+LET_GO_S = 2.0
 HISTORY_US = 3_600_000_000
 """How long before an incident its pods still count as having failed in it."""
+AGENTS = ("agent-context", "agent-detective", "agent-runbook", "agent-remediator")
+"""Whom leg 2 asks, in this order."""
 POD_RULES = (Rule.OOM_KILLED, Rule.CRASH_LOOP, Rule.IMAGE_PULL, Rule.UNSCHEDULABLE, Rule.NOT_READY)
 
 _TRIED = frozenset(ProposalStatus) - {
@@ -163,9 +178,12 @@ class Flow:
         cluster, key = self._journal.cluster, gap_key(what)
         await self._store.run(lambda tx: tx.objects.set_gap(cluster, gap, key))
 
-    async def forget_gaps(self) -> None:
-        """Clear what `note_gap` noted, and gaps of single objects: a watcher that starts finds out
-        anew, and may look at less than the one before."""
+    async def begin_watch(self) -> None:
+        """Forget what an earlier watch of this process saw, and clear what `note_gap` noted and gaps
+        of single objects: a watcher that starts finds out anew, and may look at less than the one
+        before. Another process may have watched meanwhile."""
+        self._intake.begin_watch()
+        self._quiet_since_us.clear()
         cluster = self._journal.cluster
         await self._store.run(lambda tx: tx.objects.forget_gaps(cluster, ASIDE))
 
@@ -207,35 +225,46 @@ class Flow:
     async def investigate(self, incident_id: IncidentId, *, asked_by: str = "") -> None:
         """Gather the case, explain it, propose a fix; again for the same case changes nothing.
 
+        An agent that cannot be asked leaves a gap that people see; what the others say is kept.
+
         Raises:
             NotFound: there is no such incident.
-            Unavailable, Busy: the cluster does not answer; what is known is kept all the same.
+            Unavailable, Busy: the cluster or an agent does not answer; ask again.
         """
         async with self._alone(incident_id):
-            case = await self._agents.context(incident_id)
-            if not case.incident.is_open:
+            failed: list[CopilotError] = []
+            case = await _answer(self._agents.context(incident_id), failed)
+            if case is None or not case.incident.is_open:
+                # One that is over takes everybody for well: an incident that goes on says so again.
+                asked = AGENTS[:1] if case is None else AGENTS
+                await self._store.run(
+                    lambda tx: self._docket.note_agents(tx, incident_id, asked=asked, failed=failed)
+                )
+                _raise_first(failed)
                 return
-            findings = await self._agents.hypothesis(case)
-            matches = await self._agents.suggest(case, findings)
             proposals: tuple[Proposal, ...] | None = None
-            away: Busy | Unavailable | None = None
-            try:
-                proposals = await self._agents.propose(case, findings)
-            except (Busy, Unavailable) as error:  # explaining takes no cluster, proposing does
-                away = error
+            matches: tuple[RunbookMatch, ...] | None = None
+            findings = await _answer(self._agents.hypothesis(case), failed)
+            if findings is not None:
+                matches = await _answer(self._agents.suggest(case, findings), failed)
+                proposals = await _answer(self._agents.propose(case, findings), failed)
 
             async def keep(tx: Session) -> None:
                 await self._docket.keep_evidence(tx, case)
-                await self._docket.keep_findings(tx, case, findings)
-                await self._docket.keep_runbooks(tx, case, matches)
+                if findings is not None:
+                    await self._docket.keep_findings(tx, case, findings)
+                    await self._docket.ask_model(tx, incident_id)
+                if matches is not None:
+                    await self._docket.keep_runbooks(tx, case, matches)
                 if proposals is not None:
                     await self._docket.keep_proposals(tx, incident_id, proposals, asked_by=asked_by)
                     await self._approve_by_guardrail(tx, incident_id, proposals)
-                await self._docket.ask_model(tx, incident_id)
+
+                asked = AGENTS[:2] if findings is None else AGENTS
+                await self._docket.note_agents(tx, incident_id, asked=asked, failed=failed)
 
             await self._store.run(keep)
-            if away is not None:
-                raise away
+            _raise_first(failed)
 
     async def _approve_by_guardrail(
         self, tx: Session, incident_id: IncidentId, fresh: tuple[Proposal, ...]
@@ -540,22 +569,31 @@ class Flow:
 
     @asynccontextmanager
     async def _held(self, claim: Claim) -> AsyncIterator[None]:
-        """Keeps the lease alive meanwhile; a lost lease cancels the work."""
+        """Keeps the lease alive meanwhile; a lost lease cancels the work. Work that is cut off, as
+        this process stops, may be taken over at once: whoever does goes on where it stands."""
         async with asyncio.TaskGroup() as group:
             renewal = group.create_task(self._renew(claim))
             try:
                 yield
+            except asyncio.CancelledError:
+                renewal.cancel()
+                with suppress(CopilotError, TimeoutError):
+                    async with asyncio.timeout(LET_GO_S):
+                        await self._renew_once(claim, lease_us=0)
+                raise
             finally:
                 renewal.cancel()
 
     async def _renew(self, claim: Claim) -> None:
         while True:
             await asyncio.sleep(LEASE_US / 3 / 1_000_000)
-            await self._store.run(
-                lambda tx: tx.remediation.renew(
-                    claim, now_us=self._clock.now_us(), lease_us=LEASE_US
-                )
-            )
+            await self._renew_once(claim, lease_us=LEASE_US)
+
+    async def _renew_once(self, claim: Claim, *, lease_us: int) -> None:
+        now_us = self._clock.now_us()
+        await self._store.run(
+            lambda tx: tx.remediation.renew(claim, now_us=now_us, lease_us=lease_us)
+        )
 
     def _against(self, proposal: Proposal) -> str:
         """Why what was approved may not be done by now, empty for it may."""
@@ -627,6 +665,21 @@ class Flow:
         )
         await self._store.run(lambda tx: self._remedy.reverted(tx, claim, outcome))
         return outcome
+
+
+async def _answer(answer: Awaitable[T], failed: list[CopilotError]) -> T | None:
+    """None where there is none now; then it is among what failed."""
+    try:
+        return await answer
+    except (Busy, Unavailable) as error:
+        failed.append(error)
+        return None
+
+
+def _raise_first(failed: Sequence[CopilotError]) -> None:
+    """What failed is tried again."""
+    if failed:
+        raise failed[0]
 
 
 async def _waits_for_people(tx: Session, proposal: Proposal) -> bool:

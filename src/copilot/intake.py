@@ -80,6 +80,10 @@ class Intake:
     def __init__(self, *, clock: Clock, journal: Journal) -> None:
         self._clock = clock
         self._journal = journal
+        self.begin_watch()
+
+    def begin_watch(self) -> None:
+        """Nothing was seen yet: the first full list of each kind tells."""
         self._synced: set[Kind] = set()
         self._blind: set[Kind] = set()
         """Kinds that cannot be seen at the moment."""

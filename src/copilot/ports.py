@@ -224,6 +224,19 @@ class Cluster(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Who the cluster says somebody is."""
+
+    async def whose(self, token: str, *, audience: str) -> str:
+        """Whose token this is (`system:serviceaccount:<namespace>:<name>`), empty where it is no
+        token that the cluster takes for this audience.
+
+        Raises:
+            Refused: we may not ask.
+        """
+        ...
+
+
 # --------------------------------------------------------------------------- Git
 
 

@@ -40,6 +40,11 @@ class EmbedderKind(StrEnum):
     OPENAI = "openai"
 
 
+class CallersKind(StrEnum):
+    SHARED_KEY = "shared_key"
+    SERVICE_ACCOUNT = "service_account"
+
+
 class LogLevel(StrEnum):
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -133,7 +138,29 @@ class Settings(BaseSettings):
     sender_token: SecretStr | None = None
     """Token of log, metric and alert senders; made at first start where not given."""
     agent_token: SecretStr | None = None
-    """Token between roles; made at first start where not given."""
+    """Key between roles, where `COPILOT_CALLERS` is `shared_key`; made at first start where not
+    given."""
+    callers: CallersKind = CallersKind.SHARED_KEY
+    """How roles know one another: `shared_key` (`COPILOT_AGENT_TOKEN`, the same for all), or
+    `service_account`: each shows a token of its pod's service account, which the API server reviews.
+    Neither stands in for the other."""
+    caller_token_file: str = ""
+    """File with the token that this role shows where `COPILOT_CALLERS` is `service_account`: a
+    projected service account token for the audience `incident-copilot`. Read for every question."""
+    namespace: str = ""
+    """The namespace the co-pilot is installed in, whose service accounts are its roles; empty takes
+    that of the pod."""
+    tls_cert: str = ""
+    """Path of a certificate chain (PEM) to serve with over TLS; read again when it changes, within
+    10 s. Without one everything is plain HTTP."""
+    tls_key: str = ""
+    """Path of its key."""
+    tls_ca: str = ""
+    """Path of the authorities (PEM) that the certificates of other roles are held against; empty
+    takes the system's. Read at start."""
+    drain: float = Field(default=5.0, ge=0, le=300)
+    """Seconds for which a role that is asked to stop (SIGTERM) goes on answering while `/readyz`
+    says that it is going; then what is being answered has as long again to end."""
     mode: Mode = Mode.REVIEW
     """What the co-pilot may do: `read_only` proposes nothing, `review` asks a person, `autonomous`
     asks nobody where a guardrail names both the action and the resource."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -27,6 +30,7 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
 from copilot.ports import (
+    Accounts,
     Agents,
     Clock,
     Cluster,
@@ -40,10 +44,14 @@ from copilot.ports import (
 from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.policy import KINDS, Policy, parse_guardrail
 from copilot.remediate.policy import Mode as PolicyMode
-from copilot.remote import RemoteAgents
+from copilot.remote import Asker, RemoteAgents
+from copilot.remote.asking import token_in
 from copilot.search.meaning import Meaning
-from copilot.settings import EmbedderKind, FixDelivery, Settings
+from copilot.settings import CallersKind, EmbedderKind, FixDelivery, Settings
 from copilot.store import SqlStore, open_store
+
+if TYPE_CHECKING:
+    from copilot.kube import KubeCluster
 
 
 class SystemClock:
@@ -70,6 +78,13 @@ class Parts:
     model: LanguageModel | None
     embedder: Embedder
     meaning: Meaning
+    accounts: Accounts | None
+    """Who can tell whose token a caller shows, where roles know one another by service accounts and
+    this process is asked by some."""
+    namespace: str
+    """Where those accounts are; empty where there are none."""
+    agent_token: str
+    """The key between roles, where it is that."""
 
 
 @asynccontextmanager
@@ -114,10 +129,11 @@ async def wired(
             git=git,
             meaning=meaning,
         )
-        agents = RemoteAgents(
-            urls=_agents_elsewhere(settings, roles), token=agent_token, local=local
-        )
-        stack.push_async_callback(agents.close)
+        urls = _agents_elsewhere(settings, roles)
+        asker = _asker(settings, clock, agent_token, asks=any(urls.values()))
+        stack.push_async_callback(asker.close)
+        agents = RemoteAgents(urls=urls, asker=asker, local=local)
+        accounts = await _accounts(settings, clock, roles, stack)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         flow = Flow(
             store=store,
@@ -145,6 +161,9 @@ async def wired(
             model=model,
             embedder=embedder,
             meaning=meaning,
+            accounts=accounts,
+            namespace=_own_namespace(settings) if accounts else "",
+            agent_token=agent_token,
         )
 
 
@@ -200,7 +219,7 @@ async def _watched(settings: Settings, clock: Clock, stack: AsyncExitStack) -> t
         raise Unavailable(f"{error.message.rstrip('.')}. {_NO_CLUSTER}") from error
 
 
-async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Cluster:
+async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) -> KubeCluster:
     from copilot.kube import connect  # its client costs 0.3 s and 55 MiB
 
     files = [Path(part).expanduser() for part in settings.kubeconfig.split(os.pathsep) if part]
@@ -214,6 +233,44 @@ async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     )
     stack.push_async_callback(cluster.close)
     return cluster
+
+
+async def _accounts(
+    settings: Settings, clock: Clock, roles: Collection[str], stack: AsyncExitStack
+) -> Accounts | None:
+    """Whom agents ask who is calling; a session of its own, as most of them have no other."""
+    is_asked = any(role.startswith("agent-") for role in roles)
+    if settings.callers is not CallersKind.SERVICE_ACCOUNT or not is_asked:
+        return None
+    return await _connected(settings, clock, stack)
+
+
+_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def _own_namespace(settings: Settings) -> str:
+    """Raises: Invalid where nobody says."""
+    try:
+        return settings.namespace or (_POD / "namespace").read_text().strip()
+    except OSError as error:
+        raise Invalid(
+            "COPILOT_CALLERS=service_account needs COPILOT_NAMESPACE: this is no pod that says"
+        ) from error
+
+
+def _asker(settings: Settings, clock: Clock, key: str, *, asks: bool) -> Asker:
+    """Raises: Invalid where the settings give nothing to show to other roles."""
+    shown_by_account = settings.callers is CallersKind.SERVICE_ACCOUNT
+    if shown_by_account and asks and not settings.caller_token_file:
+        raise Invalid("COPILOT_CALLERS=service_account needs COPILOT_CALLER_TOKEN_FILE")
+    token = token_in(Path(settings.caller_token_file)) if shown_by_account else lambda: key
+    trust: ssl.SSLContext | bool = True
+    if settings.tls_ca:
+        try:
+            trust = ssl.create_default_context(cafile=settings.tls_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise Invalid(f"COPILOT_TLS_CA cannot be read: {settings.tls_ca} ({error})") from error
+    return Asker(token=token, clock=clock, chance=random.Random(), trust=trust)
 
 
 async def labelled_namespaces(settings: Settings, clock: Clock, selector: str) -> list[str]:

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from playwright.sync_api import Page, expect
 
-from copilot.kube.rights import TALKS_TO_CLUSTER, Account
+from copilot.kube.rights import HAS_TOKEN, Account
 from tests.cluster.conftest import DEMO, apply, killed_pod, limit, toggle
 from tests.contract.cluster_targets import STRATEGIC, KubeHttp, Target, limit_patch
 from tests.e2e.copilot_process import (
@@ -83,7 +83,7 @@ class Accounts:
     def kubeconfig(self, account: str) -> Path:
         """The administrator's, with this account's token instead; nowhere for who needs none."""
         path = self.folder / f"{account}.kubeconfig"
-        if account not in TALKS_TO_CLUSTER:
+        if account not in HAS_TOKEN:
             return path
         config = yaml.safe_load(self.admin.target.kubeconfig.read_text())
         config["users"] = [{**u, "user": {"token": self.token(account)}} for u in config["users"]]

@@ -98,7 +98,7 @@ async def test_a_gap_of_it_is_told_and_forgotten_by_the_next_watcher(parts: Part
     await parts.flow.note_gap("logs", Gap(what="logs", reason="forbidden"))
     before = await gaps(parts)
 
-    await parts.flow.forget_gaps()
+    await parts.flow.begin_watch()
 
     assert before == ["Secret shop/db", "logs"]
     assert await gaps(parts) == []
@@ -106,6 +106,6 @@ async def test_a_gap_of_it_is_told_and_forgotten_by_the_next_watcher(parts: Part
 
 async def test_gaps_of_kinds_stay_until_they_are_listed(parts: Parts) -> None:
     await parts.flow.observe(Delta(kind=Kind.QUOTA, gap=Gap(what="quotas", reason="forbidden")))
-    await parts.flow.forget_gaps()
+    await parts.flow.begin_watch()
 
     assert await gaps(parts) == ["quotas"]

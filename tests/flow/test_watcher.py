@@ -172,8 +172,8 @@ class RecordingFlow:
         self._fail("note_gap")
         self.gaps[what] = gap
 
-    async def forget_gaps(self) -> None:
-        self._fail("forget_gaps")
+    async def begin_watch(self) -> None:
+        self._fail("begin_watch")
         self.gaps.clear()
 
     def _fail(self, method: str) -> None:

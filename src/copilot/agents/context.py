@@ -24,7 +24,7 @@ from copilot.domain.case import Case, FailedAttempt
 from copilot.domain.change import Change
 from copilot.domain.errors import NotFound
 from copilot.domain.event import LineAddress, LogLine, Series, Severity
-from copilot.domain.evidence import Gap
+from copilot.domain.evidence import Gap, is_about_agent
 from copilot.domain.incident import Incident, IncidentId
 from copilot.domain.memory import SimilarIncident
 from copilot.domain.objects import (
@@ -89,7 +89,8 @@ async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Cas
         similar=await _similar(view, bare, now_us),
         attempts=await _attempts(view, incident_id),
     )
-    gaps = (*await view.objects.gaps(incident.cluster), *await _gaps(view, observed))
+    unseen = [g for g in await view.objects.gaps(incident.cluster) if not is_about_agent(g)]
+    gaps = (*unseen, *await _gaps(view, observed))
     whole = msgspec.structs.replace(observed, gaps=(*bare.gaps, *gaps))
     return with_evidence(whole, await view.incidents.evidence(incident_id))
 

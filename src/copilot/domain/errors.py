@@ -13,6 +13,7 @@
     │   └── Clash        503  two did the same at the same time; nothing was kept, do it again
     ├── Busy             429  come back later; senders keep their data
     └── Unavailable      503  something we need does not answer; a retry is harmless
+        └── Away         503  an agent could not be asked; `detail["agent"]` says which
 
 `roles/problems.py` turns each into an RFC 9457 problem document. Anything else that is raised is a
 bug: the log gets the traceback, the user gets a reference.
@@ -103,3 +104,7 @@ class Unavailable(CopilotError):
     """Something we need does not answer; a retry is harmless."""
 
     status = 503
+
+
+class Away(Unavailable):
+    """An agent could not be asked: what the others say stands all the same."""

@@ -41,3 +41,8 @@ class Gap:
 
     what: str
     reason: str
+
+
+def is_about_agent(gap: Gap) -> bool:
+    """Whether one of our own agents could not be asked, rather than something seen."""
+    return gap.what.startswith("agent-")

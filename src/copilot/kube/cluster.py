@@ -26,6 +26,7 @@ from copilot.kube.resources import (
     reading_log,
     resizing,
     resource_of,
+    reviewing,
 )
 from copilot.kube.server import ApiServer
 from copilot.kube.session import Session, open_session
@@ -54,6 +55,20 @@ class _Discovery(msgspec.Struct, frozen=True, kw_only=True):
     resources: list[_Served] = []
 
 
+class _User(msgspec.Struct, frozen=True, kw_only=True):
+    username: str = ""
+
+
+class _ReviewStatus(msgspec.Struct, frozen=True, kw_only=True):
+    authenticated: bool = False
+    user: _User = _User()
+    audiences: list[str] = []
+
+
+class _TokenReview(msgspec.Struct, frozen=True, kw_only=True):
+    status: _ReviewStatus = _ReviewStatus()
+
+
 async def connect(
     *, kubeconfig: str | None, context: str | None, name: str | None, clock: Clock
 ) -> KubeCluster:
@@ -70,7 +85,7 @@ async def connect(
 
 
 class KubeCluster:
-    """Meets `copilot.ports.Cluster`."""
+    """Meets `copilot.ports.Cluster`, and `copilot.ports.Accounts`."""
 
     def __init__(self, session: Session, *, name: str, clock: Clock) -> None:
         self.name = name
@@ -90,6 +105,16 @@ class KubeCluster:
         except msgspec.DecodeError as error:
             raise Unavailable(f"{self.name} is no Kubernetes API server: {error}") from error
         return ClusterInfo(name=self.name, version=version, is_demo=version.endswith("+demo"))
+
+    async def whose(self, token: str, *, audience: str) -> str:
+        body = await self._server.read(reviewing(token, audience), max_bytes=MAX_OBJECT)
+        try:
+            status = msgspec.json.decode(body, type=_TokenReview).status
+        except msgspec.MsgspecError as error:
+            raise Unavailable(f"{self.name} reviews no tokens: {error}") from error
+        # A server that knows no audiences names none, and has then checked none.
+        is_ours = status.authenticated and audience in status.audiences
+        return status.user.username if is_ours else ""
 
     async def get(self, ref: ObjectRef) -> bytes:
         return await self._server.read(reading(ref), max_bytes=MAX_OBJECT)

@@ -9,7 +9,7 @@ from copilot.domain.errors import Invalid
 from copilot.domain.objects import ObjectRef
 from copilot.kube.rights import (
     ACTIONS,
-    TALKS_TO_CLUSTER,
+    HAS_TOKEN,
     Account,
     Grant,
     Right,
@@ -137,7 +137,7 @@ def rights_table() -> str:
         lines += ["", f"## {account}", ""]
         rights = rights_of(account)
         if not rights:
-            lines.append(_NONE[account in TALKS_TO_CLUSTER])
+            lines.append(_NONE[account in HAS_TOKEN])
             continue
         lines += ["| verbs | resource | where | why |", "|---|---|---|---|"]
         lines += [
@@ -188,7 +188,7 @@ def _service_account(account: Account, home: str) -> str:
             "apiVersion: v1",
             "kind: ServiceAccount",
             *_metadata(account.value, home),
-            f"automountServiceAccountToken: {str(account in TALKS_TO_CLUSTER).lower()}",
+            f"automountServiceAccountToken: {str(account in HAS_TOKEN).lower()}",
         ]
     )
 

@@ -299,6 +299,28 @@ def asking_kubelet(node: str, path: str, query: Query = ()) -> Call:
     )
 
 
+TOKEN_REVIEWS = "tokenreviews"
+AUTHENTICATION = "authentication.k8s.io"
+
+
+def reviewing(token: str, audience: str) -> Call:
+    """Whose token this is; the question is kept nowhere.
+    https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
+    """
+    return Call(
+        verb="create",
+        resource=TOKEN_REVIEWS,
+        subject="a review of a caller's token",
+        path=f"/apis/{AUTHENTICATION}/v1/{TOKEN_REVIEWS}",
+        method="POST",
+        body={
+            "apiVersion": f"{AUTHENTICATION}/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        },
+    )
+
+
 def asking_version() -> Call:
     """What the server is."""
     return Call(verb="get", resource="/version", subject="the server's version", path="/version")

@@ -33,7 +33,7 @@ from copilot.domain.action import (
     SetSuspended,
     TemplateAction,
 )
-from copilot.kube.resources import SECRETS, resource_of
+from copilot.kube.resources import AUTHENTICATION, SECRETS, TOKEN_REVIEWS, resource_of
 from copilot.ports import Kind
 
 
@@ -85,6 +85,19 @@ class Right:
 
 TALKS_TO_CLUSTER = frozenset({Account.GATEWAY, Account.WATCHER, Account.REMEDIATOR})
 """The gateway asks for the version, which every account may."""
+
+ANSWERS = frozenset(
+    {
+        Account.CONTEXT,
+        Account.DETECTIVE,
+        Account.RUNBOOK,
+        Account.REMEDIATOR,
+        Account.REPORTER,
+    }
+)
+"""The agents: other roles ask them, and the cluster is asked who is calling."""
+HAS_TOKEN = TALKS_TO_CLUSTER | ANSWERS
+"""For whom a token of the API server is mounted."""
 
 WATCHED: dict[Kind, str] = {
     Kind.NAMESPACE: "their labels, and that they come and go",
@@ -205,13 +218,24 @@ ACTIONS = {str(kind.__struct_config__.tag): kind for kind in get_args(Action)}
 """By the name that settings use: `set_memory`, ..."""
 
 
+CALLERS = Right(
+    verbs=("create",),
+    group=AUTHENTICATION,
+    resource=TOKEN_REVIEWS,
+    why="whose token a caller shows; it asks, and changes nothing",
+)
+"""https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/"""
+
+
 def rights_of(account: Account) -> tuple[Right, ...]:
     """All that the account may ever be given, by resource."""
     match account:
         case Account.WATCHER:
             return tuple(_watcher())
         case Account.REMEDIATOR:
-            return (*_remediator_reads(), *remediator_writes())
+            return (CALLERS, *_remediator_reads(), *remediator_writes())
+        case _ if account in ANSWERS:
+            return (CALLERS,)
         case _:
             return ()
 

@@ -1,11 +1,14 @@
 """The five agents over HTTP: one POST each, a case in, a value out.
 
-Bodies are the domain's own JSON, so the answer is the same value an agent in process gives.
+Bodies are the domain's own JSON, so the answer is the same value an agent in process gives. Who asks
+says how long it waits, and nobody works on when that is over; more than `AT_ONCE` questions are
+turned away at the door, before anything of them was begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -14,14 +17,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from copilot.deadline import within
 from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.errors import Invalid, TooLarge
 from copilot.domain.notification import Notification
 from copilot.domain.proposal import Proposal
-from copilot.ports import Agents
-from copilot.remote import MAX_BYTES, Consulted, ContextRequest, Explained
-from copilot.roles.security import Doorkeeper
+from copilot.ports import Agents, Clock
+from copilot.remote.wire import (
+    KEY,
+    MAX_BYTES,
+    NOT_BEGUN,
+    REMAINING_MS,
+    Consulted,
+    ContextRequest,
+    Explained,
+)
+from copilot.roles.answered import Answered
+from copilot.roles.callers import Callers
+from copilot.roles.problems import problem
 
 T = TypeVar("T")
 
@@ -34,14 +48,34 @@ class Agent(StrEnum):
     REPORTER = "agent-reporter"
 
 
-def agent_routes(agent: Agent, agents: Agents, doorkeeper: Doorkeeper) -> list[Route]:
+MAY_ASK: Mapping[Agent, frozenset[str]] = {
+    Agent.CONTEXT: frozenset({"gateway"}),
+    Agent.DETECTIVE: frozenset({"gateway"}),
+    Agent.RUNBOOK: frozenset({"gateway"}),
+    Agent.REMEDIATOR: frozenset({"gateway"}),
+    Agent.REPORTER: frozenset({"gateway"}),
+}
+"""Whose question each agent answers: leg 2 and what people do run in the gateway, and nothing else
+asks (docs/adr/0005-who-runs-which-leg.md)."""
+
+AT_ONCE = 8
+"""Questions that one agent works on side by side, in one process."""
+RETRY_AFTER_S = 1
+LONGEST_S = 300.0
+"""For whoever says nothing of how long it waits."""
+
+
+def agent_routes(agent: Agent, agents: Agents, callers: Callers, clock: Clock) -> list[Route]:
     """The endpoints of one agent."""
+    door = _Door(may_ask=MAY_ASK[agent], callers=callers, answered=Answered(clock))
 
     def route(path: str, question: type[T], answer: Callable[[T], Awaitable[object]]) -> Route:
-        async def serve(request: Request) -> Response:
-            doorkeeper.agent(request.headers)
+        async def answered(request: Request) -> bytes:
             value = await answer(_parse(await _body(request), question))
-            return Response(msgspec.json.encode(value), media_type="application/json")
+            return msgspec.json.encode(value)
+
+        async def serve(request: Request) -> Response:
+            return await door.serve(request, lambda: answered(request))
 
         return Route(path, serve, methods=["POST"])
 
@@ -67,6 +101,37 @@ def agent_routes(agent: Agent, agents: Agents, doorkeeper: Doorkeeper) -> list[R
             ]
         case Agent.REPORTER:
             return [route("/notify", Notification, agents.notify)]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Door:
+    """Who may come in, how many at a time, and for how long."""
+
+    may_ask: frozenset[str]
+    callers: Callers
+    answered: Answered
+    n_inside: int = 0
+
+    async def serve(self, request: Request, answer: Callable[[], Awaitable[bytes]]) -> Response:
+        await self.callers.check(request.headers, self.may_ask)
+        if self.n_inside >= AT_ONCE:
+            turned_away = problem(503, "Busy", f"{AT_ONCE} questions are worked on; ask again")
+            turned_away.headers.update({"Retry-After": str(RETRY_AFTER_S), NOT_BEGUN: "1"})
+            return turned_away
+        self.n_inside += 1
+        try:
+            async with within(_patience_s(request), "the question"):
+                key = request.headers.get(KEY, "")
+                body = await (self.answered.once(key, answer) if key else answer())
+        finally:
+            self.n_inside -= 1
+        return Response(body, media_type="application/json")
+
+
+def _patience_s(request: Request) -> float:
+    """How long whoever asks still waits."""
+    said = request.headers.get(REMAINING_MS, "")
+    return min(int(said) / 1000, LONGEST_S) if said.isdecimal() and len(said) < 10 else LONGEST_S
 
 
 async def _body(request: Request) -> bytes:

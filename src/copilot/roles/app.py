@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -23,16 +24,19 @@ from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
 from copilot.domain.retention import Tier
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.callers import Callers, Nobody, ServiceAccounts, SharedKey
+from copilot.roles.drain import Drain
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
 from copilot.roles.index_view import index_view
 from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.tls import Certificate, certificate_in
 from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
-from copilot.settings import Settings
+from copilot.settings import CallersKind, Settings
 from copilot.wiring import Parts, retention_of
 
 GATEWAY = "gateway"
@@ -44,6 +48,9 @@ ACTING_ROLES = frozenset({GATEWAY, WATCHER, Agent.REMEDIATOR.value})
 
 AT_ONCE = 4
 """Incidents that are looked at, and fixes that are watched, side by side: each may take minutes."""
+
+STOPPING_S = 2
+"""For what is being answered when somebody stops it at once (Ctrl-C)."""
 
 MAX_BODY_BYTES = 1024 * 1024
 """What a person may send at once. Senders have limits of their own."""
@@ -57,6 +64,10 @@ class Running:
 
     app: ASGIApp
     loops: tuple[Loop, ...]
+    drain: Drain = field(default_factory=Drain)
+    drain_s: float = 0.0
+    """For how long it goes on answering once it is asked to stop."""
+    certificate: Certificate | None = None
 
 
 def compose(
@@ -67,6 +78,7 @@ def compose(
     app = FastAPI(title="Incident Co-Pilot", version=__version__, openapi_url=None)
     problems.install(app)
     for_people: BaseRoute | None = None
+    drain = Drain()
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -76,9 +88,11 @@ def compose(
         embedder=parts.embedder,
         keep=retention_of(settings),
         retention_s=settings.retention_every,
+        drain=drain,
     )
     loops: list[Loop] = []
-    app.router.routes.extend(_health_routes(parts, doorkeeper, workers))
+    callers = _callers(parts, settings)
+    app.router.routes.extend(_health_routes(parts, doorkeeper, callers, workers))
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
@@ -90,18 +104,22 @@ def compose(
         )
     for agent in Agent:
         if agent in chosen:
-            app.router.routes.extend(agent_routes(agent, parts.agents, doorkeeper))
+            app.router.routes.extend(agent_routes(agent, parts.agents, callers, parts.clock))
     if WATCHER in chosen and parts.cluster is not None:
         from copilot.kube.manifests import secret_named  # only who has a cluster pays for its room
 
-        watcher = Watcher(
-            cluster=parts.cluster,
-            flow=parts.flow,
-            clock=parts.clock,
-            cluster_name=parts.cluster_name,
-            secrets=[secret_named(one) for one in settings.watch_secrets],
-        )
-        loops.append(watcher.run)
+        cluster = parts.cluster
+
+        async def watch() -> None:
+            await Watcher(
+                cluster=cluster,
+                flow=parts.flow,
+                clock=parts.clock,
+                cluster_name=parts.cluster_name,
+                secrets=[secret_named(one) for one in settings.watch_secrets],
+            ).run()
+
+        loops.append(lambda: workers.watch(parts.cluster_name, watch))
     if chosen & {INGESTION, WATCHER}:
         loops.append(workers.tidy)
     if Agent.REMEDIATOR in chosen:
@@ -114,7 +132,22 @@ def compose(
         loops.append(workers.index)
         loops.append(workers.retain)
         for_people = _add_gateway(app, parts, doorkeeper, settings)
-    return Running(app=_Front(app, doorkeeper, for_people), loops=tuple(loops))
+    return Running(
+        app=_Front(app, doorkeeper, for_people),
+        loops=tuple(loops),
+        drain=drain,
+        drain_s=settings.drain,
+        certificate=certificate_in(settings.tls_cert, settings.tls_key),
+    )
+
+
+def _callers(parts: Parts, settings: Settings) -> Callers:
+    """How the agents of this process know who asks them."""
+    if settings.callers is CallersKind.SHARED_KEY:
+        return SharedKey(parts.agent_token)
+    if parts.accounts is None:
+        return Nobody()
+    return ServiceAccounts(parts.accounts, parts.clock, namespace=parts.namespace)
 
 
 def _add_gateway(
@@ -177,13 +210,17 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> list[BaseRoute]:
+def _health_routes(
+    parts: Parts, doorkeeper: Doorkeeper, callers: Callers, workers: Workers
+) -> list[BaseRoute]:
     async def alive(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
+        if workers.drain.is_on:
+            return JSONResponse({"status": "going"}, status_code=503)
         try:
-            _let_in(request, doorkeeper)
+            await _let_in(request, doorkeeper, callers)
         except Unauthenticated:
             return await _is_ready(parts)
         async with parts.store.view() as view:
@@ -201,7 +238,7 @@ def _health_routes(parts: Parts, doorkeeper: Doorkeeper, workers: Workers) -> li
         return JSONResponse(answer)
 
     async def metrics(request: Request) -> Response:
-        _let_in(request, doorkeeper)
+        await _let_in(request, doorkeeper, callers)
         async with parts.store.view() as view:
             counts = await view.telemetry.counts()
             opened = await view.incidents.opened(parts.cluster_name)
@@ -243,15 +280,14 @@ async def _is_ready(parts: Parts) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper) -> None:
+async def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper, callers: Callers) -> None:
     """Any of our tokens will do: a person's, a sender's or a role's."""
-    for door in (
-        lambda: doorkeeper.agent(request.headers),
-        lambda: doorkeeper.sender(request.headers),
-    ):
-        with contextlib.suppress(Unauthenticated):
-            door()
-            return
+    with contextlib.suppress(CopilotError):
+        await callers.check(request.headers, ROLES)
+        return
+    with contextlib.suppress(Unauthenticated):
+        doorkeeper.sender(request.headers)
+        return
     doorkeeper.person(request)
 
 
@@ -343,30 +379,54 @@ class _Server(uvicorn.Server):
 
 
 async def run(running: Running, bound: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serves until cancelled, then stops in order; ends with the error of a loop that died."""
+    """Serves until cancelled, or until it has drained after a SIGTERM; then stops in order. Ends
+    with the error of a loop that died."""
     config = uvicorn.Config(
         running.app,
         log_level="warning",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=STOPPING_S,
         ws_max_size=65_536,
         server_header=False,
     )
+    beside: list[asyncio.Future[None]] = []
+    if running.certificate is not None:
+        context = running.certificate.context()
+        config.ssl_context_factory = lambda config, default: context
+        beside.append(asyncio.ensure_future(running.certificate.keep_fresh(context)))
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
-    beside = [asyncio.ensure_future(loop()) for loop in running.loops]
+    beside += [asyncio.ensure_future(loop()) for loop in running.loops]
     announcing = asyncio.create_task(_announce(server, on_ready))
-    try:
-        await asyncio.wait((serving, *beside), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        server.should_exit = True
-        for task in (*beside, announcing):
-            task.cancel()
-        ended = await asyncio.gather(serving, *beside, return_exceptions=True)
+    going = asyncio.create_task(running.drain.begun())
+    with _on_sigterm(running.drain.begin):
+        try:
+            await asyncio.wait((serving, going, *beside), return_when=asyncio.FIRST_COMPLETED)
+            if running.drain.is_on:
+                config.timeout_graceful_shutdown = max(STOPPING_S, round(running.drain_s))
+                await asyncio.wait((serving,), timeout=running.drain_s)
+                server.should_exit = True
+                await asyncio.wait((serving,))
+        finally:
+            server.should_exit = True
+            for task in (*beside, announcing, going):
+                task.cancel()
+            ended = await asyncio.gather(serving, *beside, return_exceptions=True)
     for outcome in ended:
         if isinstance(outcome, Exception):
             raise outcome
+
+
+@contextlib.contextmanager
+def _on_sigterm(begin: Callable[[], None]) -> Iterator[None]:
+    """In place of the command line, which would stop at once."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, begin)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:

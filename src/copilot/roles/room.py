@@ -11,7 +11,7 @@ import msgspec
 from copilot.domain import attributes
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import NotFound
-from copilot.domain.evidence import Evidence
+from copilot.domain.evidence import Evidence, is_about_agent
 from copilot.domain.hypothesis import Cause, Findings
 from copilot.domain.incident import (
     MOVES,
@@ -79,6 +79,9 @@ async def room_view(view: Session, incident_id: IncidentId) -> RoomView:
     incident = await view.incidents.get(incident_id)
     found = await view.incidents.findings(incident_id)
     findings, gaps = found or (_NOTHING, ())
+    if incident.is_open:
+        unasked = [g for g in await view.objects.gaps(incident.cluster) if is_about_agent(g)]
+        gaps = (*unasked, *gaps)
     timeline = await view.incidents.timeline(incident_id)
     proposals = await proposal_views(view, incident_id)
     cited = _cited(findings, timeline, proposals)

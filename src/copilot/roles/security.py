@@ -100,15 +100,6 @@ class Doorkeeper:
             "send the sender token as `Authorization: Bearer`, `X-Api-Key` or basic password"
         )
 
-    def agent(self, headers: Mapping[str, str]) -> None:
-        """Lets another role in.
-
-        Raises:
-            Unauthenticated: no agent token.
-        """
-        if not _same(_bearer(headers), self.tokens.agent):
-            raise Unauthenticated("only roles of this co-pilot may ask agents")
-
     def is_access_token(self, token: str) -> bool:
         """Whether this is a person's token."""
         return _same(token, self.tokens.access)

@@ -79,8 +79,8 @@ class Flow(Protocol):
         """Note (or clear, with None) that something beside the kinds cannot be seen."""
         ...
 
-    async def forget_gaps(self) -> object:
-        """Clear what `note_gap` noted, and gaps of single objects."""
+    async def begin_watch(self) -> object:
+        """Forget what an earlier watch saw: this one finds out anew."""
         ...
 
 
@@ -127,7 +127,7 @@ class Watcher:
         """What beside the kinds may not be seen, and in which places."""
 
     async def run(self) -> None:
-        await self._insist("forget gaps", self._flow.forget_gaps)
+        await self._insist("begin", self._flow.begin_watch)
         async with asyncio.TaskGroup() as group:
             for kind in Kind:
                 watch = partial(self._cluster.watch, kind)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
 
+from copilot.deadline import within
 from copilot.domain.errors import Clash, CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
@@ -17,6 +20,7 @@ from copilot.domain.proposal import ProposalId
 from copilot.domain.retention import Policy, Tier
 from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
 from copilot.ports import Agents, Clock, Embedder, Job, Store
+from copilot.roles.drain import Drain
 from copilot.search.indexing import catch_up
 
 log = structlog.get_logger(__name__)
@@ -27,9 +31,18 @@ INDEX = "index"
 POLL_S = 0.1
 INDEX_PAUSES_S = (2, 60)
 """Between two looks at what the index lacks: fifty times as long as a look takes, within these."""
+WATCH = "watch"
+"""As the index: one job for each cluster, held by the watcher that watches."""
+WATCH_LEASE_US = 6_000_000
+"""How long nobody may look after a watcher was killed."""
+WATCH_POLL_S = 1.0
 RETENTION = "retention"
 RETENTION_POLL_S = 10.0
 LEASE_US = 15_000_000
+INVESTIGATE_S = 180.0
+CONSULT_S = 240.0
+"""For the whole leg; whom it asks is told what is left of it."""
+GIVE_BACK_S = 2.0
 RETRIES = 8
 TIDY_S = 1.0
 PACKED_PAUSE_S = 0.2
@@ -38,6 +51,8 @@ OUTBOX_LEASE_US = 60_000_000
 OUTBOX_PAUSE_S = 300
 OUTBOX_TRIES = 50
 """Some three and a half hours; what nobody took by then is no news any more."""
+
+Loop = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +69,27 @@ class Workers:
     """How long each tier of the store is kept."""
     retention_s: int = 3600
     """Between two looks at what is to go."""
+    drain: Drain = field(default_factory=Drain)
+    """Once it is on, no job is taken any more; what is in hand goes on until it is cut off, and is
+    given back then."""
     retired: Counter[Tier] = field(default_factory=Counter)
     """What this process has retired since it started."""
 
     async def investigate(self) -> None:
         """Leg 2, for ever."""
         await self._work(
-            INVESTIGATE, lambda job: self.flow.investigate(IncidentId(int(job.payload)))
+            INVESTIGATE,
+            lambda job: self.flow.investigate(IncidentId(int(job.payload))),
+            within_s=INVESTIGATE_S,
         )
 
     async def consult(self) -> None:
         """What a language model may add, for ever."""
-        await self._work(CONSULT, lambda job: self.flow.consult(IncidentId(int(job.payload))))
+        await self._work(
+            CONSULT,
+            lambda job: self.flow.consult(IncidentId(int(job.payload))),
+            within_s=CONSULT_S,
+        )
 
     async def remediate(self) -> None:
         """Leg 3, for ever."""
@@ -73,6 +97,30 @@ class Workers:
 
     async def _remediate(self, job: Job) -> None:
         await self.flow.remediate(ProposalId(int(job.payload)))
+
+    async def watch(self, cluster: str, watch: Loop) -> None:
+        """Follow the cluster, for ever: of all watchers of it the one that holds the job does, and
+        another takes over where it goes or falls silent. Two would read every log twice."""
+        queue = f"{WATCH}:{hashlib.blake2b(cluster.encode(), digest_size=8).hexdigest()}"
+
+        async def ask() -> None:
+            now_us = self.clock.now_us()
+            await self.store.run(lambda tx: tx.jobs.put(queue, "", run_us=now_us, dedupe=WATCH))
+
+        async def hold(job: Job) -> None:
+            watching = asyncio.ensure_future(watch())
+            going = asyncio.ensure_future(self.drain.begun())
+            try:
+                await asyncio.wait((watching, going), return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    await watching
+            finally:
+                for task in (watching, going):
+                    task.cancel()
+                await asyncio.gather(watching, going, return_exceptions=True)
+            await ask()
+
+        await self._work(queue, hold, first=ask, poll_s=WATCH_POLL_S, lease_us=WATCH_LEASE_US)
 
     async def index(self) -> None:
         """Keep the index up to date, for ever."""
@@ -118,32 +166,45 @@ class Workers:
         handle: Callable[[Job], Awaitable[None]],
         *,
         poll_s: float = POLL_S,
-        first: Callable[[], Awaitable[None]] | None = None,
+        first: Loop | None = None,
+        within_s: float = math.inf,
+        lease_us: int = LEASE_US,
     ) -> None:
-        while True:
+        """Until the process is cancelled; from a drain on it takes nothing and waits for that."""
+        while not self.drain.is_on:
             try:
                 if first is not None:
                     await first()
                     first = None
-                if not await self._work_once(queue, handle):
+                if not await self._work_once(queue, handle, within_s, lease_us):
                     await asyncio.sleep(poll_s)
             except (Unavailable, Clash) as error:
                 # the store's: a job in hand is taken again by its lease
                 log.warning("store.unavailable", queue=queue, error=error.message)
                 await asyncio.sleep(1)
+        await asyncio.Event().wait()
 
-    async def _work_once(self, queue: str, handle: Callable[[Job], Awaitable[None]]) -> bool:
+    async def _work_once(
+        self,
+        queue: str,
+        handle: Callable[[Job], Awaitable[None]],
+        within_s: float,
+        lease_us: int,
+    ) -> bool:
         """Whether there was a job."""
         job = await self.store.run(
             lambda tx: tx.jobs.take(
-                queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=LEASE_US
+                queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=lease_us
             )
         )
         if job is None:
             return False
         try:
-            async with self._kept(job):
+            async with self._kept(job, lease_us), within(within_s, queue):
                 await handle(job)
+        except asyncio.CancelledError:
+            await self._give_back(job)
+            raise
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
             await self._put_back(job, error)
         else:
@@ -151,27 +212,34 @@ class Workers:
         return True
 
     @asynccontextmanager
-    async def _kept(self, job: Job) -> AsyncIterator[None]:
+    async def _kept(self, job: Job, lease_us: int) -> AsyncIterator[None]:
         """Keeps the lease alive meanwhile; a lost lease cancels the work."""
         async with asyncio.TaskGroup() as group:
-            renewal = group.create_task(self._renew(job))
+            renewal = group.create_task(self._renew(job, lease_us))
             try:
                 yield
             finally:
                 renewal.cancel()
 
-    async def _renew(self, job: Job) -> None:
+    async def _renew(self, job: Job, lease_us: int) -> None:
         while True:
-            await asyncio.sleep(LEASE_US / 3 / 1_000_000)
+            await asyncio.sleep(lease_us / 3 / 1_000_000)
             await self.store.run(
-                lambda tx: tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=LEASE_US)
+                lambda tx: tx.jobs.renew(job, now_us=self.clock.now_us(), lease_us=lease_us)
             )
+
+    async def _give_back(self, job: Job) -> None:
+        """It was cut off because this process stops: another one may take it at once."""
+        with suppress(CopilotError, TimeoutError):
+            async with asyncio.timeout(GIVE_BACK_S):
+                now_us = self.clock.now_us()
+                await self.store.run(lambda tx: tx.jobs.again(job, run_us=now_us, error=""))
 
     async def _put_back(self, job: Job, error: Exception) -> None:
         """Try again later, longer each time; a bug is given up after `RETRIES`.
 
         Except a bug in leg 3: what was approved must come to an end that people can see. And the
-        index: nobody would begin with it again.
+        index and the watch: nobody would begin with them again.
         """
         is_expected = isinstance(_innermost(error), CopilotError)
         log.warning(
@@ -182,7 +250,7 @@ class Workers:
             error=str(_innermost(error)),
             exc_info=None if is_expected else error,
         )
-        is_given_up = job.attempts >= RETRIES and job.queue not in (REMEDIATE, INDEX)
+        is_given_up = job.attempts >= RETRIES and job.queue in (INVESTIGATE, CONSULT, RETENTION)
         if is_given_up and not is_expected:
             await self.store.run(lambda tx: tx.jobs.done(job))
             return
@@ -205,8 +273,10 @@ class Workers:
             await asyncio.sleep(pause_s)
 
     async def report(self) -> None:
-        """Send what waits in the outbox, for ever."""
+        """Send what waits in the outbox, for ever; from a drain on nothing more."""
         while True:
+            if self.drain.is_on:
+                await asyncio.Event().wait()
             try:
                 was_due = await self.send_one()
             except (Unavailable, Clash) as error:

@@ -16,7 +16,7 @@ from copilot.kube.manifests import (
     secret_named,
     secrets_manifest,
 )
-from copilot.kube.rights import Account, Grant, rights_of
+from copilot.kube.rights import ANSWERS, HAS_TOKEN, Account, Grant, rights_of
 
 REMEDIATOR = "system:serviceaccount:incident-copilot:agent-remediator"
 WATCHER = "system:serviceaccount:incident-copilot:watcher"
@@ -50,17 +50,19 @@ def in_table(account: Account, grant: Grant) -> set[tuple[str, str, str]]:
     }
 
 
-def test_the_base_has_an_account_a_role_and_gives_only_reading() -> None:
+def test_the_base_has_an_account_a_role_and_gives_nothing_to_write() -> None:
     base = base_manifest()
 
     accounts = {one["metadata"]["name"] for one in of_kind(base, "ServiceAccount")}
-    verbs = {verb for role in of_kind(base, "ClusterRole") for *_, verb in given(role)}
+    rules = {rule for role in of_kind(base, "ClusterRole") for rule in given(role)}
     assert accounts == set(Account)
-    assert verbs == {"get", "list", "watch"}
+    # A review is created to ask a question; the cluster keeps nothing of it.
+    review = ("authentication.k8s.io", "tokenreviews", "create")
+    assert {verb for *_, verb in rules - {review}} == {"get", "list", "watch"}
     assert not of_kind(base, "Role")
 
 
-@pytest.mark.parametrize("account", [Account.WATCHER, Account.REMEDIATOR])
+@pytest.mark.parametrize("account", [Account.WATCHER, *sorted(ANSWERS)])
 def test_a_cluster_role_gives_what_the_table_says(account: Account) -> None:
     (role,) = [
         one
@@ -71,14 +73,14 @@ def test_a_cluster_role_gives_what_the_table_says(account: Account) -> None:
     assert given(role) == in_table(account, Grant.BASE)
 
 
-def test_a_token_is_mounted_only_for_who_talks_to_the_cluster() -> None:
+def test_a_token_is_mounted_only_for_who_has_something_to_ask_the_cluster() -> None:
     mounted = {
         one["metadata"]["name"]
         for one in of_kind(base_manifest(), "ServiceAccount")
         if one["automountServiceAccountToken"]
     }
 
-    assert mounted == {"gateway", "watcher", "agent-remediator"}
+    assert mounted == HAS_TOKEN == set(Account) - {Account.INGESTION}
 
 
 def test_writing_is_a_role_in_each_namespace_and_nothing_for_the_cluster() -> None:

@@ -25,6 +25,8 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import ProposalStatus
 from copilot.kube.resources import resource_of
 from copilot.kube.rights import (
+    ANSWERS,
+    CALLERS,
     TALKS_TO_CLUSTER,
     WATCHED,
     WRITES,
@@ -40,6 +42,7 @@ from copilot.remediate.edits.others import KINDS
 from copilot.remediate.operate import undo
 from copilot.remediate.policy import Policy
 from copilot.remediate.sight import SEEN, look
+from copilot.roles.agent import Agent
 from copilot.roles.app import ACTING_ROLES, ROLES
 from tests.builders_objects import a_container, a_deployment
 from tests.builders_remediate import a_claim, a_namespace, a_proposal
@@ -204,6 +207,12 @@ EXAMPLES: list[tuple[Action, tuple[Json, ...], ObjectRef | None]] = [
 def test_every_role_has_an_account(role: str) -> None:
     assert Account(role) in set(Account)
     assert (Account(role) in TALKS_TO_CLUSTER) is (role in ACTING_ROLES)
+    assert (Account(role) in ANSWERS) is (role in set(Agent))
+
+
+@pytest.mark.parametrize("account", Account)
+def test_who_is_asked_by_other_roles_may_ask_whose_token_they_show(account: Account) -> None:
+    assert (CALLERS in rights_of(account)) is (account in ANSWERS)
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -229,7 +238,8 @@ def test_what_shows_whether_a_change_helps_may_be_read(kind: str) -> None:
 def test_only_agent_remediator_may_write_and_nothing_of_it_comes_with_the_installation(
     account: Account,
 ) -> None:
-    writing = [r for r in rights_of(account) if not set(r.verbs) <= READING]
+    # A review is created to ask a question; the cluster keeps nothing of it.
+    writing = [r for r in rights_of(account) if not set(r.verbs) <= READING and r is not CALLERS]
 
     assert not writing or account is Account.REMEDIATOR
     assert all(r.grant in (Grant.NAMESPACE, Grant.NODES) for r in writing)
