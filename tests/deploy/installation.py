@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from copilot.store.mysql import Address
 from tests.deploy.quickstart import ROOT
 from tests.e2e.copilot_process import Copilot, wait_for
 
@@ -78,6 +79,21 @@ class Shell:
         """`kubectl get WHAT -o json`."""
         found: dict[str, Any] = json.loads(self.run(f"kubectl get {what} -o json"))
         return found
+
+
+def trust(shell: Shell, database: Address) -> None:
+    """As docs/how-to/deploy.md says, for a database with an authority of one's own."""
+    more = {"TIDB_DB": database.database}  # not everybody's is called incidentdb
+    if database.authority:
+        shell.run(
+            f"kubectl -n {HOME} create configmap copilot-authority"
+            f" --from-file=ca.crt={database.authority}"
+        )
+        more["TIDB_CA"] = "/etc/incident-copilot/ca.crt"
+    if database.port != 4000:
+        more["TIDB_PORT"] = str(database.port)
+    data = ",".join(f'"{key}":"{value}"' for key, value in more.items())
+    shell.run(f"kubectl -n {HOME} patch secret copilot-secrets -p '{{\"stringData\":{{{data}}}}}'")
 
 
 def pods(shell: Shell, role: str = "") -> list[dict[str, Any]]:

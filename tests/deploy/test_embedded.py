@@ -68,11 +68,13 @@ def volume(
 
 @pytest.fixture(scope="module")
 def installed(shell: Shell, volume: Path) -> Iterator[None]:
-    shell.run(f"kubectl apply -k {OVERLAY}")
-    wait_until_ready(shell, count=1)
-    shell.run("kubectl apply -f demo/oom-demo.yaml")
-    yield
-    shell.run(f"kubectl delete --ignore-not-found -k {OVERLAY}", timeout_s=180)
+    try:
+        shell.run(f"kubectl apply -k {OVERLAY}")
+        wait_until_ready(shell, count=1)
+        shell.run("kubectl apply -f demo/oom-demo.yaml")
+        yield
+    finally:
+        shell.run(f"kubectl delete --ignore-not-found -k {OVERLAY}", timeout_s=180)
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,11 @@ from tests.deploy.installation import (
     inventory,
     pods,
     restarts,
+    trust,
     wait_until_ready,
 )
 from tests.deploy.quickstart import founding_commands, readme_commands, with_values
+from tests.deploy.usage import Usage, requests, table
 from tests.e2e.copilot_process import (
     audited,
     chaos_target,
@@ -88,35 +90,25 @@ class Installed:
 
     steps: Steps
     ready_s: float
+    usage: Usage
 
 
 @pytest.fixture(scope="module")
 def installed(shell: Shell, database: Address, before: set[str]) -> Iterator[Installed]:
     script = steps()
-    for command in script.prepare:
-        shell.run(with_values(command))
-    trust(shell, database)
-    started = time.monotonic()
-    shell.run(script.apply)
-    with shell.running(script.watch):
-        wait_until_ready(shell, count=len(ROLES))
-    yield Installed(script, time.monotonic() - started)
-    shell.run("kubectl delete --ignore-not-found -k deploy/overlays/minikube", timeout_s=180)
-
-
-def trust(shell: Shell, database: Address) -> None:
-    """As docs/how-to/deploy.md says, for a database with an authority of one's own."""
-    more = {"TIDB_DB": database.database}  # not everybody's is called incidentdb
-    if database.authority:
-        shell.run(
-            f"kubectl -n {HOME} create configmap copilot-authority"
-            f" --from-file=ca.crt={database.authority}"
-        )
-        more["TIDB_CA"] = "/etc/incident-copilot/ca.crt"
-    if database.port != 4000:
-        more["TIDB_PORT"] = str(database.port)
-    data = ",".join(f'"{key}":"{value}"' for key, value in more.items())
-    shell.run(f"kubectl -n {HOME} patch secret copilot-secrets -p '{{\"stringData\":{{{data}}}}}'")
+    try:
+        for command in script.prepare:
+            shell.run(with_values(command))
+        trust(shell, database)
+        started = time.monotonic()
+        shell.run(script.apply)
+        with shell.running(script.watch):
+            wait_until_ready(shell, count=len(ROLES))
+        ready_s = time.monotonic() - started
+        with Usage(shell) as usage:
+            yield Installed(script, ready_s, usage)
+    finally:
+        shell.run("kubectl delete --ignore-not-found -k deploy/overlays/minikube", timeout_s=180)
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +207,18 @@ def test_nothing_went_wrong_unseen(installed: Installed, shell: Shell) -> None:
     for role in ROLES:
         said = shell.run(f"kubectl -n {HOME} logs deploy/{role} --tail=-1")
         assert "Traceback" not in said, f"{role}:\n{said[-3000:]}"
+
+
+def test_what_is_asked_for_is_what_the_demo_uses(
+    installed: Installed, shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = requests(shell)
+    with capsys.disabled():
+        print(f"\n{table(installed.usage, asked)}")  # noqa: T201  for whoever sets the requests
+
+    used = installed.usage.memory
+    off = {role: asked[role]["memory"] / used[role] for role in ROLES}
+    assert {role: by for role, by in off.items() if not 1 / 1.2 <= by <= 1.2} == {}
 
 
 def test_uninstalling_leaves_nothing(installed: Installed, shell: Shell, before: set[str]) -> None:
