@@ -38,7 +38,8 @@ SOURCES = (
     "pyproject.toml",
     "requirements",
     "src",
-    "tools/image",
+    "tools/image/assemble.py",
+    "tools/image/bill.py",
     "ui/package-lock.json",
 )
 LOCKS = ("requirements/runtime.lock", "requirements/build.lock")

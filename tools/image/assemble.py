@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import os
+import py_compile
 import re
 import shutil
 import ssl
@@ -55,6 +56,9 @@ PACKAGES_LEFT_OUT = {
     "**/*.h": "for compilers",
     "**/*.hpp": "for compilers",
     "**/*.a": "for compilers",
+    "kubernetes/aio/client/api/*_api.py": "a class for each call; ours are made by path",
+    "kubernetes/client/api/*_api.py": "the same, for those who wait",
+    "kubernetes/client/models/v[0-9]*.py": "the same; ours are those of kubernetes.aio",
     "numpy/f2py": "compiles Fortran",
     "numpy/distutils": "compiles packages",
     "onnxruntime/quantization": "makes models smaller",
@@ -174,7 +178,7 @@ class Assembly:
             quiet=2,
             stripdir=str(self.runtime),
             prependdir="/",
-            invalidation_mode=compileall.PycInvalidationMode.UNCHECKED_HASH,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
         if not done:
             print("some modules could not be compiled (templates, as a rule)", flush=True)
