@@ -283,7 +283,7 @@ async def labelled_namespaces(settings: Settings, clock: Clock, selector: str) -
 
 def _model(settings: Settings) -> LanguageModel | None:
     """The language model, where one is set."""
-    if settings.openai_api_key is None and not settings.openai_base_url:
+    if not settings.openai_api_key and not settings.openai_base_url:  # an empty key is none
         return None
     from copilot.llm import OpenAICompatible  # only who has a model pays for its client
 
