@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,14 +56,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     made.stop()
 
 
+def done(work: Coroutine[object, object, None]) -> None:
+    """On a thread of its own: the browser's driver has a loop on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
 @pytest.fixture(scope="module")
 def database(server: Address) -> Iterator[Address]:
     """An empty one. Where the server is somebody's, `incidentdb` must not be there before."""
     if os.environ.get("TIDB_HOST"):
         server = replace(server, database=os.environ.get("TIDB_DB", "incidentdb_test_deploy"))
-    asyncio.run(created(server))
+    done(created(server))
     yield server
-    asyncio.run(dropped(server))
+    done(dropped(server))
 
 
 @pytest.fixture(scope="module")
