@@ -10,7 +10,7 @@ PYTHON_CODE := src tests bench lab tools
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
         test-cluster test-deploy soak-deploy soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
-        sqlcheck wheel image lab-image
+        sqlcheck wheel image lab-image promtool test-telemetry
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -107,6 +107,14 @@ $(STAMP)/model: $(STAMP)/dev
 test-ui: $(STAMP)/node ## Types, lint and unit tests of the screens
 	@cd ui && npm run --silent typecheck && npm run --silent lint && npm run --silent test
 
+promtool: ## Find promtool for `make test-telemetry`, install it from Debian where we may
+	@command -v promtool >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "==> promtool" && apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+	  else echo "promtool is missing for the alerts' tests: apt-get install prometheus (as root)" >&2; exit 1; fi; }
+
+test-telemetry: $(STAMP)/dev promtool ## Alert rules by promtool; SDK, a real OpenTelemetry Collector (needs Go), our ingestion
+	@$(BIN)/python -m pytest tests/telemetry -q
+
 test-browser: $(STAMP)/dev ui chromium ## The loop in a real browser; screenshots in artifacts/
 	@$(BIN)/python -m pytest tests/e2e -q -m browser
 
@@ -119,7 +127,7 @@ mariadb: ## Find MariaDB for `make test-mysql`, install it from Debian where we 
 
 # Not the healthy ten minutes: they run against the clock, and tests/server has the loop. Not the hourly
 # retention of rows: on a server whole days go, and tests/server shows it.
-STORE_SUITES = $(wildcard tests/contract/test_store*.py) tests/flow tests/server $(addprefix --ignore=tests/flow/,test_quiet_cluster.py test_retention.py)
+STORE_SUITES = $(wildcard tests/contract/test_store*.py) tests/flow tests/server tests/e2e/test_two_of_each.py $(addprefix --ignore=tests/flow/,test_quiet_cluster.py test_retention.py)
 
 test-mysql: $(STAMP)/dev mariadb ## The store's suites, the legs, the loop and faults on MariaDB over TLS
 	@$(BIN)/python tools/test_store.py mariadb $(STORE_SUITES) -q
@@ -234,7 +242,7 @@ lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/build.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
-	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql sqlcheck test-model soak-three test-cluster soak-cluster-one test-deploy
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql sqlcheck test-telemetry test-model soak-three test-cluster soak-cluster-one test-deploy
 
 clean: ## Remove what was built and installed
 	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

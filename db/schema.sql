@@ -378,3 +378,41 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 8, '0008_families_and_search', X'02006d86e15e363e31d4db5e72e565698060bd93ee4b8b3b9c606762b96dd9c1', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);
+
+-- 0009_people
+-- Who may come in. Only hashes are kept of what opens: nobody who reads this gets in with it.
+CREATE TABLE IF NOT EXISTS access_tokens ( -- role: empty of senders
+  digest BINARY(32) NOT NULL, kind VARCHAR(16) NOT NULL, name VARCHAR(128) NOT NULL,
+  role VARCHAR(16) NOT NULL, created_us BIGINT NOT NULL, created_by VARCHAR(255) NOT NULL,
+  expires_us BIGINT NULL, used_us BIGINT NULL, revoked_us BIGINT NULL,
+  PRIMARY KEY (digest) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS sign_ins ( -- token: what it was opened with, and ends with
+  digest BINARY(32) NOT NULL, name VARCHAR(128) NOT NULL, role VARCHAR(16) NOT NULL,
+  via VARCHAR(255) NOT NULL, token BINARY(32) NULL, created_us BIGINT NOT NULL,
+  seen_us BIGINT NOT NULL, expires_us BIGINT NOT NULL,
+  PRIMARY KEY (digest) /*!80000 CLUSTERED */, KEY k_name (name), KEY k_token (token))
+  DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS logins ( -- browsers that were sent to sign in elsewhere; each comes back once
+  state BINARY(32) NOT NULL, nonce VARCHAR(128) NOT NULL, verifier VARCHAR(128) NOT NULL,
+  goes_to VARCHAR(2048) NOT NULL, expires_us BIGINT NOT NULL,
+  PRIMARY KEY (state) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 9, '0009_people', X'b87854a850196d72b8043a469643339840af45bfac0c7c02ced2ea98ac763e24', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 9);
+
+-- 0012_refused_texts_and_models
+-- Texts that a model refuses, with why: asked again once the text or the model is another.
+CREATE TABLE IF NOT EXISTS refused_texts (
+  corpus VARCHAR(16) NOT NULL, doc_id BIGINT NOT NULL, model VARCHAR(64) NOT NULL,
+  text_hash BINARY(16) NOT NULL, reason VARCHAR(255) NOT NULL,
+  PRIMARY KEY (corpus, doc_id, model) /*!80000 CLUSTERED */) DEFAULT CHARSET=utf8mb4
+  COLLATE=utf8mb4_bin;
+-- When each model that has vectors was last in use: those of one that is no longer go.
+CREATE TABLE IF NOT EXISTS search_models (
+  model VARCHAR(64) PRIMARY KEY, used_us BIGINT NOT NULL) DEFAULT CHARSET=utf8mb4
+  COLLATE=utf8mb4_bin;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 12, '0012_refused_texts_and_models', X'23d6aa168204f57a7f6fa2f80dacccaf42e16f610de2d783d20fd9f5810fc902', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 12);

@@ -365,3 +365,36 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us)
 SELECT 8, '0008_families_and_search', X'dacf9b2141d6228842f7105d40caed1abb60afdd6697aeca9deff57d2a21616f', 0
 FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
   (SELECT 1 FROM schema_migrations WHERE version = 8);
+
+-- 0009_people
+-- Who may come in. Only hashes are kept of what opens: nobody who reads this gets in with it.
+CREATE TABLE access_tokens ( -- role: empty of senders
+  digest BLOB NOT NULL PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL,
+  created_us INTEGER NOT NULL, created_by TEXT NOT NULL, expires_us INTEGER, used_us INTEGER,
+  revoked_us INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE sign_ins ( -- token: what it was opened with, and ends with
+  digest BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, via TEXT NOT NULL,
+  token BLOB, created_us INTEGER NOT NULL, seen_us INTEGER NOT NULL,
+  expires_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_ins_k_name ON sign_ins (name);
+CREATE INDEX sign_ins_k_token ON sign_ins (token);
+CREATE TABLE logins ( -- browsers that were sent to sign in elsewhere; each comes back once
+  state BLOB NOT NULL PRIMARY KEY, nonce TEXT NOT NULL, verifier TEXT NOT NULL,
+  goes_to TEXT NOT NULL, expires_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 9, '0009_people', X'282ef7c9cb74ec925762bd7910e8c7f3d625cc0fc038a4847fc8cca439b6f442', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 9);
+
+-- 0012_refused_texts_and_models
+-- Texts that a model refuses, with why: asked again once the text or the model is another.
+CREATE TABLE refused_texts (
+  corpus TEXT NOT NULL, doc_id INTEGER NOT NULL, model TEXT NOT NULL, text_hash BLOB NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY (corpus, doc_id, model)) STRICT, WITHOUT ROWID;
+-- When each model that has vectors was last in use: those of one that is no longer go.
+CREATE TABLE search_models (
+  model TEXT PRIMARY KEY, used_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO schema_migrations (version, name, checksum, applied_us)
+SELECT 12, '0012_refused_texts_and_models', X'5bc556753cff3566686f98c96658c8f6144ed6ab7550f1fd0f2c0a08424d8545', 0
+FROM (SELECT 1 AS one) AS here WHERE NOT EXISTS
+  (SELECT 1 FROM schema_migrations WHERE version = 12);

@@ -219,7 +219,10 @@ class FakeCluster:
             raise Conflict(f"{ref} has changed since it was read")
         if dry_run:
             return
-        del self.objects[ref.key]
+        if live["metadata"].get("finalizers"):
+            live["metadata"]["deletionTimestamp"] = "2026-11-23T08:00:00Z"
+        else:
+            del self.objects[ref.key]
         self.deleted.append(ref.key)
         self._fail("delete", after_all=True)
 

@@ -8,7 +8,7 @@ import re
 import struct
 from collections.abc import Sequence
 
-from copilot.domain.errors import Unavailable
+from copilot.domain.errors import Invalid, Unavailable
 from copilot.domain.retrieval import Vector
 from copilot.ports import EmbedderUse
 
@@ -25,15 +25,16 @@ def numbers_of(text: str) -> list[float]:
 
 
 class FakeEmbedder:
-    """Meets `ports.Embedder`; fails as often as `failing` says."""
+    """Meets `ports.Embedder`; fails as often as `failing` says, and refuses what holds `refused`."""
 
     about = "a fake"
     dimensions = DIMENSIONS
     batch = 4
 
-    def __init__(self, name: str = "fake", *, failing: int = 0) -> None:
+    def __init__(self, name: str = "fake", *, failing: int = 0, refused: str | None = None) -> None:
         self.name = name
         self.failing = failing
+        self.refused = refused
         self.asked: list[str] = []
 
     @property
@@ -45,6 +46,8 @@ class FakeEmbedder:
         if texts and self.failing:
             self.failing -= 1
             raise Unavailable("the fake is down")
+        if self.refused is not None and any(self.refused in text for text in texts):
+            raise Invalid("the fake refuses it")
         self.asked += texts
         return tuple(_unit(numbers_of(text)) for text in texts)
 

@@ -10,6 +10,9 @@ from copilot.store.mysql import Address
 from copilot.store.mysql.connections import Answer, Link
 from copilot.store.mysql.literals import statement
 
+NEUTRAL = "information_schema"
+"""A database that everybody may use, on every server."""
+
 
 @asynccontextmanager
 async def a_link(address: Address) -> AsyncIterator[Link]:
@@ -35,12 +38,12 @@ async def created(address: Address) -> None:
         address,
         f"DROP DATABASE IF EXISTS {address.database}",
         f"CREATE DATABASE {address.database} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-        database="mysql",
+        database=NEUTRAL,
     )
 
 
 async def dropped(address: Address) -> None:
-    await asked(address, f"DROP DATABASE IF EXISTS {address.database}", database="mysql")
+    await asked(address, f"DROP DATABASE IF EXISTS {address.database}", database=NEUTRAL)
 
 
 async def emptied(address: Address) -> None:

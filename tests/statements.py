@@ -3,8 +3,8 @@
     COPILOT_TEST_STORE=mariadb://… pytest -p tests.statements --statements-to FILE …
 
 One JSON object a line: `from` is the line of ours that sent it, `sql` what was sent with `?` for
-values, `params` those of its first use. What no test sends is not checked: a repository's statement
-needs a test that runs it.
+values, `params` those of its first use. Beside it, in FILE.origins, every line of ours that sent
+anything: what no test sends is not checked, and `make sqlcheck` names each line that sent nothing.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ class Record:
 
     def __init__(self) -> None:
         self._found: dict[str, Statement] = {}
+        self._origins: set[str] = set()
 
     def note(self, origin: str, sql: str, params: Sequence[Value] = ()) -> None:
+        self._origins.add(origin)
         self._found.setdefault(sql, Statement(origin, sql, params))
 
     def write(self, path: Path) -> None:
@@ -50,6 +52,11 @@ class Record:
                 values = [{"hex": v.hex()} if isinstance(v, bytes) else v for v in one.params]
                 row = {"from": one.origin, "sql": one.sql, "params": values}
                 file.write(json.dumps(row) + "\n")
+        origins_beside(path).write_text("\n".join(sorted(self._origins)))
+
+
+def origins_beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.origins")
 
 
 _RECORD = pytest.StashKey[Record]()

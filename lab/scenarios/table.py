@@ -134,8 +134,9 @@ def _totals(outcomes: Sequence[Outcome]) -> list[str]:
         f" a wrong cause said to be supported in {all_of_it.never_said} faults;"
         f" an incident before anything was broken in {all_of_it.too_early}"
     )
+    early = [f"too early: {o.name}: {'; '.join(o.too_early)}" for o in outcomes if o.too_early]
     missing = [f"NOT PLAYED: {unplayed}"] if unplayed else []
-    return [found, fixed, took, wrong, *missing]
+    return [found, fixed, took, wrong, *early, *missing]
 
 
 def _by_group(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:

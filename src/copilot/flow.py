@@ -12,7 +12,15 @@ it may be cut anywhere and run again, and does nothing twice. What each move wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -106,6 +114,7 @@ class Flow:
         owner: str = "copilot",
         policy: Policy | None = None,
         git: GitHost | None = None,
+        own_namespaces: Collection[str] = (),
     ) -> None:
         # `policy` is asked once more before what was approved is done; `git` is the repository
         # that makes the cluster, where there is one.
@@ -117,7 +126,7 @@ class Flow:
         self._rules = rules
         self._cluster = cluster
         self._owner = owner
-        self._intake = Intake(clock=clock, journal=journal)
+        self._intake = Intake(clock=clock, journal=journal, own_namespaces=own_namespaces)
         self._docket = Docket(clock=clock, journal=journal)
         self._remedy = Remedy(clock=clock, journal=journal, docket=self._docket)
         self._git = git

@@ -77,9 +77,12 @@ class Intake:
     What it remembers is of this process and is rebuilt by the first full list.
     """
 
-    def __init__(self, *, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self, *, clock: Clock, journal: Journal, own_namespaces: Collection[str] = ()
+    ) -> None:
         self._clock = clock
         self._journal = journal
+        self._own = frozenset(own_namespaces)
         self.begin_watch()
 
     def begin_watch(self) -> None:
@@ -178,6 +181,7 @@ class Intake:
         return msgspec.structs.replace(
             look,
             cluster=seen.cluster,
+            own_namespaces=self._own,
             pods=pods,
             owners=seen.owners | owners,
             activity=(*activity, *(a for a in waiting if a not in activity)),
@@ -267,6 +271,7 @@ class Intake:
         return Seen(
             now_us=now_us,
             cluster=self._journal.cluster,
+            own_namespaces=self._own,
             pods=pods,
             owners=owners,
             events=self._inventory.events(now_us) if pods else (),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from copilot.agents import context, detective, remediator, runbook
+from copilot.agents import context, detective, remediator, runbook, similar
 from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
 from copilot.domain.errors import Refused, Unavailable
@@ -24,7 +24,7 @@ from copilot.domain.proposal import (
     ProposalStatus,
     Way,
 )
-from copilot.domain.retrieval import Corpus
+from copilot.domain.retrieval import Corpus, Near
 from copilot.domain.runbook import RunbookMatch
 from copilot.ports import Clock, Cluster, GitHost, LanguageModel, Notifier, Store
 from copilot.remediate.apply import apply
@@ -73,8 +73,9 @@ class LocalAgents:
         self._reading = asyncio.Lock()  # several proposals read the same files: one asks for them
 
     async def context(self, incident_id: IncidentId) -> Case:
+        near = await self._near(incident_id) if self._meaning else None
         async with self._store.view() as view:
-            return await context.context(incident_id, view, now_us=self._clock.now_us())
+            return await context.context(incident_id, view, now_us=self._clock.now_us(), near=near)
 
     async def hypothesis(self, case: Case) -> Findings:
         return await detective.hypothesis(case)
@@ -95,6 +96,11 @@ class LocalAgents:
         return tuple(
             await asyncio.gather(*(self._prepare(draft, case.incident) for draft in drafts))
         )
+
+    async def _near(self, incident_id: IncidentId) -> Near | None:
+        async with self._store.view() as view:
+            incident = await view.incidents.get(incident_id)
+        return await self._meaning.of(similar.told(incident)) if self._meaning else None
 
     async def recheck(self, proposal: Proposal) -> Proposal:
         now_us = self._clock.now_us()

@@ -41,6 +41,7 @@ from copilot.domain.incident import (
 from copilot.domain.memory import Memory, MemoryId
 from copilot.domain.notification import Delivery, Notification, NotificationId
 from copilot.domain.objects import ObjectRef
+from copilot.domain.people import Login, SignIn, Token
 from copilot.domain.proposal import (
     ActionState,
     Applied,
@@ -666,6 +667,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits in a queue."""
+
+    queue: str
+    state: str
+    """`ready` or `leased`."""
+    n: int
+    oldest_us: int
+    """Since when the oldest has been due; 0 for none."""
+
+
 class Jobs(Protocol):
     """Work between legs: committed with what caused it, claimed by a lease."""
 
@@ -673,8 +685,11 @@ class Jobs(Protocol):
         """With a `dedupe` key, a job that is still waiting is not doubled."""
         ...
 
-    async def take(self, queue: str, *, owner: str, now_us: int, lease_us: int) -> Job | None:
-        """The next due job, or one whose lease ran out."""
+    async def take(
+        self, queue: str, *, owner: str, now_us: int, lease_us: int, keeps_key: bool = False
+    ) -> Job | None:
+        """The next due job, or one whose lease ran out. Where it keeps its key there is no second
+        of that key as long as it is not done."""
         ...
 
     async def renew(self, job: Job, *, now_us: int, lease_us: int) -> None:
@@ -689,6 +704,10 @@ class Jobs(Protocol):
 
     async def again(self, job: Job, *, run_us: int, error: str) -> None: ...
 
+    async def due(self, now_us: int) -> tuple[Due, ...]:
+        """What is due or under way, by queue and state."""
+        ...
+
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     chain: str
@@ -700,6 +719,16 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     prev_hash: str
     hash: str
+
+
+class CheckedChain(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain of the audit log, its hashes computed anew. `n` of its entries hold; where `fault`
+    says what is wrong, `broken_at` is the number of the first that does not."""
+
+    chain: str
+    n: int
+    broken_at: int
+    fault: str
 
 
 class Audit(Protocol):
@@ -715,6 +744,16 @@ class Audit(Protocol):
 
     async def broken(self) -> tuple[str, ...]:
         """Chains whose hashes do not add up."""
+        ...
+
+    async def check(self, *, after: str = "", limit: int) -> tuple[CheckedChain, ...]:
+        """The next chains in the order of their names."""
+        ...
+
+    async def entries(
+        self, *, after: tuple[str, int] = ("", 0), limit: int
+    ) -> tuple[AuditRow, ...]:
+        """All there are, chain by chain and oldest first, from after a chain and number."""
         ...
 
 
@@ -745,6 +784,12 @@ class Memories(Protocol):
         self, *, cluster: str, namespace: str, app: str, cause: Cause | None, now_us: int
     ) -> tuple[Memory, ...]:
         """Unexpired ones of this app first, then of this cause elsewhere; newest first, 20."""
+        ...
+
+    async def of_incidents(
+        self, incidents: Sequence[IncidentId], *, now_us: int
+    ) -> tuple[Memory, ...]:
+        """Unexpired ones of these incidents, by incident."""
         ...
 
     async def forget(self, memory_id: MemoryId) -> None: ...
@@ -788,18 +833,45 @@ class Index(Protocol):
         ...
 
     async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
-        """Documents whose words are in the index, and without a vector of the model for them."""
+        """Documents whose words are in the index, and without a vector of the model for them, but
+        for those that it refuses."""
+        ...
+
+    async def refuse(self, corpus: Corpus, model: str, document: Document, reason: str) -> None:
+        """The model is not asked about this text again."""
         ...
 
     async def keep_vectors(
         self, corpus: Corpus, model: str, made: Sequence[tuple[Document, Vector]]
     ) -> None:
-        """Beside those of other models."""
+        """Beside those of other models; some of this one that are of another length go."""
+        ...
+
+    async def use(self, model: str, now_us: int) -> None:
+        """Note that the model is in use."""
+        ...
+
+    async def unused(self, corpus: Corpus, model: str, *, since_us: int) -> str:
+        """Another model that has vectors and that nobody has used since; empty for none."""
+        ...
+
+    async def forget_vectors(self, corpus: Corpus, model: str) -> None:
+        """Some of them, the oldest first."""
         ...
 
     async def backlog(self, model: str | None) -> tuple[Backlog, ...]:
         """How far each corpus is behind; without a model no vectors are missing."""
         ...
+
+
+class Unsent(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in the outbox."""
+
+    n: int
+    tries: int
+    """The most that one of them has had."""
+    oldest_us: int
+    """When the first of them is, or was, to be sent; 0 for none."""
 
 
 class Outbox(Protocol):
@@ -815,6 +887,57 @@ class Outbox(Protocol):
     async def settle(
         self, notification_id: NotificationId, *, delivery: Delivery, error: str, retry_us: int
     ) -> None: ...
+
+    async def unsent(self) -> Unsent: ...
+
+
+class Accounts(Protocol):
+    """Who may come in. What opens is never kept, only its hash, and found by that."""
+
+    async def add(self, token: Token) -> None:
+        """Raises: Clash where there is one with this hash."""
+        ...
+
+    async def token(self, digest: bytes) -> Token | None:
+        """Revoked and expired ones too."""
+        ...
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """Newest first, 1000 at most."""
+        ...
+
+    async def revoke(self, digest: bytes, *, at_us: int) -> bool:
+        """Closes it for good, and ends what was signed in with it; whether it was open. Also for
+        one that is not kept here: only its sign-ins end then."""
+        ...
+
+    async def used(self, digest: bytes, *, at_us: int) -> None: ...
+
+    async def sign_in(self, sign_in: SignIn) -> None: ...
+
+    async def sign_in_of(self, digest: bytes) -> SignIn | None:
+        """Expired ones too, until they are forgotten."""
+        ...
+
+    async def seen(self, digest: bytes, *, at_us: int) -> None: ...
+
+    async def sign_out(self, digest: bytes) -> None:
+        """Harmless where it ended already."""
+        ...
+
+    async def sign_out_all(self, name: str) -> int:
+        """How many sign-ins of the person ended."""
+        ...
+
+    async def send_away(self, login: Login) -> None: ...
+
+    async def take_back(self, state: bytes) -> Login | None:
+        """It, once: whoever brings the same again gets None."""
+        ...
+
+    async def forget(self, *, before_us: int) -> None:
+        """Sign-ins and logins that expired before then."""
+        ...
 
 
 class Session(Protocol):
@@ -842,6 +965,8 @@ class Session(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def index(self) -> Index: ...
+    @property
+    def accounts(self) -> Accounts: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -899,6 +1024,10 @@ class Store(Protocol):
     async def make_days(self) -> tuple[str, ...]:
         """Make room for the coming days where tables are parted by day; what was made. Once a day;
         harmless more often."""
+        ...
+
+    async def index_vectors(self, model: str) -> None:
+        """Let a vector index of the database follow, where it has one; harmless elsewhere."""
         ...
 
     async def capabilities(self) -> Capabilities: ...
@@ -1014,6 +1143,7 @@ class Embedder(Protocol):
 
         Raises:
             Unavailable: there is no model, no answer in time, or none of use.
+            Invalid: it refuses what it was given, as it would the next time.
         """
         ...
 

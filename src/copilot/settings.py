@@ -1,4 +1,4 @@
-"""Every setting, read once in `cli.py`; the only reader of the environment.
+"""Every setting, read once in `cli`; the only reader of the environment.
 
 Each is given as `COPILOT_<NAME>`; the founding names (`OPENAI_API_KEY`) work too. Command line
 options win over the environment.
@@ -50,6 +50,12 @@ class LogLevel(StrEnum):
     INFO = "INFO"
     WARNING = "WARNING"
     ERROR = "ERROR"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
 
 
 def default_data() -> Path:
@@ -133,6 +139,30 @@ class Settings(BaseSettings):
     only their metadata is read, and `incident-copilot rbac --secret payments/db` prints the right."""
     user: str = Field(default_factory=default_user)
     """Name of the person who signs in with the access token; approvals record it."""
+    session_idle: int = Field(default=43_200, gt=0)
+    """Seconds after which a browser that asks for nothing is signed out."""
+    session_lifetime: int = Field(default=604_800, gt=0)
+    """Seconds after which a browser is signed out whatever it does."""
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider that people may sign in with; empty for none. It must
+    know `<COPILOT_PUBLIC_URL>/login/callback` as ours."""
+    oidc_client_id: str = ""
+    """What it calls us."""
+    oidc_client_secret: SecretStr | None = None
+    """With what we show that it is us; a public client has none."""
+    oidc_scopes: str = "openid profile email"
+    """What we ask it for."""
+    oidc_groups_claim: str = "groups"
+    """The claim that lists a person's groups, in the id token or else at its userinfo endpoint."""
+    oidc_admin_groups: tuple[str, ...] = ()
+    """Groups whose people are admins, as a JSON list; `*` is everybody whom the provider knows."""
+    oidc_responder_groups: tuple[str, ...] = ()
+    """The same for responders."""
+    oidc_viewer_groups: tuple[str, ...] = ()
+    """The same for viewers; who is in no group of these three does not come in."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of ingresses whose `X-Forwarded-For` and `-Proto` are believed, as a JSON
+    list such as `["10.0.0.0/8"]`; empty believes nobody."""
     access_token: SecretStr | None = None
     """Token of that person; made at first start where not given."""
     sender_token: SecretStr | None = None
@@ -274,8 +304,37 @@ class Settings(BaseSettings):
     """Jira user (e-mail) for basic authentication; empty sends the token as a bearer token."""
     jira_token: SecretStr | None = None
     """Jira API token."""
+    own_namespaces: tuple[str, ...] = ("incident-copilot", "incident-copilot-telemetry")
+    """Namespaces of the co-pilot itself and of its senders, as a JSON list: what is logged there
+    opens no incident. In a pod its own namespace counts as well."""
     log_level: LogLevel = LogLevel.INFO
     """DEBUG, INFO, WARNING or ERROR."""
+    log_format: LogFormat = LogFormat.AUTO
+    """`json`, `console` (for people), `auto`: for people on a terminal, JSON elsewhere."""
+    metrics_token: SecretStr | None = None
+    """A token that opens `/metrics` and `/readyz` and nothing else, for Prometheus."""
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("COPILOT_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    """Where spans of the co-pilot itself are sent, by OTLP over HTTP (`http://collector:4318`);
+    empty sends none."""
+    otlp_headers: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("COPILOT_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+    )
+    """Headers for that, such as `authorization=Bearer%20token`."""
+    trace_sample: float = Field(default=1.0, ge=0, le=1)
+    """Share of its traces that is kept, 0 to 1."""
+    model_price_in: float = Field(default=0.0, ge=0)
+    """US dollars for a million tokens that the language model reads, for the count of its cost."""
+    model_price_out: float = Field(default=0.0, ge=0)
+    """The same for those it writes."""
+
+    @property
+    def scheme(self) -> str:
+        """Of our own address."""
+        return "https" if self.tls_cert else "http"
 
 
 def describe() -> str:

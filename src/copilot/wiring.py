@@ -23,7 +23,7 @@ from copilot.detect.rules import RULES
 from copilot.domain.errors import CopilotError, Invalid, Unavailable
 from copilot.domain.notification import Channel
 from copilot.domain.objects import Deployment
-from copilot.domain.retention import Keep, Tier, parse_keep
+from copilot.domain.retention import Keep, Tier, names_of, parse_keep
 from copilot.domain.retention import Policy as RetentionPolicy
 from copilot.embed import NoEmbedder
 from copilot.flow import Flow
@@ -37,7 +37,6 @@ from copilot.ports import (
     Embedder,
     GitHost,
     Kind,
-    LanguageModel,
     Notifier,
     Store,
 )
@@ -49,9 +48,12 @@ from copilot.remote.asking import token_in
 from copilot.search.meaning import Meaning
 from copilot.settings import CallersKind, EmbedderKind, FixDelivery, Settings
 from copilot.store import SqlStore, open_store
+from copilot.telemetry import handed_on, parse_headers, set_up_tracing
+from copilot.traced import TracedAgents
 
 if TYPE_CHECKING:
     from copilot.kube import KubeCluster
+    from copilot.llm.metered import MeteredModel
 
 
 class SystemClock:
@@ -75,7 +77,7 @@ class Parts:
     agents: Agents
     flow: Flow
     owner: str
-    model: LanguageModel | None
+    model: MeteredModel | None
     embedder: Embedder
     meaning: Meaning
     accounts: Accounts | None
@@ -107,7 +109,7 @@ async def wired(
         store = await opened_store(settings, clock)
         stack.push_async_callback(store.close)
         await store.migrate()
-        await _sync_runbooks(store, clock)
+        await sync_runbooks(store, clock)
         cluster, name = None, settings.cluster
         if not needs_cluster and not settings.cluster:
             raise Invalid("this role does not ask the cluster for its name: set COPILOT_CLUSTER")
@@ -132,7 +134,7 @@ async def wired(
         urls = _agents_elsewhere(settings, roles)
         asker = _asker(settings, clock, agent_token, asks=any(urls.values()))
         stack.push_async_callback(asker.close)
-        agents = RemoteAgents(urls=urls, asker=asker, local=local)
+        agents = TracedAgents(RemoteAgents(urls=urls, asker=asker, local=local))
         accounts = await _accounts(settings, clock, roles, stack)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         flow = Flow(
@@ -149,6 +151,7 @@ async def wired(
             owner=owner,
             policy=policy,
             git=git.host if git else None,
+            own_namespaces=own_namespaces(settings),
         )
         yield Parts(
             store=store,
@@ -167,6 +170,25 @@ async def wired(
         )
 
 
+@asynccontextmanager
+async def traced(settings: Settings, *, role: str, cluster: str) -> AsyncIterator[None]:
+    """Spans of ours are sent meanwhile, where the settings say to whom."""
+    if not settings.otlp_endpoint:
+        yield
+        return
+    end = set_up_tracing(
+        endpoint=settings.otlp_endpoint,
+        headers=parse_headers(settings.otlp_headers.get_secret_value()),
+        sample=settings.trace_sample,
+        role=role,
+        cluster=cluster,
+    )
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(end)
+
+
 async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
     """The store that the settings name; its schema may not be up to date.
 
@@ -174,11 +196,11 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
         Invalid: they make no sense.
         Unavailable: it cannot be reached.
     """
-    url = settings.store.get_secret_value()
-    if url.startswith("sqlite:") and (url != "sqlite:" or not settings.tidb_host):
-        return await open_store(file_of(url, settings), clock=clock)
+    if file := embedded_file(settings):
+        return await open_store(file, clock=clock)
     from copilot.store import mysql  # only who has a server pays for its client
 
+    url = settings.store.get_secret_value()
     if url != "sqlite:":
         return await mysql.open_store(mysql.parse_address(url), clock=clock)
     address = mysql.Address(
@@ -192,8 +214,11 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
     return await mysql.open_store(address, clock=clock)
 
 
-def file_of(url: str, settings: Settings) -> Path:
-    """The file of `sqlite:path`; that of the data folder where no path is given."""
+def embedded_file(settings: Settings) -> Path | None:
+    """The file of `sqlite:path`, that of the data folder where no path is given, None for servers."""
+    url = settings.store.get_secret_value()
+    if not url.startswith("sqlite:") or (url == "sqlite:" and settings.tidb_host):
+        return None
     return Path(url.removeprefix("sqlite:") or settings.data / "copilot.db")
 
 
@@ -270,7 +295,7 @@ def _asker(settings: Settings, clock: Clock, key: str, *, asks: bool) -> Asker:
             trust = ssl.create_default_context(cafile=settings.tls_ca)
         except (OSError, ssl.SSLError) as error:
             raise Invalid(f"COPILOT_TLS_CA cannot be read: {settings.tls_ca} ({error})") from error
-    return Asker(token=token, clock=clock, chance=random.Random(), trust=trust)
+    return Asker(token=token, clock=clock, chance=random.Random(), trust=trust, hand_on=handed_on)
 
 
 async def labelled_namespaces(settings: Settings, clock: Clock, selector: str) -> list[str]:
@@ -281,19 +306,33 @@ async def labelled_namespaces(settings: Settings, clock: Clock, selector: str) -
     return [msgspec.json.decode(body, type=Deployment).metadata.name for body in bodies]
 
 
-def _model(settings: Settings) -> LanguageModel | None:
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def own_namespaces(settings: Settings) -> frozenset[str]:
+    """Where we run ourselves, as set and as the pod is told."""
+    try:
+        here = _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:  # not in a pod
+        here = ""
+    return frozenset(filter(None, (*settings.own_namespaces, here)))
+
+
+def _model(settings: Settings) -> MeteredModel | None:
     """The language model, where one is set."""
     if not settings.openai_api_key and not settings.openai_base_url:  # an empty key is none
         return None
     from copilot.llm import OpenAICompatible  # only who has a model pays for its client
+    from copilot.llm.metered import MeteredModel
 
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
-    return OpenAICompatible(
+    model = OpenAICompatible(
         base_url=settings.openai_base_url,
         api_key=key,
         model=settings.openai_model,
         timeout_s=settings.model_timeout,
     )
+    return MeteredModel(model, price_in=settings.model_price_in, price_out=settings.model_price_out)
 
 
 def embedder_of(settings: Settings, clock: Clock) -> Embedder:
@@ -444,9 +483,9 @@ def retention_of(settings: Settings) -> RetentionPolicy:
     given: dict[Tier, Keep] = {
         tier: parse_keep(tier, getattr(settings, f"retention_{tier}"))
         for tier in Tier
-        if tier is not Tier.JOBS
+        if tier not in (Tier.JOBS, Tier.NAMES)
     }
-    return {**given, Tier.JOBS: given[Tier.MESSAGES]}
+    return {**given, Tier.JOBS: given[Tier.MESSAGES], Tier.NAMES: names_of(given)}
 
 
 def runbook_folder() -> Path:
@@ -456,7 +495,7 @@ def runbook_folder() -> Path:
     return shipped if shipped.is_dir() else package.parents[1] / "docs" / "runbooks"
 
 
-async def _sync_runbooks(store: Store, clock: Clock) -> None:
+async def sync_runbooks(store: Store, clock: Clock) -> None:
     runbooks = [
         parse_runbook(path.stem, path.read_text(encoding="utf-8"), clock.now_us())
         for path in sorted(runbook_folder().glob("*.md"))

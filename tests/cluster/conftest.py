@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,25 @@ def cluster() -> Target:
 @pytest.fixture(scope="module")
 def demo(cluster: Target) -> Iterator[KubeHttp]:
     """The demo's namespace with its healthy service; gone in the end."""
-    kube = KubeHttp(cluster, "demo")
+    with a_demo(cluster, "demo") as kube:
+        yield kube
+
+
+@contextmanager
+def a_demo(cluster: Target, namespace: str) -> Iterator[KubeHttp]:
+    """The demo in a namespace of this name; gone in the end."""
+    kube = KubeHttp(cluster, namespace)
+    manifest = (DEMO / "oom-demo.yaml").read_text()
+    manifest = manifest.replace("name: demo\n", f"name: {namespace}\n")
     try:
-        apply(kube, DEMO / "oom-demo.yaml")
+        apply(kube, manifest.replace("namespace: demo\n", f"namespace: {namespace}\n"))
         kube.rolled_out("oom-demo")
         yield kube
     finally:
-        kube.http.delete("/api/v1/namespaces/demo")
+        kube.http.delete(f"/api/v1/namespaces/{namespace}")
         kube.until(
-            lambda: kube.http.get("/api/v1/namespaces/demo").status_code == 404, "an end of demo"
+            lambda: kube.http.get(f"/api/v1/namespaces/{namespace}").status_code == 404,
+            f"an end of {namespace}",
         )
         kube.http.close()
 

@@ -21,7 +21,11 @@ import pytest
 import yaml
 from playwright.sync_api import Page, expect
 
+from copilot.domain.errors import Refused
+from copilot.kube import connect
 from copilot.kube.rights import HAS_TOKEN, Account
+from copilot.roles.callers import AUDIENCE
+from copilot.wiring import SystemClock
 from tests.cluster.conftest import DEMO, apply, killed_pod, limit, toggle
 from tests.contract.cluster_targets import STRATEGIC, KubeHttp, Target, limit_patch
 from tests.e2e.copilot_process import (
@@ -73,9 +77,11 @@ class Accounts:
     server: str
     verify: Any
 
-    def token(self, account: str) -> str:
+    def token(self, account: str, *audiences: str) -> str:
+        """As kubelet projects it; without an audience, for the API server."""
+        spec = {"audiences": audiences} if audiences else {}
         answer = self.admin.http.post(
-            f"/api/v1/namespaces/{HOME}/serviceaccounts/{account}/token", json={"spec": {}}
+            f"/api/v1/namespaces/{HOME}/serviceaccounts/{account}/token", json={"spec": spec}
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["status"]["token"])
@@ -331,9 +337,47 @@ def copilot(accounts: Accounts, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Every role in a process of its own under its own account."""
     without_limit_ranges(accounts.admin)
     folder = tmp_path_factory.mktemp("roles")
-    secrets = {"COPILOT_WATCH_SECRETS": '["demo/db"]'}
-    with roles_on(folder, accounts.kubeconfig, in_turn=True, **secrets) as running:
+    shown = folder / "gateway.token"
+    shown.write_text(accounts.token("gateway", AUDIENCE))
+    more = {
+        "COPILOT_WATCH_SECRETS": '["demo/db"]',
+        "COPILOT_CALLERS": "service_account",
+        "COPILOT_NAMESPACE": HOME,
+        "COPILOT_CALLER_TOKEN_FILE": str(shown),  # of those here only the gateway asks
+    }
+    with roles_on(folder, accounts.kubeconfig, in_turn=True, **more) as running:
         yield running
+
+
+async def test_an_agent_is_told_by_the_real_server_whose_token_it_is_shown(
+    accounts: Accounts,
+) -> None:
+    kubeconfig = str(accounts.kubeconfig("agent-detective"))
+    cluster = await connect(kubeconfig=kubeconfig, context=None, name="home", clock=SystemClock())
+    ours, servers = accounts.token("gateway", AUDIENCE), accounts.token("gateway")
+
+    try:
+        who = [
+            await cluster.whose(token, audience=AUDIENCE)
+            for token in (ours, servers, f"{ours[:-4]}AAAA")
+        ]
+    finally:
+        await cluster.close()
+
+    assert who == [f"system:serviceaccount:{HOME}:gateway", "", ""]
+
+
+async def test_who_answers_nobody_may_not_ask_whose_token_it_is(accounts: Accounts) -> None:
+    for account in ("gateway", "watcher"):
+        kubeconfig = str(accounts.kubeconfig(account))
+        cluster = await connect(
+            kubeconfig=kubeconfig, context=None, name="home", clock=SystemClock()
+        )
+        try:
+            with pytest.raises(Refused, match="not allowed to create tokenreviews"):
+                await cluster.whose(accounts.token("gateway", AUDIENCE), audience=AUDIENCE)
+        finally:
+            await cluster.close()
 
 
 def gaps(client: httpx.Client) -> dict[str, str]:

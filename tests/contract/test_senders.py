@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from copilot.domain.errors import Busy, Unauthenticated, Unavailable
 from copilot.domain.event import Batch
@@ -72,7 +73,8 @@ def receive(keeper: Keeper) -> Receive:
 
 @pytest.fixture
 async def client(receive: Receive) -> AsyncIterator[httpx.AsyncClient]:
-    def authenticate(headers: Mapping[str, str]) -> str:
+    async def authenticate(request: Request) -> str:
+        headers = request.headers
         if TOKEN in (headers.get("x-api-key"), headers.get("authorization", "")[7:]):
             return "fleet"
         raise Unauthenticated("send the sender token")

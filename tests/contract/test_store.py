@@ -11,6 +11,7 @@ import pytest
 
 from copilot.domain.errors import NotFound, Unavailable
 from copilot.domain.hypothesis import Cause
+from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.store import SqlStore
 from tests.builders_store import (
@@ -332,6 +333,20 @@ async def test_memories_of_the_same_app_come_before_those_of_the_same_cause(
         )
 
     assert found == (new, old, elsewhere)
+
+
+async def test_memories_are_found_by_their_incidents(store: SqlStore) -> None:
+    async with store.transaction() as tx:
+        first, second = [await tx.memories.add(a_memory(n)) for n in (1, 2)]
+        await tx.memories.add(a_memory(3))
+        await tx.memories.add(a_memory(4, expires_us=NOW_US))
+
+        found = await tx.memories.of_incidents(
+            [IncidentId(n) for n in (2, 4, 1, 99)], now_us=NOW_US + 1
+        )
+
+        assert found == (first, second)
+        assert await tx.memories.of_incidents([], now_us=NOW_US) == ()
 
 
 async def test_an_incident_is_remembered_once_and_can_be_forgotten(store: SqlStore) -> None:

@@ -14,6 +14,7 @@ from copilot.domain.retrieval import Corpus, Document, Near, Ranked, Vector
 from copilot.domain.runbook import Runbook, runbook_of
 from copilot.store import SqlStore
 from tests.builders_store import (
+    NOW_US,
     STORES,
     a_batch,
     a_new_incident,
@@ -272,7 +273,7 @@ async def test_a_vector_that_is_made_again_takes_the_place_of_the_old_one(
     assert "cache warmed" in await near(embedded, "exhausted", 0.0, 1.0, 0.0)
 
 
-async def test_vectors_of_another_length_under_the_same_name_are_left_out(
+async def test_vectors_of_another_length_under_the_same_name_are_made_again(
     embedded: SqlStore,
 ) -> None:
     """A server changed what the name of its model stands for; what was made since is found."""
@@ -282,7 +283,46 @@ async def test_vectors_of_another_length_under_the_same_name_are_left_out(
         await tx.index.keep_vectors(_T, "m", [(full, a_vector(0.0, 1.0))])
 
     assert await near(embedded, "exhausted", 0.0, 1.0) == ["disk full"]
-    assert await near(embedded, "exhausted", 1.0, 0.0, 0.0) == ["no space left"]
+    async with embedded.view() as look:
+        behind = await look.index.unembedded(_T, "m", 10)
+    assert {one.text for one in behind} == {"no space left", "cache warmed"}
+
+
+async def test_vectors_of_another_length_are_left_out_while_they_are_there(
+    embedded: SqlStore,
+) -> None:
+    assert await near(embedded, "exhausted", 0.0, 1.0) == []
+
+
+async def test_what_a_model_refuses_is_not_asked_for_again_by_that_model(
+    embedded: SqlStore,
+) -> None:
+    async with embedded.transaction() as tx:
+        [one, *_] = await tx.index.unembedded(_T, "other", 10)
+        await tx.index.refuse(_T, "other", one, "it answered 400")
+    async with embedded.view() as look:
+        left = await look.index.unembedded(_T, "other", 10)
+        third = await look.index.unembedded(_T, "third", 10)
+        [behind] = [b for b in await look.index.backlog("other") if b.corpus is _T]
+
+    assert one not in left
+    assert one in third
+    assert (behind.refused, behind.vectors) == (1, 2)
+
+
+async def test_only_vectors_of_a_model_that_is_not_used_any_more_are_unused(
+    embedded: SqlStore,
+) -> None:
+    async with embedded.transaction() as tx:
+        await tx.index.use("other", NOW_US)  # also notes that "m" is in use until now
+        assert await tx.index.unused(_T, "other", since_us=NOW_US) == ""
+        assert await tx.index.unused(_T, "m", since_us=NOW_US + 1) == ""  # it has no vectors
+        assert await tx.index.unused(_T, "other", since_us=NOW_US + 1) == "m"
+
+        await tx.index.forget_vectors(_T, "m")
+
+        assert await tx.index.unused(_T, "other", since_us=NOW_US + 1) == ""
+        assert len(await tx.index.unembedded(_T, "m", 10)) == 3
 
 
 async def test_vectors_that_come_later_are_found_too(embedded: SqlStore) -> None:

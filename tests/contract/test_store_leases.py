@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from copilot.domain.errors import Conflict
+from copilot.ports import Job
 from copilot.store import SqlStore
-from tests.builders_store import NOW_US, STORES, a_store
+from tests.builders_store import NOW_US, SECOND_US, STORES, a_store
 
 LEASE_US = 10
 
@@ -43,3 +44,35 @@ async def test_who_lost_a_job_cannot_renew_it(store: SqlStore) -> None:
 
         with pytest.raises(Conflict):
             await tx.jobs.renew(slow, now_us=NOW_US + 12, lease_us=LEASE_US)
+
+
+async def test_a_job_that_keeps_its_key_is_the_only_one_for_as_long_as_it_is_not_done(
+    store: SqlStore,
+) -> None:
+    async def put() -> None:
+        await store.run(lambda tx: tx.jobs.put("watch", "", run_us=NOW_US, dedupe="one"))
+
+    async def take(now_us: int) -> Job | None:
+        return await store.run(
+            lambda tx: tx.jobs.take(
+                "watch", owner="w", now_us=now_us, lease_us=SECOND_US, keeps_key=True
+            )
+        )
+
+    await put()
+    first = await take(NOW_US)
+    assert first
+    await put()
+    assert await take(NOW_US) is None
+
+    second = await take(NOW_US + 2 * SECOND_US)  # its lease ran out
+    assert second
+    assert second.id == first.id
+    await store.run(lambda tx: tx.jobs.again(second, run_us=NOW_US, error=""))
+    await put()
+    third = await take(NOW_US)
+    assert third
+    assert await take(NOW_US) is None
+    await store.run(lambda tx: tx.jobs.done(third))
+    await put()
+    assert await take(NOW_US)

@@ -378,3 +378,45 @@ async def test_work_for_a_resolved_incident_goes_and_for_an_open_one_stays(
     assert left
     assert left.payload == str(open_.id)
     assert approved
+
+
+# --------------------------------------------------------------------------- names
+
+
+async def names(store: SqlStore) -> tuple[int, int, int]:
+    """Streams, templates and the families of those."""
+    found = []
+    async with store._engine.view() as look:
+        for table in ("streams", "templates", "template_families"):
+            row = await look.fetch_one(f"SELECT COUNT(*) AS n FROM {table}")
+            found.append(int(row["n"]) if row else 0)
+    return found[0], found[1], found[2]
+
+
+async def test_streams_and_templates_go_once_nothing_cites_them(store: SqlStore) -> None:
+    await add_lines(store, LONG_AGO_US)
+    assert await names(store) == (1, 1, 1)
+
+    kept = await retired(store, Tier.NAMES)
+    await store.retire(dict.fromkeys((Tier.LINES, Tier.COUNTS), WEEK))
+    async with store._engine.transaction() as database:  # on a server a row goes with its day
+        await database.execute("DELETE FROM raw_events")
+    would_go = await retired(store, Tier.NAMES, is_dry=True)
+    went = await retired(store, Tier.NAMES)
+
+    assert (kept.n, would_go.n, went.n) == (0, 2, 2)
+    assert await names(store) == (0, 0, 0)
+
+
+async def test_what_was_seen_lately_stays_and_one_that_comes_back_is_new(store: SqlStore) -> None:
+    await add_lines(store, LONG_AGO_US)
+    await store.retire(dict.fromkeys((Tier.LINES, Tier.EVENTS, Tier.COUNTS, Tier.NAMES), WEEK))
+    store._process.known.streams.clear()
+    store._process.known.templates.clear()
+
+    address = await add_lines(store, NOW_US)
+    went = await retired(store, Tier.NAMES)
+
+    assert went.n == 0
+    assert await line(store, address) == "line 0"
+    assert await names(store) == (1, 1, 1)

@@ -32,7 +32,10 @@ pytestmark = [
 ]
 
 OVERLAY = "deploy/overlays/embedded"
-TOKEN = "kubectl -n incident-copilot exec deploy/incident-copilot -- incident-copilot token"
+TOKEN = (
+    "kubectl -n incident-copilot exec deploy/incident-copilot -- "
+    "incident-copilot token create --name you --role admin"
+)
 FORWARD = "kubectl -n incident-copilot port-forward svc/ui 3000:3000"
 AGAIN = FORWARD.replace("3000:", "3001:")
 

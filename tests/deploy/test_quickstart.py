@@ -77,7 +77,7 @@ def steps() -> Steps:
         prepare=until("apply -k"),
         apply=todo.pop(0),
         watch=todo.pop(0),
-        demo=until("incident-copilot token"),
+        demo=until("incident-copilot token create"),
         token=todo.pop(0),
         forward=todo.pop(0),
         remove=tuple(todo),

@@ -22,9 +22,16 @@ pytestmark = pytest.mark.timeout(60)
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def run(folder: Path, *args: str, timeout_s: float = 20) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *args: str, timeout_s: float = 20, **more: str
+) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
-    env = {**environment(folder / "data"), "COLUMNS": "200", "NO_COLOR": "1", "HOME": str(folder)}
+    env = {
+        **environment(folder / "data", **more),
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+        "HOME": str(folder),
+    }
     env["KUBECONFIG"] = str(folder / "none")
     return subprocess.run(
         [*COMMAND, *args], env=env, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -44,13 +51,16 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ([], ["up", "serve", "demo", "token", "version"]),
+        ([], ["up", "serve", "demo", "token", "version", "--version"]),
         (["up"], ["--demo", "--context", "--kubeconfig", "--data", "--port", "--no-open"]),
         (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
         (["token"], ["access", "sender", "agent"]),
         (["rbac"], ["--namespace", "--opted-in", "--nodes", "--secret", "--kubelet-usage"]),
         (["migrate"], ["--from", "--to", "Stop the co-pilot"]),
+        (["backup"], ["FILE", "--force", "tokens.json"]),
+        (["restore"], ["FILE", "--force", "stop the co-pilot"]),
+        (["audit"], ["list", "export", "verify"]),
         (["retention"], ["--dry-run", "--compact", "COPILOT_RETENTION_"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 2 else "",
@@ -77,10 +87,11 @@ def test_rights_are_printed_as_exactly_what_is_asked_for(tmp_path: Path) -> None
     ]
 
 
-def test_the_version_comes_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", ["version", "--version"])
+def test_the_version_comes_at_once(tmp_path: Path, asked: str) -> None:
     started = time.monotonic()
 
-    ended = run(tmp_path, "version")
+    ended = run(tmp_path, asked)
 
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", ended.stdout)
     assert time.monotonic() - started < 1.5, "the command line imports too much"

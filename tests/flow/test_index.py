@@ -145,6 +145,82 @@ async def test_another_model_is_filled_in_beside_the_one_before(store: Store) ->
     assert len(old.asked) == 7  # six texts and a question: going back costs nothing
 
 
+async def test_a_text_that_the_model_refuses_is_set_aside_and_stops_no_other(store: Store) -> None:
+    embedder = FakeEmbedder(refused="connection refused")
+
+    await catch_up(store, embedder, FixedClock())
+
+    assert await waiting(store, embedder.name) == (0, 0)
+    async with store.view() as view:
+        refused = {one.corpus: one.refused for one in await view.index.backlog(embedder.name)}
+    assert refused == {Corpus.TEMPLATE: 1, Corpus.RUNBOOK: 0, Corpus.INCIDENT: 0}
+    asked = len(embedder.asked)
+    assert await catch_up(store, embedder, FixedClock()) == 0
+    assert len(embedder.asked) == asked
+
+
+async def test_another_model_is_asked_about_what_the_one_before_refused(store: Store) -> None:
+    await catch_up(store, FakeEmbedder("old", refused="connection refused"), FixedClock())
+    new = FakeEmbedder("new")
+
+    await catch_up(store, new, FixedClock())
+
+    assert any("connection refused" in text for text in new.asked)
+    assert await waiting(store, "new") == (0, 0)
+
+
+async def test_a_service_that_refuses_every_text_sets_none_aside(store: Store) -> None:
+    with pytest.raises(Unavailable, match="refuses every text"):
+        await catch_up(store, FakeEmbedder(refused=""), FixedClock())
+
+    assert await waiting(store, "fake") == (0, 6)
+
+
+async def test_vectors_of_a_model_that_nobody_used_for_a_day_go_once_the_new_ones_are_complete(
+    store: Store,
+) -> None:
+    clock = FixedClock()
+    await catch_up(store, FakeEmbedder("old"), clock)
+    clock.move(2 * 86_400)
+    with pytest.raises(Unavailable):
+        await catch_up(store, FakeEmbedder("new", failing=1), clock)
+    assert await waiting(store, "old") == (0, 0)
+
+    await catch_up(store, FakeEmbedder("new"), clock)
+
+    assert await waiting(store, "old") == (0, 6)
+    assert await waiting(store, "new") == (0, 0)
+
+
+async def test_a_model_that_is_still_in_use_elsewhere_keeps_its_vectors(store: Store) -> None:
+    clock = FixedClock()
+    for _ in range(3):
+        await catch_up(store, FakeEmbedder("one"), clock)
+        await catch_up(store, FakeEmbedder("two"), clock)
+        clock.move(80_000)
+
+    assert await waiting(store, "one") == await waiting(store, "two") == (0, 0)
+
+
+async def test_what_a_name_no_longer_stands_for_is_embedded_anew(store: Store) -> None:
+    class Longer(FakeEmbedder):
+        async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+            return tuple(Vector(v + bytes(64)) for v in await super().embed(texts))
+
+    await catch_up(store, FakeEmbedder(), FixedClock())
+    async with store.transaction() as tx:
+        await tx.runbooks.sync([a_runbook("new", "A new page", "new", "Something else.")])
+        await tx.telemetry.add(a_batch("z", pattern="something new"))
+    longer = Longer()
+
+    await catch_up(store, longer, FixedClock())
+
+    near = await Meaning(longer).of("connection refused")
+    async with store.view() as view:
+        [first, *_] = await view.index.rank(Corpus.TEMPLATE, "", limit=10, near=near)
+    assert first.by_meaning == 1
+
+
 async def test_ids_and_commands_are_not_given_to_the_embedder(store: Store) -> None:
     embedder = FakeEmbedder()
     await catch_up(store, embedder, FixedClock())

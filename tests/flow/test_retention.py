@@ -61,7 +61,7 @@ async def add_old(store: SqlStore) -> None:
 
 
 async def until_retired(one: Workers, n: int) -> None:
-    while one.retired[Tier.EVENTS] < n:
+    while one.figures.retired.value(Tier.EVENTS) < n:
         await asyncio.sleep(0.01)
 
 
@@ -85,7 +85,7 @@ async def test_a_process_retires_what_is_old_when_it_starts_and_counts_it(
     await until_retired(one, 1)
     loop.cancel()
 
-    assert one.retired == {Tier.EVENTS: 1}
+    assert one.figures.retired.total() == 1
 
 
 async def test_however_many_processes_there_are_one_look_waits_for_the_next_hour(
@@ -127,4 +127,4 @@ async def test_a_look_that_failed_is_tried_again_soon(store: SqlStore, clock: Fi
     clock.move(2)
     await one._work_once(RETENTION, one._retire)
 
-    assert one.retired == {Tier.EVENTS: 1}
+    assert one.figures.retired.total() == 1

@@ -12,7 +12,7 @@ from copilot.domain.errors import Unavailable
 from copilot.store import SqlStore
 from copilot.store.migrations import TIDB, migrations, schema_sql
 from copilot.store.mysql import Address, MysqlEngine, open_store
-from copilot.store.mysql.schema import DAY_US, DAYS_AHEAD
+from copilot.store.mysql.schema import DAY_US, DAYS_AHEAD, DAYS_LEFT
 from tests.builders_store import NOW_US, a_batch
 from tests.fakes import FixedClock
 from tests.server.conftest import IS_TIDB
@@ -125,20 +125,21 @@ def loaded(address: Address) -> list[str]:
 # --------------------------------------------------------------------------- days
 
 
-async def test_days_are_made_ahead_and_again_when_they_are_over(address: Address) -> None:
+async def test_days_are_made_ahead_and_again_when_few_are_left(address: Address) -> None:
     await migrated(address)
     clock = FixedClock(NOW_US)
     store = await open_store(address, clock=clock)
 
     again = await store.make_days()
-    clock.move(2 * 86_400)
+    clock.move((DAYS_AHEAD - DAYS_LEFT) * 86_400)
+    while_enough_are_left = await store.make_days()
+    clock.move(86_400)
     later = await store.make_days()
 
-    assert again == ()
-    assert [day for day in later if day.startswith("raw_events.")] == [
-        "raw_events.p20261122",
-        "raw_events.p20261123",
-    ]
+    assert again == while_enough_are_left == ()
+    made = [day for day in later if day.startswith("raw_events.")]
+    assert len(made) == DAYS_AHEAD - DAYS_LEFT + 1
+    assert made[0] == "raw_events.p20261203"
     await store.close()
 
 
@@ -164,13 +165,13 @@ async def test_what_waited_beyond_the_last_day_lies_in_its_day_once_that_is_made
     clock = FixedClock(NOW_US)
     store = await open_store(address, clock=clock)
     async with store.transaction() as tx:
-        await tx.telemetry.add(a_batch("early", ts_us=NOW_US + 6 * DAY_US, severity=17))
+        await tx.telemetry.add(a_batch("early", ts_us=NOW_US + 20 * DAY_US, severity=17))
 
-    clock.move(6 * 86_400)
+    clock.move(20 * 86_400)
     await store.make_days()
 
     [row] = (
-        await asked(address, "SELECT body_text AS t FROM raw_events PARTITION (p20261124)")
+        await asked(address, "SELECT body_text AS t FROM raw_events PARTITION (p20261208)")
     ).rows
     assert row["t"] == "early"
     await store.close()

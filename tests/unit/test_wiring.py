@@ -1,14 +1,17 @@
 """The policy and the embedder as they are set."""
 
+from pathlib import Path
+
 import pytest
+from pydantic import SecretStr
 
 from copilot.domain.errors import Invalid, Unavailable
 from copilot.embed import local
 from copilot.ports import Embedder
 from copilot.remediate.policy import KINDS, Guardrail, Mode, Policy
-from copilot.settings import EmbedderKind, Settings
+from copilot.settings import CallersKind, EmbedderKind, Settings
 from copilot.settings import Mode as SettingsMode
-from copilot.wiring import embedder_of, policy_of
+from copilot.wiring import embedder_of, policy_of, wired
 from tests.fakes import FixedClock
 from tests.fakes_http import says, served
 
@@ -119,3 +122,17 @@ async def test_the_models_key_goes_to_the_models_address_only(
         await chosen.close()
 
     assert [one.headers["authorization"] for one in server.requests] == [f"Bearer {key}"]
+
+
+async def test_service_accounts_without_a_token_to_show_are_no_shared_key(tmp_path: Path) -> None:
+    settings = Settings(
+        data=tmp_path,
+        cluster="home",
+        callers=CallersKind.SERVICE_ACCOUNT,
+        agent_token=SecretStr("key-of-all"),
+        context_url="http://127.0.0.1:1",
+    )
+
+    with pytest.raises(Invalid, match="needs COPILOT_CALLER_TOKEN_FILE"):
+        async with wired(settings, roles=("gateway",), agent_token="key", needs_cluster=False):
+            pass

@@ -4,8 +4,9 @@
     tools/sqlcheck/run.py
 
 Runs the store's contract suite on MariaDB by the adapter that TiDB is served by, writes down every
-statement, and feeds them, the migrations and `db/*.sql` to TiDB's parser. Looks also at how SQLite
-and MariaDB would run each: none may read a whole table of events (`plans.py`).
+statement, and feeds them, the migrations, `db/*.sql` and what only a TiDB is sent
+(`tests/fixtures/tidb`, compared word for word by unit tests) to TiDB's parser. Names the lines of
+the store that sent nothing meanwhile (`coverage.py`). Looks also at how SQLite and MariaDB would run each: none may read a whole table of events (`plans.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from lab.commands import LabError, output
 from lab.instance import cache, locked
 from tests.mariadb import MariaDb
 from tests.servers import created
-from tools.sqlcheck import plans
+from tests.statements import origins_beside
+from tools.sqlcheck import coverage, plans
 from tools.test_store import url_of
 
 SOURCES = Path(__file__).parent
@@ -38,6 +40,7 @@ SUITES = sorted((ROOT / "tests/contract").glob("test_store*.py"))
 SCRIPTS = (
     *sorted((ROOT / "src/copilot/store/sql/tidb").glob("*.sql")),
     *(ROOT / "db/schema.sql", ROOT / "db/seed_runbooks.sql"),
+    *sorted((ROOT / "tests/fixtures/tidb").glob("*.sql")),  # what only a TiDB is sent
 )
 MIN_GO = (1, 26)
 
@@ -99,6 +102,7 @@ def main() -> int:
         if code:
             print("tests failed: what they would have sent is missing below", file=sys.stderr)
         code = subprocess.run([check, statements, *SCRIPTS], check=False).returncode or code
+        coverage.report(ROOT / "src", origins_beside(statements))
         return _planned(folder, statements) or code
 
 

@@ -30,6 +30,7 @@ export function status(now) {
     mode: 'review',
     model: null,
     gaps: [{ what: 'ConfigMaps in kube-system', reason: 'forbidden: the role may not list configmaps there' }],
+    troubles: [],
     feed_head: 100,
     now_us: now,
     open_incidents: 2,

@@ -13,7 +13,7 @@ from copilot.agents.around import surroundings
 from copilot.agents.evidence import speaking_pods, telling_pods, with_evidence
 from copilot.agents.reading import read
 from copilot.agents.referred import referred
-from copilot.agents.similar import ranked, usual_cause
+from copilot.agents.similar import LOOK_AT, ranked, told, usual_cause
 from copilot.agents.subject import About, about, ref_of, selects
 from copilot.causes import failures
 from copilot.causes.wording import clock
@@ -37,6 +37,7 @@ from copilot.domain.objects import (
     epoch_us,
 )
 from copilot.domain.proposal import ProposalStatus
+from copilot.domain.retrieval import Corpus, Near
 from copilot.domain.surroundings import Job
 from copilot.ports import Kind, Session
 
@@ -60,8 +61,11 @@ LOOKS_A_POD = 4
 MOST_ERRORS = 5
 
 
-async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Case:
-    """The frozen case: what is, what was and what changed, with its evidence numbered.
+async def context(
+    incident_id: IncidentId, view: Session, *, now_us: int, near: Near | None = None
+) -> Case:
+    """The frozen case: what is, what was and what changed, with its evidence numbered. `near` is
+    what the incident's own words mean.
 
     Ids of evidence are those already stored, new ones counted on from there in a stable order:
     storing `case.evidence` right after gives the same ids.
@@ -86,7 +90,7 @@ async def context(incident_id: IncidentId, view: Session, *, now_us: int) -> Cas
         memory=await _series(view, bare, now_us, _MEMORY),
         cpu=await _series(view, bare, now_us, _CPU),
         changes=await _changes(view, incident, now_us),
-        similar=await _similar(view, bare, now_us),
+        similar=await _similar(view, bare, now_us, near),
         attempts=await _attempts(view, incident_id),
     )
     unseen = [g for g in await view.objects.gaps(incident.cluster) if not is_about_agent(g)]
@@ -288,7 +292,9 @@ async def _changes(view: Session, incident: Incident, now_us: int) -> tuple[Chan
     return tuple(sorted((*mine, *wide), key=lambda c: c.ts_us))
 
 
-async def _similar(view: Session, case: Case, now_us: int) -> tuple[SimilarIncident, ...]:
+async def _similar(
+    view: Session, case: Case, now_us: int, near: Near | None
+) -> tuple[SimilarIncident, ...]:
     incident = case.incident
     rules = frozenset(a.rule for a in case.alerts)
     memories = await view.memories.find(
@@ -298,8 +304,14 @@ async def _similar(view: Session, case: Case, now_us: int) -> tuple[SimilarIncid
         cause=usual_cause(rules),
         now_us=now_us,
     )
-    titles = {m.incident_id: await _title(view, m.incident_id) for m in memories}
-    return ranked(incident, rules, memories, titles)
+    found = await view.index.rank(
+        Corpus.INCIDENT, told(incident), limit=LOOK_AT + 1, near=near
+    )  # one of them is the incident itself
+    alike = [IncidentId(one.doc_id) for one in found]
+    known = {memory.incident_id: memory for memory in memories}
+    known |= {m.incident_id: m for m in await view.memories.of_incidents(alike, now_us=now_us)}
+    titles = {incident_id: await _title(view, incident_id) for incident_id in known}
+    return ranked(incident, rules, known.values(), titles, alike)
 
 
 async def _title(view: Session, incident_id: IncidentId) -> str:

@@ -25,6 +25,7 @@ from copilot.causes.citing import (
     series_key,
 )
 from copilot.causes.connecting import how_of
+from copilot.causes.cpu_limit_too_low import own_series
 from copilot.causes.listening import port_announced
 from copilot.causes.memory_series import Run, highest_peak, level, runs, same_program
 from copilot.causes.permissions import forbidden_in
@@ -315,17 +316,19 @@ def _of_run(run: Run) -> Evidence:
 def _of_cpu(case: Case, pods: Iterable[Pod]) -> Iterator[Evidence]:
     """How a container with a CPU limit fares under it; nothing of one that has none."""
     limited = {
-        (pod.metadata.name, c.name)
+        (pod.metadata.name, name): c.name
         for pod in pods
         for c in pod.spec.containers or ()
         if c.resources and "cpu" in (c.resources.limits or {})
+        for name in own_series(pod, c.name)
     }
     mine = [s for s in case.cpu if (s.pod, s.container) in limited and s.points]
     for series in mine[:MOST_SERIES]:
         peak = max(p.high for p in series.points)
         is_share = series.name == attributes.CPU_THROTTLED
         said = f"CPU throttled {peak:.0%} at most" if is_share else f"CPU {peak:.3g} cores at most"
-        yield _of_series(series, f"{series.container} in {series.pod}: {said}", None)
+        container = limited[series.pod, series.container]
+        yield _of_series(series, f"{container} in {series.pod}: {said}", None)
 
 
 def _of_series(series: Series, title: str, limit: int | None) -> Evidence:

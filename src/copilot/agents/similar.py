@@ -5,7 +5,7 @@ An old conclusion comes back as something to check again, never as evidence of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from copilot.domain.alert import Rule
 from copilot.domain.hypothesis import Cause
@@ -17,6 +17,11 @@ SAME_APP = 0.5
 SAME_NAMESPACE = 0.1
 SAME_RULES = 0.35
 ITS_FIX_HELD = 0.05
+TOLD_ALIKE = 0.15
+"""For the one that is told most alike, by its words or what they mean. Too little to make one alike
+that has neither the place nor the signs: something is always told most alike."""
+LOOK_AT = 10
+"""Incidents that are told alike, at most."""
 USUAL: dict[Rule, Cause] = {
     Rule.OOM_KILLED: Cause.MEMORY_LIMIT_TOO_LOW,
     Rule.IMAGE_PULL: Cause.IMAGE_MISSING,
@@ -41,16 +46,31 @@ def usual_cause(rules: Iterable[Rule]) -> Cause | None:
     return next((cause for rule, cause in USUAL.items() if rule in given), None)
 
 
+def told(incident: Incident) -> str:
+    """What an incident says of itself, to find others that say the same."""
+    return f"{incident.title}\n{incident.summary}"
+
+
 def ranked(
     incident: Incident,
     rules: Iterable[Rule],
     memories: Iterable[Memory],
     titles: Mapping[IncidentId, str],
+    told_alike: Sequence[IncidentId] = (),
 ) -> tuple[SimilarIncident, ...]:
-    """The five that resemble it most; the same app with the same rules comes first."""
+    """The five that resemble it most; the same app with the same rules comes first. `told_alike`
+    begins with the one that is most."""
+    others = [one for one in told_alike if one != incident.id][:LOOK_AT]
+    alike = {one: 1 - place / LOOK_AT for place, one in enumerate(others)}
     given = frozenset(str(rule) for rule in rules)
     found = [
-        _compared(incident, given, memory, titles.get(memory.incident_id, ""))
+        _compared(
+            incident,
+            given,
+            memory,
+            titles.get(memory.incident_id, ""),
+            alike.get(memory.incident_id, 0.0),
+        )
         for memory in memories
         if memory.incident_id != incident.id
     ]
@@ -58,7 +78,7 @@ def ranked(
 
 
 def _compared(
-    incident: Incident, rules: frozenset[str], memory: Memory, title: str
+    incident: Incident, rules: frozenset[str], memory: Memory, title: str, alike: float
 ) -> SimilarIncident:
     is_same_place = memory.namespace == incident.namespace
     is_same_app = memory.app == incident.app and is_same_place
@@ -70,6 +90,7 @@ def _compared(
         + (SAME_NAMESPACE if is_same_place else 0.0)
         + SAME_RULES * overlap
         + (ITS_FIX_HELD if memory.has_held else 0.0)
+        + TOLD_ALIKE * alike
     )
     where = f"same app {memory.app}" if is_same_app else f"{memory.namespace}/{memory.app}"
     shared = sorted(rules & theirs)
@@ -77,6 +98,6 @@ def _compared(
     return SimilarIncident(
         memory=memory,
         title=title or f"{memory.app}: {memory.cause}",
-        score=round(score, 2),
-        reason=f"{where}, {signs}",
+        score=round(min(score, 1.0), 2),
+        reason=f"{where}, {signs}" + (", told alike" if alike else ""),
     )

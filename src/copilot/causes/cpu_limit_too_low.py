@@ -148,7 +148,6 @@ def _held(case: Case) -> list[Held]:
                 continue
             throttled = _series(case, attributes.CPU_THROTTLED, pod, container.name)
             usage = _series(case, attributes.CPU_USAGE, pod, container.name)
-            shares = _recent(case, throttled)
             used = _recent(case, usage)
             found.append(
                 Held(
@@ -157,7 +156,7 @@ def _held(case: Case) -> list[Held]:
                     limit_m=limit,
                     throttled=throttled,
                     usage=usage,
-                    share=sum(shares) / len(shares) if shares else 0.0,
+                    share=_share(case, throttled) if throttled else 0.0,
                     used_m=1000 * max(used, default=0.0),
                 )
             )
@@ -165,12 +164,26 @@ def _held(case: Case) -> list[Held]:
 
 
 def _series(case: Case, name: str, pod: Pod, container: str) -> Series | None:
-    mine = (
+    """The container's own. Looks at the node miss one that lives for seconds, so where it is alone
+    in its pod what the pod counts is its own too, if that says more."""
+    mine = [
         s
         for s in case.cpu
-        if (s.name, s.pod, s.container) == (name, pod.metadata.name, container) and s.points
-    )
-    return next(mine, None)
+        if s.points
+        and (s.name, s.pod) == (name, pod.metadata.name)
+        and s.container in own_series(pod, container)
+    ]
+    return max(mine, key=lambda s: _share(case, s), default=None)
+
+
+def own_series(pod: Pod, container: str) -> tuple[str, ...]:
+    """Which series of the pod tell of this container; the pod's own has an empty name."""
+    return (container, "") if len(pod.spec.containers or ()) == 1 else (container,)
+
+
+def _share(case: Case, series: Series) -> float:
+    values = _recent(case, series)
+    return sum(values) / len(values) if values else 0.0
 
 
 def _recent(case: Case, series: Series | None) -> list[float]:

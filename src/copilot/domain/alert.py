@@ -141,6 +141,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Uid to the workload (top owner) of what is owned: pods, controllers, jobs."""
     kernel_kills: tuple[KernelKill, ...] = ()
     received: tuple[ReceivedAlert, ...] = ()
+    own_namespaces: frozenset[str] = frozenset()
+    """Where the co-pilot itself and its senders run: what is logged there is about our own work."""
     activity: tuple[TemplateActivity, ...] = ()
     """Errors of late, and whatever the containers log that are waited for."""
     events: tuple[KubeEvent, ...] = ()

@@ -39,6 +39,13 @@ class Tier(StrEnum):
     """Messages to people that are delivered or given up."""
     JOBS = "jobs"
     """Work for incidents that are resolved, which nobody took."""
+    NAMES = "names"
+    """Streams with their series, and templates, that were not seen for longer than anything that
+    cites one is kept."""
+
+
+CITING = (Tier.LINES, Tier.EVENTS, Tier.COUNTS, Tier.METRICS, Tier.SPANS)
+"""What cites streams, series and templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,13 @@ class Keep:
     def before_us(self, now_us: int) -> int | None:
         """What is older than that goes."""
         return None if self.age_us is None else now_us - self.age_us
+
+
+def names_of(given: Mapping[Tier, Keep]) -> Keep:
+    """As long as the longest of what cites them; for ever where one of those has no age."""
+    ages = [given[tier].age_us for tier in CITING]
+    known = [age for age in ages if age is not None]
+    return Keep(age_us=max(known) if len(known) == len(ages) else None, size=None)
 
 
 Policy = Mapping[Tier, Keep]

@@ -61,7 +61,9 @@ class Backlog:
     words: int
     """Documents whose words are not, or no longer, what is searched."""
     vectors: int
-    """Documents without a vector of the present model."""
+    """Documents without a vector of the present model, but for those that it refuses."""
+    refused: int
+    """Documents that the present model refuses as they are."""
 
 
 def fused(

@@ -15,7 +15,7 @@ from openai import APIConnectionError, APIStatusError, AsyncOpenAI, OpenAIError
 from openai.types import CreateEmbeddingResponse
 
 from copilot.bounded import BoundedTransport
-from copilot.domain.errors import Unavailable
+from copilot.domain.errors import Invalid, Unavailable
 from copilot.domain.retrieval import Vector
 from copilot.ports import Clock, EmbedderUse
 
@@ -32,6 +32,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
 CONNECT_S = 5.0
 _PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
+_REFUSING = frozenset({400, 413, 422})
+"""What is said of a text, or of every request where the service is set up wrongly."""
 
 
 class OpenAIEmbedder:
@@ -82,7 +84,7 @@ class OpenAIEmbedder:
         )
 
     async def embed(self, texts: Sequence[str]) -> tuple[Vector, ...]:
-        """See the port; what the server wrote is never in the error."""
+        """See the port; what the server wrote is never in an error."""
         found: list[Vector] = []
         for start in range(0, len(texts), self.batch):
             part = [_sendable(text) for text in texts[start : start + self.batch]]
@@ -105,6 +107,8 @@ class OpenAIEmbedder:
             except (TimeoutError, OpenAIError, httpx2.HTTPError, _OfNoUse) as error:
                 self._n_failures += 1
                 reason, pause_s = _reason(error), _pause_s(error, tried)
+                if isinstance(error, APIStatusError) and error.status_code in _REFUSING:
+                    raise Invalid(f"the embedder {self._model} refuses it ({reason})") from None
             if pause_s is None or tried >= TRIES or self._spare < 1:
                 raise Unavailable(f"the embedder {self._model} gave no vectors ({reason})")
             self._spare -= 1

@@ -69,7 +69,7 @@ async def operate(
                 )
         case DeleteUnbound():
             if not await _delete(operation.target, cluster, clock, unless=_is_bound):
-                await wait_gone(operation.target, cluster, clock)
+                await _wait_let_go(operation.target, cluster, clock)
         case Create():
             await _create(operation, cluster, clock)
         case Patch():
@@ -143,6 +143,18 @@ async def wait_gone(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
                 return
         await clock.sleep(PAUSE_S)
     raise Unavailable(f"{target} is deleted, but not gone after {GONE_S:.0f} s")
+
+
+async def _wait_let_go(target: ObjectRef, cluster: Cluster, clock: Clock) -> None:
+    """Raises: Refused where a finalizer holds it, Unavailable where the cluster does not answer."""
+    try:
+        await wait_gone(target, cluster, clock)
+    except Unavailable:
+        live = await live_of(target, cluster)
+        if live is not None:
+            holding = fields_at(live, "metadata").get("finalizers")
+            held = ", ".join(map(str, holding)) if isinstance(holding, list) else "something"
+            raise Refused(f"{target} is deleted, but {held} holds it") from None
 
 
 async def wait_ended(job: ObjectRef, cluster: Cluster, clock: Clock) -> None:

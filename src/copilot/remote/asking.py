@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -95,11 +95,13 @@ class Asker:
         clock: Clock,
         chance: random.Random,
         trust: ssl.SSLContext | bool = True,
+        hand_on: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         # `token` is asked for each time: kubelet exchanges it long before it ends.
         self._token = token
         self._clock = clock
         self._chance = chance
+        self._hand_on = hand_on  # headers of the trace under way
         self._budgets: dict[str, Budget] = {}
         self._http = httpx.AsyncClient(
             verify=trust, trust_env=False, limits=httpx.Limits(max_connections=AT_ONCE)
@@ -154,6 +156,7 @@ class Asker:
                 content=question.body,
                 headers={
                     **headers,
+                    **self._hand_on(),
                     "Authorization": f"Bearer {self._token()}",
                     REMAINING_MS: str(int(left_s * 1000)),
                 },

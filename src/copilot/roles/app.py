@@ -7,37 +7,51 @@ import contextlib
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import copilot
 from copilot import __version__
-from copilot.domain.errors import CopilotError, Unauthenticated, Unavailable
-from copilot.domain.retention import Tier
-from copilot.roles import problems
+from copilot.domain.errors import CopilotError, Invalid, Refused, Unauthenticated, Unavailable
+from copilot.domain.people import Role
+from copilot.roles import permissions, problems
 from copilot.roles.agent import Agent, agent_routes
+from copilot.roles.browsers import Cookies
 from copilot.roles.callers import Callers, Nobody, ServiceAccounts, SharedKey
 from copilot.roles.drain import Drain
+from copilot.roles.figures import Figures
 from copilot.roles.gateway import Gateway, founding_router, gateway_router
-from copilot.roles.index_view import index_view
+from copilot.roles.health import Health, Standing, Watching
+from copilot.roles.health_routes import health_routes
 from copilot.roles.ingestion import ingestion_routes
 from copilot.roles.live import live_route
+from copilot.roles.measured import Measured, Routed
+from copilot.roles.patience import PatientProtocol, patient
+from copilot.roles.people import People, Person
 from copilot.roles.screens import screen_routes
 from copilot.roles.security import Doorkeeper
+from copilot.roles.signing_in import SignInPage, session_routes
 from copilot.roles.tls import Certificate, certificate_in
 from copilot.roles.together import Together
 from copilot.roles.watcher import Watcher
 from copilot.roles.workers import Workers
 from copilot.settings import CallersKind, Settings
-from copilot.wiring import Parts, retention_of
+from copilot.wiring import Parts, embedded_file, retention_of
+
+if TYPE_CHECKING:
+    from copilot.roles.oidc import Agreement
+
+log = structlog.get_logger(__name__)
 
 GATEWAY = "gateway"
 INGESTION = "ingestion"
@@ -68,6 +82,8 @@ class Running:
     drain_s: float = 0.0
     """For how long it goes on answering once it is asked to stop."""
     certificate: Certificate | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose word counts for where a request came from."""
 
 
 def compose(
@@ -78,7 +94,18 @@ def compose(
     app = FastAPI(title="Incident Co-Pilot", version=__version__, openapi_url=None)
     problems.install(app)
     for_people: BaseRoute | None = None
+    figures = Figures(roles=_named(chosen))
+    health = Health(clock=parts.clock, figures=figures, folder=_own_disk(settings))
     drain = Drain()
+    people = People(
+        store=parts.store,
+        clock=parts.clock,
+        tokens=doorkeeper.tokens,
+        user=doorkeeper.user,
+        cookies=Cookies(public_url=settings.public_url),
+        idle_s=settings.session_idle,
+        lifetime_s=settings.session_lifetime,
+    )
     workers = Workers(
         store=parts.store,
         flow=parts.flow,
@@ -88,18 +115,41 @@ def compose(
         embedder=parts.embedder,
         keep=retention_of(settings),
         retention_s=settings.retention_every,
+        figures=figures,
+        health=health,
         drain=drain,
     )
-    loops: list[Loop] = []
+    standing = Standing(
+        store=parts.store,
+        clock=parts.clock,
+        cluster=parts.cluster_name,
+        embedder=parts.embedder,
+        figures=figures,
+        health=health,
+        counts_all=GATEWAY in chosen,
+    )
+    loops: list[Loop] = [standing.watch]
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
     callers = _callers(parts, settings)
-    app.router.routes.extend(_health_routes(parts, doorkeeper, callers, workers))
+    app.router.routes.extend(
+        health_routes(
+            parts,
+            figures,
+            health,
+            drain,
+            let_in=lambda request: _let_in(request, people, callers),
+            metrics_token=token,
+        )
+    )
     if INGESTION in chosen:
         app.router.routes.extend(
             ingestion_routes(
                 Together(parts.flow.receive_all).receive,
-                authenticate=doorkeeper.sender,
+                authenticate=people.sender,
                 clock=parts.clock,
                 default_cluster=parts.cluster_name,
+                figures=figures,
+                health=health,
             )
         )
     for agent in Agent:
@@ -111,13 +161,16 @@ def compose(
         cluster = parts.cluster
 
         async def watch() -> None:
-            await Watcher(
+            watcher = Watcher(
                 cluster=cluster,
                 flow=parts.flow,
                 clock=parts.clock,
                 cluster_name=parts.cluster_name,
                 secrets=[secret_named(one) for one in settings.watch_secrets],
-            ).run()
+                figures=figures,
+            )
+            health.watching = lambda: Watching(lag_s=watcher.lag_s, troubles=watcher.troubles)
+            await watcher.run()
 
         loops.append(lambda: workers.watch(parts.cluster_name, watch))
     if chosen & {INGESTION, WATCHER}:
@@ -131,14 +184,26 @@ def compose(
         loops.append(workers.consult)
         loops.append(workers.index)
         loops.append(workers.retain)
-        for_people = _add_gateway(app, parts, doorkeeper, settings)
+        for_people = _add_gateway(app, parts, doorkeeper, people, settings, health)
+    front = _Front(Routed(app), doorkeeper, people, for_people)
     return Running(
-        app=_Front(app, doorkeeper, for_people),
+        app=Measured(front, figures),
         loops=tuple(loops),
         drain=drain,
         drain_s=settings.drain,
         certificate=certificate_in(settings.tls_cert, settings.tls_key),
+        trusted_proxies=settings.trusted_proxies,
     )
+
+
+def _named(roles: set[str]) -> str:
+    return "all" if roles >= set(ROLES) else ",".join(sorted(roles))
+
+
+def _own_disk(settings: Settings) -> Path | None:
+    """Where the store lies, if it lies on a disk of this machine."""
+    file = embedded_file(settings)
+    return file.parent if file else None
 
 
 def _callers(parts: Parts, settings: Settings) -> Callers:
@@ -151,7 +216,12 @@ def _callers(parts: Parts, settings: Settings) -> Callers:
 
 
 def _add_gateway(
-    app: FastAPI, parts: Parts, doorkeeper: Doorkeeper, settings: Settings
+    app: FastAPI,
+    parts: Parts,
+    doorkeeper: Doorkeeper,
+    people: People,
+    settings: Settings,
+    health: Health,
 ) -> BaseRoute:
     """The REST API as one route, which only a signed-in person may pass; and the screens."""
     gateway = Gateway(
@@ -161,10 +231,11 @@ def _add_gateway(
         cluster=parts.cluster_name,
         mode=settings.mode.value,
         model=parts.model.name if parts.model else None,
-        whoami=doorkeeper.person,
+        whoami=_let_in_already,
         cluster_info=_cluster_info(parts),
         embedder=parts.embedder,
         meaning=parts.meaning,
+        troubles=health.look,
     )
     rest = APIRouter()
     rest.include_router(gateway_router(gateway), prefix="/api")
@@ -173,10 +244,62 @@ def _add_gateway(
     app.include_router(rest, max_body_size=MAX_BODY_BYTES)
     for_people = app.router.routes[-1]
     app.router.routes.append(
-        live_route(parts.store, parts.clock, cluster=parts.cluster_name, doorkeeper=doorkeeper)
+        live_route(
+            parts.store,
+            parts.clock,
+            cluster=parts.cluster_name,
+            doorkeeper=doorkeeper,
+            people=people,
+        )
     )
-    app.router.routes.extend(screen_routes(ui_folder(), doorkeeper))
+    agreement = _agreement(settings)
+    page = SignInPage(people, issuer=agreement.host if agreement else "")
+    app.router.routes.extend(session_routes(people, page))
+    if agreement is not None:
+        from copilot.roles.logins import login_routes  # only who has a provider pays for its client
+        from copilot.roles.oidc import Provider
+
+        app.router.routes.extend(
+            login_routes(
+                Provider(agreement, parts.clock),
+                people,
+                page,
+                parts.store,
+                parts.clock,
+                public_url=settings.public_url,
+            )
+        )
+    app.router.routes.extend(screen_routes(ui_folder(), people, page))
     return for_people
+
+
+def _agreement(settings: Settings) -> Agreement | None:
+    """With the provider that people sign in with, where there is one.
+
+    Raises:
+        Invalid: the settings make none, or let nobody in.
+    """
+    if not settings.oidc_issuer:
+        return None
+    from copilot.roles.oidc import Agreement, check_issuer
+
+    check_issuer(settings.oidc_issuer)
+    groups = {
+        Role.ADMIN: frozenset(settings.oidc_admin_groups),
+        Role.RESPONDER: frozenset(settings.oidc_responder_groups),
+        Role.VIEWER: frozenset(settings.oidc_viewer_groups),
+    }
+    if not settings.oidc_client_id or not any(groups.values()):
+        raise Invalid("COPILOT_OIDC_ISSUER needs COPILOT_OIDC_CLIENT_ID and at least one group")
+    secret = settings.oidc_client_secret
+    return Agreement(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value() if secret else "",
+        groups_claim=settings.oidc_groups_claim,
+        groups=groups,
+        scopes=settings.oidc_scopes,
+    )
 
 
 def ui_folder() -> Path:
@@ -210,94 +333,33 @@ def _cluster_info(parts: Parts) -> Callable[[], Awaitable[tuple[str, bool]]]:
     return info
 
 
-def _health_routes(
-    parts: Parts, doorkeeper: Doorkeeper, callers: Callers, workers: Workers
-) -> list[BaseRoute]:
-    async def alive(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(request: Request) -> Response:
-        if workers.drain.is_on:
-            return JSONResponse({"status": "going"}, status_code=503)
-        try:
-            await _let_in(request, doorkeeper, callers)
-        except Unauthenticated:
-            return await _is_ready(parts)
-        async with parts.store.view() as view:
-            gaps = await view.objects.gaps(parts.cluster_name)
-            is_verbose = "verbose" in request.query_params
-            index = await index_view(view, parts.embedder) if is_verbose else None
-        answer: dict[str, object] = {
-            "status": "ok",
-            "cluster": parts.cluster_name,
-            "gaps": [{"what": gap.what, "reason": gap.reason} for gap in gaps],
-        }
-        if index is not None:
-            answer["index"] = asdict(index)
-            answer["store"] = asdict(await parts.store.capabilities())
-        return JSONResponse(answer)
-
-    async def metrics(request: Request) -> Response:
-        await _let_in(request, doorkeeper, callers)
-        async with parts.store.view() as view:
-            counts = await view.telemetry.counts()
-            opened = await view.incidents.opened(parts.cluster_name)
-            index = await index_view(view, parts.embedder)
-        use = parts.embedder.use
-        figures = {
-            "copilot_lines_stored": counts.lines,
-            "copilot_events_stored": counts.events,
-            "copilot_metric_points_stored": counts.points,
-            "copilot_spans_stored": counts.spans,
-            "copilot_templates": counts.templates,
-            "copilot_records_set_aside": counts.set_aside,
-            "copilot_incidents_open": len(opened),
-            "copilot_index_documents": index.documents,
-            "copilot_index_words_waiting": index.words_waiting,
-            "copilot_index_vectors_waiting": index.vectors_waiting,
-            "copilot_embedder_texts": use.texts,
-            "copilot_embedder_tokens": use.tokens,
-            "copilot_embedder_cost_usd": use.cost_usd,
-            "copilot_embedder_failures": use.failures,
-        }
-        text = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items())
-        text += "# TYPE copilot_retired_total counter\n"
-        text += "".join(
-            f'copilot_retired_total{{tier="{tier}"}} {workers.retired[tier]}\n' for tier in Tier
-        )
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
-
-    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
-
-
-async def _is_ready(parts: Parts) -> Response:
-    """All that a stranger is told, which a probe of Kubernetes is: whether the store answers."""
-    try:
-        async with parts.store.view() as view:
-            await view.objects.gaps(parts.cluster_name)
-    except CopilotError:
-        return JSONResponse({"status": "unavailable"}, status_code=503)
-    return JSONResponse({"status": "ok"})
-
-
-async def _let_in(request: HTTPConnection, doorkeeper: Doorkeeper, callers: Callers) -> None:
-    """Any of our tokens will do: a person's, a sender's or a role's."""
+async def _let_in(request: HTTPConnection, people: People, callers: Callers) -> None:
+    """Any of our tokens will do: a role's, a sender's or a person's."""
     with contextlib.suppress(CopilotError):
         await callers.check(request.headers, ROLES)
         return
     with contextlib.suppress(Unauthenticated):
-        doorkeeper.sender(request.headers)
+        await people.sender(request)
         return
-    doorkeeper.person(request)
+    await people.person(request)
+
+
+def _let_in_already(request: Request) -> Person:
+    """Who passed `_Front`."""
+    person: Person = request.state.person
+    return person
 
 
 class _Front:
     """Checks the host and who asks before anything else is read, and sends a browser that asks for
     a page to the page."""
 
-    def __init__(self, app: FastAPI, doorkeeper: Doorkeeper, for_people: BaseRoute | None) -> None:
+    def __init__(
+        self, app: ASGIApp, doorkeeper: Doorkeeper, people: People, for_people: BaseRoute | None
+    ) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
+        self._people = people
         self._for_people = for_people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -309,11 +371,15 @@ class _Front:
                 self._for_people is not None
                 and self._for_people.matches(scope)[0] is not Match.NONE
             )
-            send = _guarded(send, is_private=is_for_people)
+            is_https = self._people.cookies.is_https(connection)
+            send = _guarded(send, is_private=is_for_people, is_https=is_https)
+            receive = patient(receive)
             try:
                 self._doorkeeper.check_host(connection.headers.get("host", ""))
                 if is_for_people:
-                    self._doorkeeper.person(connection)
+                    person = await self._people.person(connection)
+                    _check_role(person, scope)
+                    scope.setdefault("state", {})["person"] = person
             except CopilotError as refusal:
                 title = type(refusal).__name__
                 answer = problems.problem(refusal.status, title, refusal.message)
@@ -322,7 +388,26 @@ class _Front:
         await self._app(scope, receive, send)
 
 
-def _guarded(send: Send, *, is_private: bool) -> Send:
+def _check_role(person: Person, scope: Scope) -> None:
+    """Raises: Refused where the request takes another role than the person has."""
+    try:
+        permissions.check(person.role, scope["method"], scope["path"])
+    except Refused:
+        log.warning(
+            "person.refused",
+            person=person.name,
+            role=person.role.value,
+            method=scope["method"],
+            path=scope["path"],
+        )
+        raise
+
+
+_BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""Of what is no page: nothing in it is run or shown."""
+
+
+def _guarded(send: Send, *, is_private: bool, is_https: bool) -> Send:
     """Answers that a browser takes for nothing but what they say they are, and that nobody keeps
     where they are one person's."""
 
@@ -330,6 +415,12 @@ def _guarded(send: Send, *, is_private: bool) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Content-Security-Policy", _BARE_POLICY)
+            headers.setdefault("Referrer-Policy", "same-origin")
+            headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            if is_https:
+                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             if is_private:
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)
@@ -389,6 +480,9 @@ async def run(running: Running, bound: socket.socket, on_ready: Callable[[], Non
         timeout_graceful_shutdown=STOPPING_S,
         ws_max_size=65_536,
         server_header=False,
+        proxy_headers=bool(running.trusted_proxies),
+        forwarded_allow_ips=list(running.trusted_proxies),
+        http=PatientProtocol,
     )
     beside: list[asyncio.Future[None]] = []
     if running.certificate is not None:

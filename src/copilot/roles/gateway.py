@@ -18,6 +18,7 @@ from copilot.domain.event import Event, LineAddress
 from copilot.domain.evidence import Evidence
 from copilot.domain.incident import Incident, IncidentId, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
+from copilot.domain.people import Role
 from copilot.domain.proposal import ProposalId
 from copilot.flow import Flow
 from copilot.learn.postmortem import postmortem
@@ -25,6 +26,7 @@ from copilot.ports import Clock, Embedder, Store
 from copilot.roles import heatmap, problems, room
 from copilot.roles.index_view import index_view
 from copilot.roles.live import feed_message
+from copilot.roles.people import Person
 from copilot.roles.views import (
     ApprovalAccepted,
     ApproveBody,
@@ -53,6 +55,7 @@ from copilot.roles.views import (
     SearchView,
     SetAsideView,
     StatusView,
+    Trouble,
 )
 from copilot.search.meaning import Meaning
 from copilot.search.query import parse
@@ -70,13 +73,15 @@ class Gateway:
     cluster: str
     mode: str
     model: str | None
-    whoami: Callable[[Request], str]
-    """The signed-in person's name. Raises: Unauthenticated."""
+    whoami: Callable[[Request], Person]
+    """The signed-in person, who has passed the door already."""
     cluster_info: Callable[[], Awaitable[tuple[str, bool]]]
     """Version of the cluster and whether it is the demo cluster."""
     embedder: Embedder
     meaning: Meaning
     """What a question means, for `view.index.rank(.., near=..)`; asked before a view is opened."""
+    troubles: Callable[[], tuple[Trouble, ...]] = tuple
+    """What ails the co-pilot itself."""
 
 
 def gateway_router(gateway: Gateway) -> APIRouter:
@@ -130,8 +135,17 @@ def openapi_json() -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
-def _nobody(request: Request) -> str:
-    return ""
+def _nobody(request: Request) -> Person:
+    return Person(name="", role=Role.VIEWER, via="", sign_in=None)
+
+
+def _named(gateway: Gateway) -> Callable[[Request], str]:
+    """The name under which an act is recorded."""
+
+    def name(request: Request) -> str:
+        return gateway.whoami(request).name
+
+    return name
 
 
 def _about(gateway: Gateway) -> APIRouter:
@@ -140,7 +154,13 @@ def _about(gateway: Gateway) -> APIRouter:
     @router.get("/me")
     async def me(request: Request) -> Me:
         """Who is signed in."""
-        return Me(name=gateway.whoami(request))
+        person = gateway.whoami(request)
+        return Me(
+            name=person.name,
+            role=person.role,
+            via=person.via,
+            has_session=person.sign_in is not None,
+        )
 
     @router.get("/status")
     async def status() -> StatusView:
@@ -161,6 +181,7 @@ def _about(gateway: Gateway) -> APIRouter:
                 mode=gateway.mode,
                 model=gateway.model,
                 gaps=list(await view.objects.gaps(gateway.cluster)),
+                troubles=list(gateway.troubles()),
                 feed_head=await view.feed.head(gateway.cluster),
                 now_us=gateway.clock.now_us(),
                 open_incidents=len(opened),
@@ -198,7 +219,7 @@ def _about(gateway: Gateway) -> APIRouter:
 
 def _incidents(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["incidents"])
-    who = Annotated[str, Depends(gateway.whoami)]
+    who = Annotated[str, Depends(_named(gateway))]
 
     @router.get("/incidents")
     async def page(
@@ -296,7 +317,7 @@ def _incidents(gateway: Gateway) -> APIRouter:
 
 def _proposals(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["proposals"])
-    who = Annotated[str, Depends(gateway.whoami)]
+    who = Annotated[str, Depends(_named(gateway))]
 
     @router.get("/proposals/{proposal_id}")
     async def read(proposal_id: int) -> ProposalView:
@@ -475,7 +496,7 @@ def _knowledge(gateway: Gateway) -> APIRouter:
 
 def _chaos(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["chaos"])
-    who = Annotated[str, Depends(gateway.whoami)]
+    who = Annotated[str, Depends(_named(gateway))]
 
     @router.get("/chaos")
     async def targets() -> ChaosView:

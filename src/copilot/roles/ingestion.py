@@ -26,9 +26,12 @@ from starlette.routing import Route
 
 from copilot.domain.errors import Busy, Clash, CopilotError, TooLarge, Unavailable
 from copilot.domain.event import Batch
-from copilot.ingest.doors import Door, decode
+from copilot.ingest.doors import Door, decode, source_of
 from copilot.ingest.inflate import MAX_BODY_BYTES
 from copilot.ports import Clock, StoredBatch
+from copilot.roles.figures import DUPLICATE, REFUSED, SET_ASIDE, STORED, Figures
+from copilot.roles.health import Health
+from copilot.roles.muffled import Muffled
 from copilot.roles.problems import problem
 
 log = structlog.get_logger(__name__)
@@ -41,7 +44,7 @@ DECODING = 2
 RETRY_AFTER_S = 2
 
 Receive = Callable[[Batch], Awaitable[object]]
-Authenticate = Callable[[Mapping[str, str]], str]
+Authenticate = Callable[[Request], Awaitable[str]]
 
 _PATHS = {
     "/ingest": Door.INGEST,
@@ -62,14 +65,28 @@ class Accepted(msgspec.Struct):
 
 
 def ingestion_routes(
-    receive: Receive, *, authenticate: Authenticate, clock: Clock, default_cluster: str
+    receive: Receive,
+    *,
+    authenticate: Authenticate,
+    clock: Clock,
+    default_cluster: str,
+    figures: Figures | None = None,
+    health: Health | None = None,
 ) -> list[Route]:
     """The routes of every sender.
 
     `receive` makes a batch durable; `authenticate` gives the sender's name or raises
     `Unauthenticated`.
     """
-    ingestion = _Ingestion(receive, authenticate, clock, default_cluster)
+    ingestion = _Ingestion(
+        receive,
+        authenticate,
+        clock,
+        default_cluster,
+        figures=figures or Figures(),
+        health=health,
+        muffled=Muffled(clock),
+    )
     return [
         Route(path, ingestion.endpoint(door), methods=["POST"], name=f"{door}:{path}")
         for path, door in _PATHS.items()
@@ -82,6 +99,9 @@ class _Ingestion:
     authenticate: Authenticate
     clock: Clock
     default_cluster: str
+    figures: Figures
+    health: Health | None
+    muffled: Muffled
     in_flight_bytes: int = 0
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODING))
 
@@ -90,21 +110,58 @@ class _Ingestion:
             try:
                 return await self._take(door, request)
             except CopilotError as error:
-                return _refusal(door, error)
+                return self._refusal(door, error)
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
 
         return handle
 
     async def _take(self, door: Door, request: Request) -> Response:
-        sender = self.authenticate(request.headers)
+        sender = await self.authenticate(request)
         body = await self._body(request)
+        source = source_of(door)
+        self.figures.bytes_in.add(source, n=len(body))
+        self.figures.bytes_waiting.set(value=self.in_flight_bytes)
         try:
-            batch = await self._decode(door, body, request.headers, sender)
-            outcome = await self._keep(batch)
+            batch = await self._read(door, body, request.headers, sender)
+            with self.figures.leg("receive"):
+                outcome = await self._counted(batch)
         finally:
             self.in_flight_bytes -= len(body)
+            self.figures.bytes_waiting.set(value=self.in_flight_bytes)
         return _answer(door, request.headers, batch, outcome)
+
+    async def _read(
+        self, door: Door, body: bytes, headers: Mapping[str, str], sender: str
+    ) -> Batch:
+        """Decoded, and counted as received; a body that nothing can be read of is one record."""
+        try:
+            batch = await self._decode(door, body, headers, sender)
+        except CopilotError:
+            self.figures.received.add(source_of(door))
+            self.figures.kept.add(source_of(door), REFUSED)
+            raise
+        self.figures.received.add(batch.source, n=batch.n_records + len(batch.set_aside))
+        return batch
+
+    async def _counted(self, batch: Batch) -> Accepted:
+        """Kept, and counted by what became of each record."""
+        n, n_aside = batch.n_records, len(batch.set_aside)
+        try:
+            outcome = await self._keep(batch)
+        except BaseException:  # whatever it is, the sender is told to come again
+            self.figures.kept.add(batch.source, REFUSED, n=n + n_aside)
+            raise
+        if outcome.repeat:
+            n_aside = 0  # they lie there from the first time
+        for became, count in (
+            (STORED, outcome.stored),
+            (SET_ASIDE, n_aside),
+            (DUPLICATE, n + len(batch.set_aside) - n_aside - outcome.stored),
+        ):
+            if count:
+                self.figures.kept.add(batch.source, became, n=count)
+        return outcome
 
     async def _body(self, request: Request) -> bytes:
         """The whole body, counted as in flight once it is here.
@@ -151,17 +208,27 @@ class _Ingestion:
         else:
             async with self.decoding:
                 batch = await asyncio.to_thread(work)
-        if batch.set_aside:
-            log.warning(
-                "ingest.set_aside",
-                source=batch.source,
-                sender=sender,
-                count=len(batch.set_aside),
-                reason=batch.set_aside[0].reason,
-            )
-        for note in batch.notes:
-            log.warning("ingest.odd", source=batch.source, sender=sender, note=note)
+        self._tell(batch, sender)
         return batch
+
+    def _tell(self, batch: Batch, sender: str) -> None:
+        if batch.set_aside:
+            before = self.muffled.left_out("set_aside", batch.source, sender)
+            if before is not None:
+                log.warning(
+                    "ingest.set_aside",
+                    source=batch.source,
+                    sender=sender,
+                    count=len(batch.set_aside),
+                    reason=batch.set_aside[0].reason,
+                    left_out=before,
+                )
+        for note in batch.notes[:1]:
+            before = self.muffled.left_out("odd", batch.source, sender)
+            if before is not None:
+                log.warning(
+                    "ingest.odd", source=batch.source, sender=sender, note=note, left_out=before
+                )
 
     async def _keep(self, batch: Batch) -> Accepted:
         """Makes it durable. An empty request is fine and stores nothing."""
@@ -178,6 +245,25 @@ class _Ingestion:
         else:
             n_stored, is_repeat = batch.n_records, False
         return Accepted(stored=n_stored, set_aside=n_set_aside, repeat=is_repeat)
+
+    def _refusal(self, door: Door, error: CopilotError) -> Response:
+        response = problem(error.status, type(error).__name__, error.message, **error.detail)
+        if isinstance(error, Busy | Clash | Unavailable):
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+            if self.health is not None:
+                self.health.refused()
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        before = self.muffled.left_out("refused", door, error.status)
+        if error.status < 500 and before is not None:
+            log.warning(
+                "ingest.refused",
+                door=door,
+                status=error.status,
+                reason=error.message,
+                left_out=before,
+            )
+        return response
 
 
 def _answer(door: Door, headers: Mapping[str, str], batch: Batch, outcome: Accepted) -> Response:
@@ -214,14 +300,3 @@ def _otlp_reply(door: Door, batch: Batch) -> Message | None:
             return metrics
         case Door.INGEST | Door.ALERTMANAGER:
             return None
-
-
-def _refusal(door: Door, error: CopilotError) -> Response:
-    response = problem(error.status, type(error).__name__, error.message, **error.detail)
-    if isinstance(error, Busy | Clash | Unavailable):
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    if error.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if error.status < 500:
-        log.warning("ingest.refused", door=door, status=error.status, reason=error.message)
-    return response

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 
 import msgspec
@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from copilot.domain.errors import CopilotError
 from copilot.domain.incident import FeedEntry
 from copilot.ports import Clock, Store
+from copilot.roles.people import People
 from copilot.roles.security import Doorkeeper
 from copilot.roles.views import FeedMessage
 
@@ -26,6 +27,8 @@ PING_S = 5.0
 PAGE = 500
 KEPT = 1000
 """Entries that are kept in memory for sockets that follow closely."""
+LOOK_AGAIN_S = 10.0
+"""Between two looks at whether who listens is still signed in."""
 UNAUTHENTICATED = 4401
 
 
@@ -87,7 +90,7 @@ class Tail:
 
 
 def live_route(
-    store: Store, clock: Clock, *, cluster: str, doorkeeper: Doorkeeper
+    store: Store, clock: Clock, *, cluster: str, doorkeeper: Doorkeeper, people: People
 ) -> WebSocketRoute:
     """The route of the socket."""
     tail = Tail(store, clock, cluster=cluster)
@@ -95,37 +98,49 @@ def live_route(
     async def serve(socket: WebSocket) -> None:
         try:
             doorkeeper.check_host(socket.headers.get("host", ""))
-            doorkeeper.person(socket)
+            person = await people.person(socket)
         except CopilotError as refusal:
             await socket.accept()
             await socket.close(UNAUTHENTICATED, refusal.message[:120])
             return
         await socket.accept()
-        await _talk(socket, tail, clock)
+        await _talk(socket, tail, clock, lambda: people.is_still_in(person))
 
     return WebSocketRoute("/ws", serve)
 
 
-async def _talk(socket: WebSocket, tail: Tail, clock: Clock) -> None:
+async def _talk(
+    socket: WebSocket, tail: Tail, clock: Clock, is_still_in: Callable[[], Awaitable[bool]]
+) -> None:
     given = socket.query_params.get("since", "")
     since = int(given) if given.isdecimal() and len(given) < 20 else None
-    listening = asyncio.create_task(_until_closed(socket))
+    listening = asyncio.create_task(_until_closed(socket, is_still_in))
     try:
         async for message in _messages(tail, clock, since, listening):
             await socket.send_text(msgspec.json.encode(asdict(message)).decode())
+        if not listening.result():
+            await socket.close(UNAUTHENTICATED, "you were signed out; sign in again")
     except WebSocketDisconnect:
         return
     finally:
         listening.cancel()
 
 
-async def _until_closed(socket: WebSocket) -> None:
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
+async def _until_closed(socket: WebSocket, is_still_in: Callable[[], Awaitable[bool]]) -> bool:
+    """True where the other side closed it, False where who opened it is not let in any more."""
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                while (await socket.receive())["type"] != "websocket.disconnect":
+                    pass
+            return True
+        except TimeoutError:
+            if not await is_still_in():
+                return False
 
 
 async def _messages(
-    tail: Tail, clock: Clock, since: int | None, closed: asyncio.Task[None]
+    tail: Tail, clock: Clock, since: int | None, closed: asyncio.Task[bool]
 ) -> AsyncIterator[FeedMessage]:
     """A hello with the head, what came after `since`, then what comes, with pings between; ends
     when the socket is closed.

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.table import Table
+from rich.text import Text
 
 from copilot.domain.retention import DAY_US, HOUR_US, Keep, Policy, Retired, Tier
+from copilot.ports import AuditRow
+from copilot.roles.terminal import plain
 from copilot.store.copying import Copied
 
 
@@ -34,6 +37,18 @@ def copied_table(found: Iterable[Copied]) -> Table:
     for one in found:
         table.add_row(one.table, f"{one.n:,}", one.hash)
     return table
+
+
+def audit_line(row: AuditRow) -> Text:
+    """An entry of the audit log in a line."""
+    when = datetime.fromtimestamp(row.ts_us // 1_000_000, UTC)
+    place, did = f"{row.chain}#{row.seq}", f"{row.action} {row.object}"
+    return Text.assemble(
+        (f"{when:%Y-%m-%dT%H:%M:%S} ", "dim"),
+        (f"{plain(place):<16} ", "dim"),
+        (f"{plain(row.actor):<18} ", "cyan"),
+        f"{plain(did)}  {plain(row.detail)}",
+    )
 
 
 def kept(tier: Tier, keep: Keep) -> str:

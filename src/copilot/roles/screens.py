@@ -12,8 +12,9 @@ import mimetypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import brotli
 from starlette.requests import Request
@@ -21,26 +22,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from copilot.domain.errors import CopilotError
-from copilot.roles.security import COOKIE, Doorkeeper
+from copilot.roles.people import SESSION, People
+from copilot.roles.signing_in import SignInPage, check_own_form
 
 _INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _TEXT = (".html", ".js", ".css", ".svg", ".json", ".txt", ".map")
-MAX_FORM_BYTES = 4096
-"""Nobody has signed in yet: no more than this is read."""
 _WEEKS = 30 * 24 * 3600
-
-_SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>Sign in · Co-Pilot</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:24rem;padding:0 1rem;
-background:#0d0e12;color:#e7e8ea}input,button{font:inherit;width:100%;box-sizing:border-box;
-padding:.6rem .7rem;margin:.3rem 0;border-radius:6px;border:1px solid #3a3d45;background:#17181d;
-color:inherit}button{background:#5a5fe0;border:0;color:#fff}code{background:#1d1f25;padding:0 .3em}
-p{color:#a9adb6}</style><main><h1>Incident Co-Pilot</h1>
-<form method="post" action="/session"><label for="token">Access token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Sign in</button></form>
-<p>The token was printed at first start; <code>incident-copilot token</code> shows it again.</p>
-</main></html>"""
 
 _NO_UI = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Co-Pilot</title>
 <h1>The screens have not been built</h1><p>Run <code>make ui</code> in the checkout (Node 20 or
@@ -58,43 +45,35 @@ class _File:
     policy: str
 
 
-def screen_routes(folder: Path, doorkeeper: Doorkeeper) -> list[Route]:
-    """Sign-in and every page of the export; must come last, it answers every path."""
-    files = {path: _load(folder / path) for path in _paths(folder)}
-
-    async def sign_in(request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_FORM_BYTES:
-                return _ask("That is not the access token.", status=413)
-        token = dict(parse_qsl(body.decode(errors="replace"))).get("token", "")
-        if not doorkeeper.is_access_token(token):
-            return _ask("That is not the access token.", status=401)
-        return _with_cookie(RedirectResponse("/", 303), token)
-
-    async def sign_out(request: Request) -> Response:
-        response = RedirectResponse("/", 303)
-        response.delete_cookie(COOKIE)
-        return response
+def screen_routes(folder: Path, people: People, sign_in: SignInPage) -> list[Route]:
+    """Every page of the export; must come last, it answers every path."""
+    files = _all(folder)
 
     async def page(request: Request) -> Response:
         given = request.query_params.get("token")
-        if given is not None and doorkeeper.is_access_token(given):
-            rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
-            where = request.url.path + (f"?{urlencode(rest)}" if rest else "")
-            return _with_cookie(RedirectResponse("/" + where.lstrip("/"), 303), given)
+        if given is not None:
+            return await _by_link(request, given)
         try:
-            doorkeeper.person(request)
+            await people.person(request)
         except CopilotError as refusal:
-            return _ask("", status=refusal.status)
+            was_in = bool(people.cookies.get(request, SESSION))
+            said = refusal.message if was_in and refusal.status == 401 else ""
+            return sign_in.ask(request, said, status=refusal.status)
         return _answer(request, files)
 
-    return [
-        Route("/session", sign_in, methods=["POST"]),
-        Route("/session/end", sign_out, methods=["POST"]),
-        Route("/{path:path}", page, methods=["GET", "HEAD"]),
-    ]
+    async def _by_link(request: Request, token: str) -> Response:
+        """The link with a token in it signs in, and leads to the same page without it. A link of
+        another site does not: it could sign people in as somebody whom they are not."""
+        try:
+            check_own_form(request)
+            cookie = await people.sign_in_with(token, request)
+        except CopilotError as refusal:
+            return sign_in.ask(request, refusal.message, status=refusal.status)
+        rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
+        where = "/" + request.url.path.lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
+        return sign_in.welcome(request, cookie, where)
+
+    return [Route("/{path:path}", page, methods=["GET", "HEAD"])]
 
 
 def _answer(request: Request, files: dict[str, _File]) -> Response:
@@ -128,21 +107,10 @@ def _answer(request: Request, files: dict[str, _File]) -> Response:
     return Response(body, 200 if name else 404, headers, file.media_type)
 
 
-def _with_cookie(response: Response, token: str) -> Response:
-    response.set_cookie(COOKIE, token, max_age=_WEEKS, httponly=True, samesite="strict")
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _ask(message: str, *, status: int) -> Response:
-    html = _SIGN_IN.replace("<form", f"<p role=alert>{message}</p><form" if message else "<form", 1)
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    )
-    return HTMLResponse(
-        html, status, {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
-    )
+@cache
+def _all(folder: Path) -> dict[str, _File]:
+    """Every file of the export; packing them takes seconds."""
+    return {path: _load(folder / path) for path in _paths(folder)}
 
 
 def _paths(folder: Path) -> Iterator[str]:

@@ -1,12 +1,10 @@
-"""Who is asking: tokens of people, of senders and of roles, and the cookie of a browser.
+"""The tokens that a co-pilot makes at its first start, the door between roles, and our own names.
 
-Nothing but `/healthz` answers without a token. A browser follows a link with `?token=` once and
-gets a cookie that scripts cannot read and other sites cannot send.
+Nothing but `/healthz` answers without a token. Who people and senders are is in `people.py`.
 """
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 import secrets
@@ -14,13 +12,8 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from starlette.requests import HTTPConnection
 
 from copilot.domain.errors import Refused, Unauthenticated
-
-COOKIE = "copilot_session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,52 +61,11 @@ class Doorkeeper:
     user: str
     allowed_hosts: frozenset[str]
 
-    def person(self, request: HTTPConnection) -> str:
-        """The signed-in person's name.
-
-        Raises:
-            Unauthenticated: no token of a person.
-            Refused: a cookie that came with another site's request.
-        """
-        bearer = _bearer(request.headers)
-        if bearer and _same(bearer, self.tokens.access):
-            return self.user
-        cookie = request.cookies.get(COOKIE, "")
-        if cookie and _same(cookie, self.tokens.access):
-            self._check_origin(request)
-            return self.user
-        raise Unauthenticated(
-            "sign in first: open the link that `incident-copilot up` printed, "
-            "or send the access token as `Authorization: Bearer`"
-        )
-
-    def sender(self, headers: Mapping[str, str]) -> str:
-        """The sender's name.
-
-        Raises:
-            Unauthenticated: no sender token.
-        """
-        given = _bearer(headers) or headers.get("x-api-key", "") or _basic_password(headers)
-        if given and _same(given, self.tokens.sender):
-            return "sender"
-        raise Unauthenticated(
-            "send the sender token as `Authorization: Bearer`, `X-Api-Key` or basic password"
-        )
-
-    def is_access_token(self, token: str) -> bool:
-        """Whether this is a person's token."""
-        return _same(token, self.tokens.access)
-
     def check_host(self, host: str) -> None:
         """Raises: Refused where the request is addressed to a name that is not ours."""
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if name not in self.allowed_hosts and "*" not in self.allowed_hosts:
             raise Refused(f"host {name!r} is not in COPILOT_ALLOWED_HOSTS")
-
-    def _check_origin(self, request: HTTPConnection) -> None:
-        origin = request.headers.get("origin")
-        if origin and urlsplit(origin).netloc != request.headers.get("host"):
-            raise Refused(f"a request from {origin} may not use this session")
 
 
 def _same(given: str, ours: str) -> bool:
@@ -123,13 +75,3 @@ def _same(given: str, ours: str) -> bool:
 def _bearer(headers: Mapping[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _basic_password(headers: Mapping[str, str]) -> str:
-    scheme, _, coded = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(coded, validate=True).decode().partition(":")[2]
-    except ValueError:
-        return ""

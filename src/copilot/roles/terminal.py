@@ -131,19 +131,19 @@ def print_lines(console: Console, window: LogWindow) -> None:
 def _hit(hit: Hit, words: Sequence[str]) -> Text:
     place = "/".join(part for part in (hit.namespace, hit.app) if part and part != "*")
     said = hit.snippet if hit.kind is HitKind.LOG and hit.snippet else hit.title
-    text = Text(_plain(said))
-    text.highlight_words([_plain(word) for word in words], style="bold", case_sensitive=False)
-    about = (_level(hit.level), " ", (f"{_plain(place):<24}", "cyan"), " ")
+    text = Text(plain(said))
+    text.highlight_words([plain(word) for word in words], style="bold", case_sensitive=False)
+    about = (_level(hit.level), " ", (f"{plain(place):<24}", "cyan"), " ")
     return Text.assemble(
         (f"{_time(hit.ts_us):<19} ", "dim"), (f"{hit.kind:<8} ", "dim"), *about, text, "  ",
-        (_plain(hit.ref), "dim"),
+        (plain(hit.ref), "dim"),
     )  # fmt: skip
 
 
 def _line(line: LogLine, *, is_wanted: bool) -> Text:
     text = Text.assemble(
         (f"{line.address:>12} {_time(line.ts_us)} ", "dim"), _level(line.level), " ",
-        _plain(line.body),
+        plain(line.body),
     )  # fmt: skip
     if is_wanted:
         text.stylize("reverse")
@@ -155,7 +155,7 @@ def _level(level: str) -> tuple[str, str]:
 
 
 def _facets(facets: Iterable[Facet]) -> str:
-    shown = (f"{_plain(f.value)} {f.n:,}{'+' if f.is_least else ''}" for f in facets if f.n)
+    shown = (f"{plain(f.value)} {f.n:,}{'+' if f.is_least else ''}" for f in facets if f.n)
     return "  ".join(shown)
 
 
@@ -165,5 +165,6 @@ def _time(ts_us: int) -> str:
     return datetime.fromtimestamp(ts_us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """What a terminal may be shown of a text that others wrote."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -16,6 +16,7 @@ from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Hypothesis, Statement
 from copilot.domain.incident import Incident, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
+from copilot.domain.people import Role
 from copilot.domain.proposal import Approval, ProposalStatus, Risk, Way
 from copilot.domain.runbook import RunbookMatch
 from copilot.domain.search import Counted, Hit
@@ -33,9 +34,14 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who is signed in."""
+    """Who is signed in, and what they may do."""
 
     name: str
+    role: Role
+    via: str
+    """How they signed in: `laptop`, `token`, or the address of who vouched for them."""
+    has_session: bool
+    """Whether by a cookie, which can be signed out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,16 @@ class IndexView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What ails the co-pilot itself, as it is now."""
+
+    what: str
+    """`store`, `leg`, `work`, `outbox`, `watcher`, `ingest` or `disk`."""
+    since_us: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """About this co-pilot and the cluster it watches."""
 
@@ -71,6 +87,8 @@ class StatusView:
     """`read_only`, `review` or `autonomous`."""
     model: str | None
     gaps: list[Gap]
+    troubles: list[Trouble]
+    """What ails the co-pilot itself."""
     feed_head: int
     now_us: int
     open_incidents: int

@@ -27,6 +27,7 @@ from copilot.domain.objects import ObjectRef, Pod
 from copilot.ingest.normalise import parse_time
 from copilot.ingest.sources import pod_logs
 from copilot.ports import Clock, Cluster, Delta, Kind
+from copilot.roles.figures import Figures
 from copilot.roles.runs import Run, Waited, failed_runs, running_containers, waited_containers
 
 TICK_S = 1.0
@@ -107,7 +108,9 @@ class Watcher:
         clock: Clock,
         cluster_name: str,
         secrets: Sequence[ObjectRef] = (),
+        figures: Figures | None = None,
     ) -> None:
+        self._figures = figures or Figures()
         # `secrets` are those of which it is told that they changed; only their metadata is read.
         self._secrets = tuple(dict.fromkeys(secrets))
         self._cluster = cluster
@@ -123,8 +126,21 @@ class Watcher:
         """By namespace and pod: when it was last at its memory limit."""
         self._turn = 0
         self._troubles: set[str] = set()
+        self._under_way: dict[str, int] = {}
+        """By kind: since when what it brought waits to be taken."""
         self._unseen: dict[str, set[str]] = {}
         """What beside the kinds may not be seen, and in which places."""
+
+    @property
+    def lag_s(self) -> float:
+        """Age of the oldest change that was seen and is not stored yet."""
+        oldest_us = min(self._under_way.values(), default=self._clock.now_us())
+        return max(0, self._clock.now_us() - oldest_us) / 1_000_000
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What cannot be followed at the moment."""
+        return tuple(sorted(self._troubles))
 
     async def run(self) -> None:
         await self._insist("begin", self._flow.begin_watch)
@@ -151,13 +167,19 @@ class Watcher:
                 async for delta in deltas:
                     if delta.kind is Kind.POD:
                         self._look_at_pods(delta)
-                    await self._insist(f"observe {what}", partial(self._flow.observe, delta))
+                    self._under_way[what] = self._clock.now_us()
+                    await self._insist(f"observe {what}", partial(self._observe, delta))
+                    del self._under_way[what]
             except CopilotError as error:
                 self._trouble(f"watch {what}", error)
             finally:
                 if isinstance(deltas, AsyncGenerator):
                     await deltas.aclose()
             await self._clock.sleep(MAX_PAUSE_S)
+
+    async def _observe(self, delta: Delta) -> None:
+        with self._figures.leg("observe"):
+            await self._flow.observe(delta)
 
     async def _tick(self) -> None:
         while True:

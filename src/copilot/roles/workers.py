@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,11 +16,14 @@ from copilot.domain.errors import Clash, CopilotError, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Delivery
 from copilot.domain.proposal import ProposalId
-from copilot.domain.retention import Policy, Tier
+from copilot.domain.retention import Policy
 from copilot.flow import CONSULT, INVESTIGATE, REMEDIATE, Flow
 from copilot.ports import Agents, Clock, Embedder, Job, Store
 from copilot.roles.drain import Drain
+from copilot.roles.figures import Figures
+from copilot.roles.health import Health
 from copilot.search.indexing import catch_up
+from copilot.telemetry import NOT_TRACED, Traced, doing
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,7 @@ POLL_S = 0.1
 INDEX_PAUSES_S = (2, 60)
 """Between two looks at what the index lacks: fifty times as long as a look takes, within these."""
 WATCH = "watch"
-"""As the index: one job for each cluster, held by the watcher that watches."""
+"""One job for each cluster, never done, held by the watcher that watches."""
 WATCH_LEASE_US = 6_000_000
 """How long nobody may look after a watcher was killed."""
 WATCH_POLL_S = 1.0
@@ -69,11 +71,12 @@ class Workers:
     """How long each tier of the store is kept."""
     retention_s: int = 3600
     """Between two looks at what is to go."""
+    figures: Figures = field(default_factory=Figures)
+    health: Health | None = None
+    """Is told how legs end."""
     drain: Drain = field(default_factory=Drain)
     """Once it is on, no job is taken any more; what is in hand goes on until it is cut off, and is
     given back then."""
-    retired: Counter[Tier] = field(default_factory=Counter)
-    """What this process has retired since it started."""
 
     async def investigate(self) -> None:
         """Leg 2, for ever."""
@@ -96,7 +99,11 @@ class Workers:
         await self._work(REMEDIATE, self._remediate)
 
     async def _remediate(self, job: Job) -> None:
-        await self.flow.remediate(ProposalId(int(job.payload)))
+        proposal_id = ProposalId(int(job.payload))
+        async with self.store.view() as view:
+            proposal = await view.remediation.get(proposal_id)
+        with doing("remediate", incident_id=proposal.incident_id):
+            await self.flow.remediate(proposal_id)
 
     async def watch(self, cluster: str, watch: Loop) -> None:
         """Follow the cluster, for ever: of all watchers of it the one that holds the job does, and
@@ -118,9 +125,15 @@ class Workers:
                 for task in (watching, going):
                     task.cancel()
                 await asyncio.gather(watching, going, return_exceptions=True)
-            await ask()
 
-        await self._work(queue, hold, first=ask, poll_s=WATCH_POLL_S, lease_us=WATCH_LEASE_US)
+        await self._work(
+            queue,
+            hold,
+            first=ask,
+            poll_s=WATCH_POLL_S,
+            lease_us=WATCH_LEASE_US,
+            is_standing=True,
+        )
 
     async def index(self) -> None:
         """Keep the index up to date, for ever."""
@@ -150,7 +163,7 @@ class Workers:
         await self.store.make_days()
         for went in await self.store.retire(self.keep):
             if went.n:
-                self.retired[went.tier] += went.n
+                self.figures.retired.add(went.tier, n=went.n)
                 log.info(
                     "store.retired",
                     tier=went.tier,
@@ -169,14 +182,18 @@ class Workers:
         first: Loop | None = None,
         within_s: float = math.inf,
         lease_us: int = LEASE_US,
+        is_standing: bool = False,
     ) -> None:
-        """Until the process is cancelled; from a drain on it takes nothing and waits for that."""
+        """Until the process is cancelled; from a drain on it takes nothing and waits for that. A job
+        that stands is never done and never a second time there: it is handed on."""
         while not self.drain.is_on:
             try:
                 if first is not None:
                     await first()
                     first = None
-                if not await self._work_once(queue, handle, within_s, lease_us):
+                if not await self._work_once(
+                    queue, handle, within_s=within_s, lease_us=lease_us, is_standing=is_standing
+                ):
                     await asyncio.sleep(poll_s)
             except (Unavailable, Clash) as error:
                 # the store's: a job in hand is taken again by its lease
@@ -188,28 +205,53 @@ class Workers:
         self,
         queue: str,
         handle: Callable[[Job], Awaitable[None]],
+        *,
         within_s: float,
         lease_us: int,
+        is_standing: bool,
     ) -> bool:
         """Whether there was a job."""
         job = await self.store.run(
             lambda tx: tx.jobs.take(
-                queue, owner=self.owner, now_us=self.clock.now_us(), lease_us=lease_us
+                queue,
+                owner=self.owner,
+                now_us=self.clock.now_us(),
+                lease_us=lease_us,
+                keeps_key=is_standing,
             )
         )
         if job is None:
             return False
+        leg = queue.partition(":")[0]
         try:
-            async with self._kept(job, lease_us), within(within_s, queue):
-                await handle(job)
+            with self.figures.leg(leg), self._told(job):
+                async with self._kept(job, lease_us), within(within_s, queue):
+                    await handle(job)
         except asyncio.CancelledError:
             await self._give_back(job)
             raise
         except Exception as error:  # noqa: BLE001  # the worker loop: a bug must not end it
+            self._ended(leg, well=False)
             await self._put_back(job, error)
         else:
-            await self.store.run(lambda tx: tx.jobs.done(job))
+            self._ended(leg, well=True)
+            if is_standing:
+                await self._give_back(job)
+            else:
+                await self.store.run(lambda tx: tx.jobs.done(job))
         return True
+
+    def _told(self, job: Job) -> AbstractContextManager[Traced]:
+        """One trace for the leg, with its incident."""
+        if job.queue in (INDEX, RETENTION) or job.queue.startswith(WATCH):
+            return nullcontext(NOT_TRACED)
+        if job.queue == REMEDIATE:
+            return doing(f"leg {job.queue}", {"copilot.proposal.id": job.payload})
+        return doing(f"leg {job.queue}", incident_id=int(job.payload))
+
+    def _ended(self, leg: str, *, well: bool) -> None:
+        if self.health is not None:
+            self.health.ended(leg, well=well)
 
     @asynccontextmanager
     async def _kept(self, job: Job, lease_us: int) -> AsyncIterator[None]:
@@ -229,7 +271,7 @@ class Workers:
             )
 
     async def _give_back(self, job: Job) -> None:
-        """It was cut off because this process stops: another one may take it at once."""
+        """This process stops: another one may take it at once."""
         with suppress(CopilotError, TimeoutError):
             async with asyncio.timeout(GIVE_BACK_S):
                 now_us = self.clock.now_us()
@@ -311,6 +353,7 @@ class Workers:
                 error=error,
             )
         sent, outcome, why = message, delivery, error
+        self.figures.deliveries.add(sent.channel, outcome)
         await self.store.run(
             lambda tx: tx.outbox.settle(
                 sent.id, delivery=outcome, error=why, retry_us=self._retry_us(sent.attempts)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import structlog
 
-from copilot.domain.errors import Unavailable
+from copilot.domain.errors import Invalid, Unavailable
 from copilot.domain.retrieval import Near
 from copilot.domain.words import masked
 from copilot.ports import Embedder
@@ -40,7 +40,7 @@ class Meaning:
         try:
             async with asyncio.timeout(self._patience_s):
                 (vector,) = await self._embedder.embed([asked])
-        except (Unavailable, TimeoutError) as error:
+        except (Invalid, Unavailable, TimeoutError) as error:
             log.warning("search.by_words_only", error=str(error) or "the embedder took too long")
             return None
         near = Near(model=self._embedder.name, vector=vector)

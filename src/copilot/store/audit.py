@@ -6,12 +6,13 @@ import hashlib
 
 import msgspec
 
-from copilot.ports import AuditRow
+from copilot.ports import AuditRow, CheckedChain
 from copilot.store.coding import canonical_json
 from copilot.store.database import Database, Row
 
 _START = "0" * 64
 _PAGE = 1_000
+_CHAINS = 200
 
 
 class SqlAudit:
@@ -64,31 +65,77 @@ class SqlAudit:
         )
         return tuple(_row(row) for row in rows)
 
-    async def broken(self) -> tuple[str, ...]:
-        """Chains with a row changed, missing, added or cut off at the end."""
-        heads = await self._db.fetch_all("SELECT chain, seq, hash FROM audit_heads")
-        known = {row["chain"] for row in heads}
-        strays = await self._db.fetch_all("SELECT DISTINCT chain FROM audit_log")
-        found = {row["chain"] for row in strays if row["chain"] not in known}
-        for head in heads:
-            if await self._recompute(head["chain"]) != (head["seq"], head["hash"]):
-                found.add(head["chain"])
-        return tuple(sorted(found))
-
-    async def _recompute(self, chain: str) -> tuple[int, str] | None:
-        """Number and hash of the last row, None where a link does not hold."""
-        seq, last = 0, _START
-        while True:
-            page = await self._db.fetch_all(
-                "SELECT * FROM audit_log WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (chain, seq, _PAGE),
+    async def entries(
+        self, *, after: tuple[str, int] = ("", 0), limit: int
+    ) -> tuple[AuditRow, ...]:
+        """All there are, chain by chain and oldest first, from after a chain and number."""
+        chain, seq = after
+        rows = await self._db.fetch_all(
+            "SELECT * FROM audit_log WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (chain, seq, limit),
+        )
+        if len(rows) < limit:
+            rows += await self._db.fetch_all(
+                "SELECT * FROM audit_log WHERE chain > ? ORDER BY chain, seq LIMIT ?",
+                (chain, limit - len(rows)),
             )
-            if not page:
-                return seq, last
+        return tuple(map(_row, rows))
+
+    async def broken(self) -> tuple[str, ...]:
+        """Chains with an entry changed, missing, added or cut off at the end."""
+        found: list[str] = []
+        after = ""
+        while checked := await self.check(after=after, limit=_CHAINS):
+            found += [one.chain for one in checked if one.fault]
+            after = checked[-1].chain
+        return tuple(found)
+
+    async def check(self, *, after: str = "", limit: int) -> tuple[CheckedChain, ...]:
+        """The next chains in the order of their names, each hashed anew from its beginning."""
+        heads = await self._db.fetch_all(
+            "SELECT chain, seq, hash FROM audit_heads WHERE chain > ? ORDER BY chain LIMIT ?",
+            (after, limit),
+        )
+        strays = await self._db.fetch_all(
+            "SELECT DISTINCT chain FROM audit_log WHERE chain > ? ORDER BY chain LIMIT ?",
+            (after, limit),
+        )
+        known = {str(row["chain"]): (int(row["seq"]), str(row["hash"])) for row in heads}
+        names = sorted(known.keys() | {str(row["chain"]) for row in strays})[:limit]
+        return tuple([await self._check(name, known.get(name)) for name in names])
+
+    async def _check(self, chain: str, head: tuple[int, str] | None) -> CheckedChain:
+        seq, last = 0, _START
+        while page := await self._db.fetch_all(
+            "SELECT * FROM audit_log WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (chain, seq, _PAGE),
+        ):
             for row in map(_row, page):
-                if row.seq != seq + 1 or row.prev_hash != last or _hashed(row) != row:
-                    return None
+                if fault := _fault(row, seq, last):
+                    return _broken(chain, seq + 1, fault)
                 seq, last = row.seq, row.hash
+        if head is None:
+            return _broken(chain, 1, "the chain has no head")
+        if seq < head[0]:
+            return _broken(chain, seq + 1, "it is missing, with all that followed")
+        if seq > head[0]:
+            return _broken(chain, head[0] + 1, "it was added")
+        if last != head[1]:
+            return _broken(chain, seq, "the head of the chain says another hash")
+        return CheckedChain(chain=chain, n=seq, broken_at=0, fault="")
+
+
+def _broken(chain: str, at: int, fault: str) -> CheckedChain:
+    return CheckedChain(chain=chain, n=at - 1, broken_at=at, fault=fault)
+
+
+def _fault(row: AuditRow, seq: int, last: str) -> str:
+    """What is wrong with the entry that follows number `seq` and hash `last`."""
+    if row.seq != seq + 1:
+        return "it is missing"
+    if row.prev_hash != last:
+        return "it does not follow from the entry before it"
+    return "" if _hashed(row) == row else "it was changed"
 
 
 def _hashed(row: AuditRow) -> AuditRow:

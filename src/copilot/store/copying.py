@@ -16,13 +16,19 @@ from copilot.domain.errors import Conflict
 from copilot.domain.retention import DAY_US
 from copilot.store.database import Database, Engine, Row, Table, Value, marks
 from copilot.store.postings import Postings
+from copilot.store.vectors import BESIDE
 
 Progress = Callable[[str, int, int], None]
 """Told the table, its rows so far, and all it has."""
 
 OWN = frozenset({"schema_migrations", "schema_steps", "schema_lease", "leases", "copies"})
 """What tells of the store itself."""
-DERIVED = frozenset({"raw_event_terms", "events_embeddings", "runbook_vec", "incident_vec"})
+DERIVED = frozenset(
+    {
+        *("raw_event_terms", "events_embeddings", "runbook_vec", "incident_vec"),
+        *("refused_texts", "search_models"),
+    }
+)
 """What the target makes of the rest, where it wants it: words of events, and vectors, which are
 another type on TiDB and are filled in beside the work."""
 STEP_BYTES = 1 << 20
@@ -74,7 +80,7 @@ async def copy(
     """
     async with source.view() as reading:
         mark = json.dumps([name, await _mark(reading)])
-        tables = [table for table in await source.tables() if table.name not in OWN | DERIVED]
+        tables = [table for table in await source.tables() if not _is_left_out(table.name)]
         await _begin(target, tables, mark)
         done = [await _table(reading, target, table, mark, on_step) for table in tables]
     async with source.view() as reading:
@@ -84,6 +90,10 @@ async def copy(
     async with target.transaction() as database:
         await _note(database, _WHOLE, mark, None, _Tally(), is_done=True)
     return tuple(done)
+
+
+def _is_left_out(table: str) -> bool:
+    return table in OWN | DERIVED or BESIDE in table
 
 
 async def prepare(source: Engine, target: Engine, now_us: int) -> None:

@@ -18,6 +18,7 @@ MOST_CHARS = 16_000
 
 MODEL_CHARS = 64
 """Of a model's name, as wide as its column."""
+REASON_CHARS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

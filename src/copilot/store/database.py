@@ -120,10 +120,10 @@ class Dialect(Protocol):
         """The same back from a column."""
         ...
 
-    def nearest(self, table: str, key: str) -> str | None:
+    def nearest(self, table: str, key: str, among: Sequence[int] | None = None) -> str | None:
         """A query for `doc_id` and `distance` (of the cosine, 0 to 2), the nearest first, given a
-        vector's value, the model, how many numbers and a limit; None where we compare vectors
-        ourselves."""
+        vector's value, the model, how many numbers, the documents if only `among` some, and a
+        limit; None where we compare vectors ourselves."""
         ...
 
 
@@ -145,6 +145,13 @@ class Database(Protocol):
 
     async def insert(self, sql: str, params: Sequence[Value] = ()) -> int | None:
         """The new row's id; None where `insert_new` found the key taken."""
+        ...
+
+    async def candidates(
+        self, vectors: str, key: str, model: str, vector: bytes, limit: int
+    ) -> list[int] | None:
+        """Documents among which the nearest `limit` are, by an index of the database; None where
+        all are to be compared."""
         ...
 
 
@@ -178,6 +185,11 @@ class Engine(Protocol):
         ...
 
     async def make_days(self, now_us: int) -> tuple[str, ...]: ...
+
+    async def follow(self, vectors: str, key: str, model: str) -> None:
+        """Let an index of the database, where it has one and it is worth it, follow the vectors of
+        this model."""
+        ...
 
     async def capabilities(self) -> Capabilities: ...
 

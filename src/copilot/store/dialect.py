@@ -74,7 +74,7 @@ class SqliteDialect:
     def vector_bytes(self, value: Any) -> bytes:
         return bytes(value)
 
-    def nearest(self, table: str, key: str) -> str | None:
+    def nearest(self, table: str, key: str, among: Sequence[int] | None = None) -> str | None:
         return None
 
 

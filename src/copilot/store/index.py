@@ -11,12 +11,21 @@ from collections.abc import Sequence
 from copilot.domain.retrieval import Backlog, Corpus, Document, Near, Ranked, Vector
 from copilot.domain.words import terms_of
 from copilot.store.coding import clip
-from copilot.store.corpora import HOMES, MODEL_CHARS, Home, document
-from copilot.store.database import Database, marks
+from copilot.store.corpora import HOMES, MODEL_CHARS, REASON_CHARS, Home, document
+from copilot.store.database import Database, Row, Value, marks
 from copilot.store.matrices import Matrices
 from copilot.store.ranking import Ranking
 
 _MOST_TF = 32_767
+_MOST_MODELS = 100
+_NOTED_US = 3_600_000_000
+"""How far behind the time at which a model was last in use may be."""
+_FORGET_AT_ONCE = 500
+"""Vectors that go in one transaction, and those written together with the last of them."""
+_REFUSED = (
+    "EXISTS (SELECT 1 FROM refused_texts x WHERE x.corpus = ? AND x.doc_id = s.id "
+    "AND x.model = ? AND x.text_hash = d.text_hash)"
+)
 
 
 class SqlIndex:
@@ -110,16 +119,31 @@ class SqlIndex:
         await self._db.execute(
             f"DELETE FROM {home.vectors} WHERE {home.key} IN ({marks(ids)})", ids
         )
+        await self._db.execute(
+            f"DELETE FROM refused_texts WHERE corpus = ? AND doc_id IN ({marks(ids)})",
+            (corpus, *ids),
+        )
 
     async def unembedded(self, corpus: Corpus, model: str, limit: int) -> tuple[Document, ...]:
         """See the port."""
         home = HOMES[corpus]
         rows = await self._db.fetch_all(
             f"{home.select} {_joined(home, 'INNER')} "
-            f"WHERE d.stamp = {home.stamp} AND {_behind(home)} LIMIT ?",
-            (corpus, clip(model, MODEL_CHARS), limit),
+            f"WHERE d.stamp = {home.stamp} AND {_behind(home)} AND NOT {_REFUSED} LIMIT ?",
+            (*_of_model(corpus, model), limit),
         )
         return tuple(document(home, row) for row in rows)
+
+    async def refuse(self, corpus: Corpus, model: str, document: Document, reason: str) -> None:
+        """See the port."""
+        columns = ("corpus", "doc_id", "model", "text_hash", "reason")
+        await self._db.execute(
+            self._db.dialect.upsert("refused_texts", columns, columns[:3], replace=columns[3:]),
+            (
+                *(corpus, document.doc_id, clip(model, MODEL_CHARS), document.text_hash),
+                clip(reason, REASON_CHARS),
+            ),
+        )
 
     async def keep_vectors(
         self, corpus: Corpus, model: str, made: Sequence[tuple[Document, Vector]]
@@ -127,6 +151,8 @@ class SqlIndex:
         """See the port."""
         home = HOMES[corpus]
         rev = await self._begin(corpus)
+        if made:
+            await self._forget_of_other_length(home, model, len(made[0][1]))
         columns = (home.key, "model", "text_hash", "embedding", "rev")
         await self._db.executemany(
             self._db.dialect.upsert(home.vectors, columns, columns[:2], replace=columns[2:]),
@@ -154,17 +180,86 @@ class SqlIndex:
             "LEFT JOIN search_docs d ON d.corpus = ? AND d.doc_id = s.id",
             (corpus,),
         )
-        unembedded = model and await self._db.fetch_one(
-            f"SELECT COUNT(*) AS n FROM {home.source} {_joined(home, 'LEFT')} "
+        behind = model and await self._db.fetch_one(
+            f"SELECT COUNT(*) AS n, COUNT(CASE WHEN {_REFUSED} THEN 1 END) AS refused "
+            f"FROM {home.source} {_joined(home, 'LEFT')} "
             f"WHERE d.doc_id IS NULL OR {_behind(home)}",
-            (corpus, clip(model, MODEL_CHARS)),
+            _of_model(corpus, model),
         )
+        refused = int(behind["refused"]) if behind else 0
         return Backlog(
             corpus=corpus,
             documents=int(unread["n"]) if unread else 0,
             words=int(unread["unread"]) if unread else 0,
-            vectors=int(unembedded["n"]) if unembedded else 0,
+            vectors=int(behind["n"]) - refused if behind else 0,
+            refused=refused,
         )
+
+    async def use(self, model: str, now_us: int) -> None:
+        """See the port."""
+        rows = await self._models()
+        mine = [row for row in rows if row["model"] == clip(model, MODEL_CHARS)]
+        if mine and mine[0]["used_us"] > now_us - _NOTED_US:
+            return
+        columns = ("model", "used_us")
+        note = self._db.dialect.upsert("search_models", columns, columns[:1], greatest=columns[1:])
+        await self._db.execute(note, (clip(model, MODEL_CHARS), now_us))
+        known = {str(row["model"]) for row in rows}
+        for home in HOMES.values():
+            other = await self._next_model(home, "")
+            while other:
+                if other not in known:  # of before models were noted: in use until now
+                    await self._db.execute(note, (other, now_us))
+                other = await self._next_model(home, other)
+
+    async def unused(self, corpus: Corpus, model: str, *, since_us: int) -> str:
+        """See the port."""
+        home = HOMES[corpus]
+        for row in await self._models():
+            other = str(row["model"])
+            is_over = other != clip(model, MODEL_CHARS) and row["used_us"] < since_us
+            if is_over and await self._db.fetch_one(
+                f"SELECT 1 AS one FROM {home.vectors} WHERE model = ? LIMIT 1", (other,)
+            ):
+                return other
+        return ""
+
+    async def forget_vectors(self, corpus: Corpus, model: str) -> None:
+        """See the port."""
+        home = HOMES[corpus]
+        last = await self._db.fetch_one(
+            f"SELECT rev FROM {home.vectors} WHERE model = ? ORDER BY rev LIMIT 1 OFFSET ?",
+            (model, _FORGET_AT_ONCE),
+        )
+        until = "" if last is None else " AND rev <= ?"
+        await self._db.execute(
+            f"DELETE FROM {home.vectors} WHERE model = ?{until}",
+            (model, *([] if last is None else [last["rev"]])),
+        )
+
+    async def _models(self) -> list[Row]:
+        return await self._db.fetch_all(
+            "SELECT model, used_us FROM search_models ORDER BY model LIMIT ?", (_MOST_MODELS,)
+        )
+
+    async def _next_model(self, home: Home, after: str) -> str:
+        row = await self._db.fetch_one(
+            f"SELECT MIN(model) AS model FROM {home.vectors} WHERE model > ?", (after,)
+        )
+        return str(row["model"] or "") if row else ""
+
+    async def _forget_of_other_length(self, home: Home, model: str, n_bytes: int) -> None:
+        """Under one name a server may serve another model: what it no longer compares with is made
+        again, a batch for each batch."""
+        oldest = await self._db.fetch_one(
+            f"SELECT embedding, rev FROM {home.vectors} WHERE model = ? ORDER BY rev LIMIT 1",
+            (clip(model, MODEL_CHARS),),
+        )
+        if oldest and len(self._db.dialect.vector_bytes(oldest["embedding"])) != n_bytes:
+            await self._db.execute(
+                f"DELETE FROM {home.vectors} WHERE model = ? AND rev <= ?",
+                (clip(model, MODEL_CHARS), oldest["rev"]),
+            )
 
     async def _begin(self, corpus: Corpus) -> int:
         """Counts a write, and makes others wait that write to the same corpus: a reader that sees
@@ -196,6 +291,11 @@ def _joined(home: Home, side: str) -> str:
         f"{side} JOIN search_docs d ON d.corpus = ? AND d.doc_id = s.id "
         f"LEFT JOIN {home.vectors} v ON v.{home.key} = s.id AND v.model = ?"
     )
+
+
+def _of_model(corpus: Corpus, model: str) -> tuple[Value, ...]:
+    """What `_joined` and `_REFUSED` ask for, in either order the same."""
+    return (corpus, clip(model, MODEL_CHARS)) * 2
 
 
 def _behind(home: Home) -> str:

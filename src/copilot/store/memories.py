@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 
 from copilot.domain.hypothesis import Cause
+from copilot.domain.incident import IncidentId
 from copilot.domain.memory import Memory, MemoryId
 from copilot.store.coding import from_json, to_json
-from copilot.store.database import Database, Row
+from copilot.store.database import Database, Row, marks
 
 _COLUMNS = (
     "incident_id",
@@ -75,6 +77,17 @@ class SqlMemories:
                 *(cluster, namespace, app),
                 _MOST,
             ),
+        )
+        return tuple(_memory(row) for row in rows)
+
+    async def of_incidents(
+        self, incidents: Sequence[IncidentId], *, now_us: int
+    ) -> tuple[Memory, ...]:
+        """See the port."""
+        rows = await self._db.fetch_all(
+            f"SELECT * FROM memories WHERE incident_id IN ({marks(incidents)}) "
+            "AND (expires_us IS NULL OR expires_us > ?) ORDER BY incident_id",
+            (*incidents, now_us),
         )
         return tuple(_memory(row) for row in rows)
 

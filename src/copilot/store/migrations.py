@@ -1,5 +1,8 @@
 """The schema as numbered SQL files, and how they are read. Applied ones never change.
 
+They only add, so that the programs of two releases can share a store. What is to go is left unused
+for a release and then taken away by a file named `NNNN_contract_..`.
+
 There is a file of each number for each family of databases: `sql/sqlite`, and `sql/tidb` for TiDB,
 MariaDB and MySQL. Where those three differ a comment says so: `/*!80000 .. */` is read by TiDB,
 `/*M! .. */` by MariaDB; both survive every client.
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -91,22 +95,32 @@ def migrations(family: Family = SQLITE) -> list[Migration]:
     ]
 
 
-def missing(applied: dict[int, bytes], family: Family = SQLITE) -> list[Migration]:
-    """What is still to be applied, given version and checksum of what was.
+def missing(applied: Mapping[int, tuple[str, bytes]], family: Family = SQLITE) -> list[Migration]:
+    """What is still to be applied, given version, name and checksum of what was.
+
+    A newer program may have added what this one does not know, and does not miss: they work side by
+    side, and the newer can be rolled back. One that takes something away says so in its name.
 
     Raises:
-        Conflict: the store was made by a newer program, or an applied file was edited.
+        Conflict: a newer program took something away, or an applied file was edited.
     """
     known = {migration.version: migration for migration in migrations(family)}
-    for version, checksum in applied.items():
+    for version, (name, checksum) in applied.items():
         if version not in known:
+            if version > max(known) and not takes_away(name):
+                continue
             raise Conflict(
-                f"the store has migration {version}, which this program does not know; "
+                f"the store has migration {name}, which this program does not know; "
                 "use the newer program that made it"
             )
         if known[version].checksum != checksum:
             raise Conflict(f"migration {known[version].name} was edited after it was applied")
     return [migration for version, migration in known.items() if version not in applied]
+
+
+def takes_away(name: str) -> bool:
+    """Whether a migration is of those after which older programs do not work any more."""
+    return name.partition("_")[2].startswith("contract_")
 
 
 def schema_sql(family: Family = SQLITE) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from copilot.domain.notification import Delivery, Notification, NotificationId
+from copilot.ports import Unsent
 from copilot.store.coding import clip, digest16, from_json, to_json
 from copilot.store.database import Database
 
@@ -74,3 +75,13 @@ class SqlOutbox:
             "WHERE id = ? AND status IN ('sending', 'unknown')",
             (status, clip(error, 2_000), retry_us, retry_us, notification_id),
         )
+
+    async def unsent(self) -> Unsent:
+        """See the port."""
+        row = await self._db.fetch_one(
+            "SELECT COUNT(*) AS n, COALESCE(MAX(attempts), 0) AS tries, "
+            "COALESCE(MIN(next_us), 0) AS oldest_us FROM notifications WHERE status = 'waiting'"
+        )
+        if row is None:
+            return Unsent(n=0, tries=0, oldest_us=0)
+        return Unsent(n=row["n"], tries=row["tries"], oldest_us=row["oldest_us"])

@@ -1,9 +1,10 @@
 """Sealing and packing: what is done with segments once they take no more lines.
 
-A segment is sealed when it is full, or old enough. Packing merges its small blocks and writes the
-filter of its rare tokens, in one transaction that changes nothing if anything about the segment has
-changed meanwhile: who crashes, or packs what somebody else packs, has done nothing. Lines keep
-their numbers, so addresses lead where they led before.
+A segment is sealed when it is full, or old enough. Packing merges its small blocks, some MiB in a
+transaction (TiDB has a bound, on TiDB Cloud a low one), and writes the filter of its rare tokens
+with the last. Each changes nothing if its blocks have changed meanwhile: who crashes leaves a
+segment that is packed again, who packs what somebody else packs has done nothing. Lines keep their
+numbers, so addresses lead where they led before.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from copilot.store.tokens import BUCKETS, LIST_OF_BLOCKS, Hashes, filters, hashe
 SEAL_AFTER_US = 15 * 60 * 1_000_000
 """How long a segment takes lines at most: what comes in little by little is merged, too."""
 _READ_AT_ONCE = 8
+WRITE_BYTES = 4 * 1024 * 1024
+"""Of merged blocks in one transaction, and one block more."""
 _ROWS_AT_ONCE = 64
 """Rows of a filter; some 3 KiB each."""
 _FORGET_AT_ONCE = 16
 
 
 class _Changed(Exception):
-    """Some of a segment was retired while it was packed: it is packed again, as it is then."""
+    """Of a segment some was retired or merged meanwhile: it is packed again, as it is then."""
 
 
 class Packing:
@@ -64,8 +67,11 @@ class Packing:
                 return False
             packed = await _packed(database, segment["id"])
         with suppress(_Changed):
+            for part in _parts(packed):
+                async with self._engine.transaction() as database:
+                    await _replace(database, segment["id"], part)
             async with self._engine.transaction() as database:
-                await _replace(database, segment["id"], packed)
+                await _finish(database, segment["id"], packed)
         return True
 
     async def forget(self) -> int:
@@ -107,6 +113,8 @@ class _Merged:
     hashes: Hashes
     gain: int
     """Bytes that are saved."""
+    size: int = 0
+    """Bytes that are written."""
 
 
 async def _packed(database: Database, segment: int) -> list[_Merged]:
@@ -172,20 +180,35 @@ def _merge(segment: int, pieces: list[_Piece]) -> _Merged:
         row=block_row(segment, old[0], whole, body),
         hashes=hashes_in(whole.text, whole.lengths),
         gain=sum(piece.size for piece in pieces) - len(body),
+        size=len(body),
     )
+
+
+def _parts(merged: list[_Merged]) -> list[list[_Merged]]:
+    """Those with something to write, by transactions."""
+    parts: list[list[_Merged]] = []
+    size = WRITE_BYTES
+    for one in merged:
+        if one.row is None:
+            continue
+        if size >= WRITE_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(one)
+        size += one.size
+    return parts
 
 
 async def _replace(database: Database, segment: int, merged: list[_Merged]) -> None:
     """Put what was merged in place of what it was made of, unless anything has changed."""
     won = await database.execute(
-        "UPDATE log_segments SET is_packed = 1, bytes = bytes - ? WHERE id = ? AND is_packed = 0",
+        "UPDATE log_segments SET bytes = bytes - ? WHERE id = ? AND is_packed = 0",
         (sum(one.gain for one in merged), segment),
     )
     if won != 1:
-        return
+        raise _Changed
     for one in merged:
-        if one.row is None:
-            continue
+        assert one.row is not None
         removed = await database.execute(
             f"DELETE FROM log_blocks WHERE segment_id = ? AND first_line IN ({marks(one.old)})",
             (segment, *one.old),
@@ -194,7 +217,15 @@ async def _replace(database: Database, segment: int, merged: list[_Merged]) -> N
             await database.execute(INSERT_BLOCK, one.row)
         elif removed:
             raise _Changed
-    await _write_filters(database, segment, merged)
+
+
+async def _finish(database: Database, segment: int, merged: list[_Merged]) -> None:
+    """What is in its blocks is findable from now on."""
+    won = await database.execute(
+        "UPDATE log_segments SET is_packed = 1 WHERE id = ? AND is_packed = 0", (segment,)
+    )
+    if won == 1:
+        await _write_filters(database, segment, merged)
 
 
 async def _write_filters(database: Database, segment: int, merged: list[_Merged]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from copilot.store.database import Database, Value, marks
+from copilot.store.database import Database, marks
 from copilot.store.words import Columns, terms_of
 
 _COLUMNS = ("term", "ts_us", "event_id")
@@ -20,11 +20,12 @@ class Postings:
         """Events by id, time and what is searched of them."""
         if not self._db.dialect.keeps_words:
             return
-        rows: list[Sequence[Value]] = [
+        rows = [
             (term, ts_us, event_id)
             for event_id, ts_us, columns in events
             for term in sorted(terms_of(columns))
         ]
+        rows.sort()  # in the order of their key: rows of one word go to one page
         await self._db.executemany(self._db.dialect.insert_new("raw_event_terms", _COLUMNS), rows)
 
     async def remove(self, event_id: int, ts_us: int, columns: Columns) -> None:

@@ -106,13 +106,14 @@ class Ranking:
 
     async def _nearest(self, corpus: Corpus, near: Near, limit: int) -> dict[int, float]:
         """How near each is, by cosine."""
-        home = HOMES[corpus]
-        sql = self._db.dialect.nearest(home.vectors, home.key)
-        if sql is None:
+        home, model = HOMES[corpus], clip(near.model, MODEL_CHARS)
+        if self._db.dialect.nearest(home.vectors, home.key) is None:
             found = await self._matrices.nearest(self._db, corpus, near, limit)
         else:
+            some = await self._db.candidates(home.vectors, home.key, model, near.vector, limit)
+            sql = self._db.dialect.nearest(home.vectors, home.key, some) or ""
             vector = self._db.dialect.vector_value(near.vector)
-            asked = (vector, clip(near.model, MODEL_CHARS), len(near.vector) // 4, limit)
+            asked = (vector, model, len(near.vector) // 4, *(some or ()), limit)
             rows = await self._db.fetch_all(sql, asked)
             found = {int(row["doc_id"]): 1.0 - float(row["distance"]) for row in rows}
         return {doc: round(cosine, _DIGITS) for doc, cosine in found.items()}

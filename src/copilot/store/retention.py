@@ -11,9 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from copilot.domain.errors import Clash
-from copilot.domain.retention import Keep, Policy, Retired, Tier
+from copilot.domain.retention import DAY_US, Keep, Policy, Retired, Tier
+from copilot.store.again import again
 from copilot.store.database import Database, Day, Engine, Row, Value, marks
+from copilot.store.names import Names
 from copilot.store.shelves import SHELVES, Shelf, full_before, older, older_of, owners
 
 T = TypeVar("T")
@@ -21,9 +22,9 @@ T = TypeVar("T")
 STEP_ROWS = 1_000
 STEP_BLOCKS = 32
 """At 3 MiB of text at most that is some 20 MiB on disk."""
+_SLACK_US = 2 * DAY_US
 PAUSE_S = 0.005
 """Between two steps: other processes that write get their turn."""
-_TRIES = 6
 _QUEUES_OF_INCIDENTS = ("investigate", "consult")
 """Not `remediate`: what was approved comes to an end that people can see."""
 
@@ -46,14 +47,12 @@ class Retention:
 
     async def _write(self, work: Callable[[Database], Awaitable[T]]) -> T:
         """One step, again where it clashed with somebody's."""
-        for attempt in range(1, _TRIES):
-            try:
-                async with self._engine.transaction() as database:
-                    return await work(database)
-            except Clash:
-                await asyncio.sleep(PAUSE_S * 2**attempt)
-        async with self._engine.transaction() as database:
-            return await work(database)
+
+        async def once() -> T:
+            async with self._engine.transaction() as database:
+                return await work(database)
+
+        return await again(once, asyncio.sleep)
 
     async def _of_tier(self, tier: Tier, keep: Keep) -> Retired:
         shelves = {shelf.tier: shelf for shelf in SHELVES}
@@ -65,6 +64,8 @@ class Retention:
             return await self._messages(keep)
         if tier is Tier.JOBS:
             return await self._jobs(keep)
+        if tier is Tier.NAMES:
+            return await self._names(keep)
         return await self._shelf(shelves[tier], keep)
 
     # ---------------------------------------------------------------- rows
@@ -341,6 +342,16 @@ class Retention:
                 await self._write(_jobs_of(old))
             n += len(old)
         return _retired(Tier.JOBS, n, before_us, "age")
+
+    async def _names(self, keep: Keep) -> Retired:
+        """Some days later than their tiers say: a day goes when it is over, a block with its last
+        line."""
+        before_us = keep.before_us(self._now_us)
+        n = 0
+        if before_us is not None:
+            before_us -= _SLACK_US
+            n = await Names(self._engine, self._write, is_dry=self._is_dry).retire(before_us)
+        return _retired(Tier.NAMES, n, before_us, "age")
 
 
 def _feed_until(cluster: str, seq: int) -> Callable[[Database], Awaitable[int]]:

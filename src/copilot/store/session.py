@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cached_property
 from typing import TypeVar
 
-from copilot.domain.errors import Clash, CopilotError
+from copilot.domain.errors import CopilotError
 from copilot.domain.retention import Policy, Retired
 from copilot.ports import Capabilities, Clock
+from copilot.store.accounts import SqlAccounts
+from copilot.store.again import again
 from copilot.store.audit import SqlAudit
+from copilot.store.coding import clip
 from copilot.store.copying import Copied, Progress, copy, prepare
+from copilot.store.corpora import HOMES, MODEL_CHARS
 from copilot.store.database import Database, Engine
 from copilot.store.feed import SqlFeed
 from copilot.store.incidents import SqlIncidents
@@ -29,11 +32,6 @@ from copilot.store.runbooks import SqlRunbooks
 from copilot.store.telemetry import Process, SqlTelemetry
 
 T = TypeVar("T")
-
-_TRIES = 8
-_PAUSE_S = 0.1
-"""Of a clash; longer each time, and never the same for two that clashed."""
-
 
 Copies = tuple[Copied, ...]
 
@@ -100,6 +98,10 @@ class SqlSession:
     def index(self) -> SqlIndex:
         return SqlIndex(self._database, self._matrices)
 
+    @cached_property
+    def accounts(self) -> SqlAccounts:
+        return SqlAccounts(self._database)
+
 
 class SqlStore:
     """Meets `copilot.ports.Store` over any engine."""
@@ -115,14 +117,12 @@ class SqlStore:
 
     async def run(self, work: Callable[[SqlSession], Awaitable[T]]) -> T:
         """See the port."""
-        for attempt in range(1, _TRIES):
-            try:
-                async with self.transaction() as session:
-                    return await work(session)
-            except Clash:
-                await self._clock.sleep(_PAUSE_S * (1.5**attempt + random.random()))
-        async with self.transaction() as session:
-            return await work(session)
+
+        async def once() -> T:
+            async with self.transaction() as session:
+                return await work(session)
+
+        return await again(once, self._clock.sleep)
 
     def view(self) -> AbstractAsyncContextManager[SqlSession]:
         return self._session(self._engine.view())
@@ -163,6 +163,11 @@ class SqlStore:
     async def make_days(self) -> tuple[str, ...]:
         """See the port."""
         return await self._engine.make_days(self._clock.now_us())
+
+    async def index_vectors(self, model: str) -> None:
+        """See the port."""
+        for home in HOMES.values():
+            await self._engine.follow(home.vectors, home.key, clip(model, MODEL_CHARS))
 
     async def capabilities(self) -> Capabilities:
         """See the port."""

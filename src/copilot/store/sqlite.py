@@ -159,6 +159,12 @@ class SqliteDatabase:
     async def insert(self, sql: str, params: Sequence[Value] = ()) -> int | None:
         return await self._on_lane(_insert, sql, params)
 
+    async def candidates(
+        self, vectors: str, key: str, model: str, vector: bytes, limit: int
+    ) -> list[int] | None:
+        """None: vectors are compared in memory, all of them."""
+        return None
+
     def _on_lane(
         self, work: Callable[[sqlite3.Connection, str, V], T], sql: str, values: V
     ) -> asyncio.Future[T]:
@@ -205,8 +211,8 @@ class SqliteEngine:
         async with self.transaction() as database:
             for table in SQLITE.ledger:
                 await database.execute(table)
-            rows = await database.fetch_all("SELECT version, checksum FROM schema_migrations")
-            todo = missing({row["version"]: row["checksum"] for row in rows}, SQLITE)
+            rows = await database.fetch_all("SELECT version, name, checksum FROM schema_migrations")
+            todo = missing({row["version"]: (row["name"], row["checksum"]) for row in rows}, SQLITE)
             for migration in todo:
                 await _apply(database, migration, now_us)
         return tuple(migration.name for migration in todo)
@@ -254,6 +260,9 @@ class SqliteEngine:
     async def make_days(self, now_us: int) -> tuple[str, ...]:
         """Nothing is parted by day here."""
         return ()
+
+    async def follow(self, vectors: str, key: str, model: str) -> None:
+        """There is no index to follow them."""
 
     async def capabilities(self) -> Capabilities:
         """Vectors and ranking are ours; full text is FTS5."""

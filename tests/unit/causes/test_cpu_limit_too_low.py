@@ -121,3 +121,25 @@ def test_it_explains_the_probe() -> None:
 @pytest.mark.parametrize(("millis", "text"), [(100, "100m"), (1000, "1"), (2500, "2500m")])
 def test_cores_read_as_in_a_manifest(millis: int, text: str) -> None:
     assert cores(millis) == text
+
+
+def test_what_its_pod_counts_stands_in_for_a_container_that_lives_for_seconds() -> None:
+    case = a_slow_case(throttled=[0.0] * 2)
+    (pod,) = case.pods
+    whole = a_cpu_series(pod, attributes.CPU_THROTTLED, [0.96] * 20, container="")
+    found = looked_at(with_evidence(msgspec.structs.replace(case, cpu=(*case.cpu, whole))))
+
+    assert (found.verdict, found.detail) == (Verdict.SUPPORTED, "throttled")
+    assert any("app is stopped in 96% of its CPU periods" in s.text for s in found.supporting)
+
+
+def test_what_its_pod_counts_says_nothing_of_one_container_of_two() -> None:
+    case = a_slow_case(throttled=[0.0] * 20)
+    (pod,) = case.pods
+    sidecar = msgspec.structs.replace(a_server(), name="sidecar")
+    spec = msgspec.structs.replace(pod.spec, containers=[*(pod.spec.containers or ()), sidecar])
+    both = msgspec.structs.replace(pod, spec=spec)
+    whole = a_cpu_series(both, attributes.CPU_THROTTLED, [0.96] * 20, container="")
+    seen = msgspec.structs.replace(case, pods=(both,), cpu=(*case.cpu, whole))
+
+    assert looked_at(with_evidence(seen)).verdict is Verdict.REFUTED

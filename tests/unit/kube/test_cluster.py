@@ -192,3 +192,52 @@ async def test_a_server_that_is_not_there_is_unavailable(api: ScriptedApi, tmp_p
 
         with pytest.raises(Unavailable, match="to get Pod demo/p"):
             await cluster.get(POD)
+
+
+REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+GATEWAY = "system:serviceaccount:incident-copilot:gateway"
+
+
+async def test_a_callers_token_is_reviewed_for_our_audience(
+    api: ScriptedApi, tmp_path: Path
+) -> None:
+    api.pages[REVIEWS] = a_review(audiences=["incident-copilot"])
+
+    async with connected(api, tmp_path) as cluster:
+        assert await cluster.whose("the-token", audience="incident-copilot") == GATEWAY
+
+    assert json.loads(api.bodies[0])["spec"] == {
+        "token": "the-token",
+        "audiences": ["incident-copilot"],
+    }
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"authenticated": False, "audiences": ["incident-copilot"]},
+        {"audiences": []},
+        {"audiences": ["https://kubernetes.default.svc"]},
+    ],
+    ids=["not authenticated", "a server without audiences", "for another audience"],
+)
+async def test_a_token_that_the_server_does_not_take_for_us_is_nobodys(
+    status: dict[str, object], api: ScriptedApi, tmp_path: Path
+) -> None:
+    api.pages[REVIEWS] = a_review(**status)
+
+    async with connected(api, tmp_path) as cluster:
+        assert await cluster.whose("the-token", audience="incident-copilot") == ""
+
+
+async def test_what_is_no_review_is_no_answer(api: ScriptedApi, tmp_path: Path) -> None:
+    api.pages[REVIEWS] = Answer(body=b"<html>")
+
+    async with connected(api, tmp_path) as cluster:
+        with pytest.raises(Unavailable, match="reviews no tokens"):
+            await cluster.whose("the-token", audience="incident-copilot")
+
+
+def a_review(**status: object) -> Answer:
+    whole = {"authenticated": True, "user": {"username": GATEWAY}, **status}
+    return Answer(body=json.dumps({"kind": "TokenReview", "status": whole}).encode())

@@ -101,6 +101,17 @@ async def test_a_claim_that_cannot_be_deleted_does_not_keep_a_stateful_set_away(
     assert applied.trouble == "beside it: may not"
 
 
+async def test_a_claim_that_somebody_else_holds_does_not_keep_a_stateful_set_away() -> None:
+    cluster = a_cluster_with(with_claims(), a_claim_object())
+    proposal = await proposed(cluster, LESS)
+    cluster.the(LESS.claims[0])["metadata"]["finalizers"] = ["backup.example.com/copying"]
+
+    applied = await apply(a_claim(proposal), cluster, cluster.clock)
+
+    assert cluster.created == [LESS.target.key]
+    assert applied.trouble.endswith("is deleted, but backup.example.com/copying holds it")
+
+
 async def test_a_crash_before_the_stateful_set_is_made_anew_is_gone_on_from() -> None:
     cluster = a_cluster_with(with_claims(), a_claim_object())
     proposal = await proposed(cluster, LESS)

@@ -8,7 +8,15 @@ import sqlite3
 import pytest
 
 from copilot.domain.errors import Conflict
-from copilot.store.migrations import SQLITE, TIDB, Family, migrations, missing, schema_sql
+from copilot.store.migrations import (
+    SQLITE,
+    TIDB,
+    Family,
+    migrations,
+    missing,
+    schema_sql,
+    takes_away,
+)
 from copilot.store.mysql.schema import rendered
 
 FAMILIES = pytest.mark.parametrize("family", [SQLITE, TIDB], ids=lambda family: family.name)
@@ -23,19 +31,62 @@ def test_all_are_missing_from_an_empty_store(family: Family) -> None:
 
 @FAMILIES
 def test_nothing_is_missing_where_all_were_applied(family: Family) -> None:
-    assert missing({m.version: m.checksum for m in migrations(family)}, family) == []
+    assert missing(all_of(family), family) == []
 
 
 @FAMILIES
-def test_a_store_of_a_newer_program_is_refused(family: Family) -> None:
-    with pytest.raises(Conflict, match="9999"):
-        missing({9999: b""}, family)
+def test_what_a_newer_program_added_does_not_matter(family: Family) -> None:
+    assert missing(all_of(family) | {9999: ("9999_more", b"")}, family) == []
+
+
+@FAMILIES
+def test_a_store_from_which_a_newer_program_took_something_away_is_refused(
+    family: Family,
+) -> None:
+    with pytest.raises(Conflict, match="9999_contract_hits"):
+        missing(all_of(family) | {9999: ("9999_contract_hits", b"")}, family)
+
+
+@FAMILIES
+def test_a_migration_between_ours_that_nobody_knows_is_refused(family: Family) -> None:
+    with pytest.raises(Conflict, match="0004_gone"):
+        missing({4: ("0004_gone", b"")}, family)
+
+
+_TAKES_AWAY = re.compile(
+    r"\b(DROP|RENAME|TRUNCATE|MODIFY|CHANGE)\b|^DELETE\b|ADD COLUMN (?!.*DEFAULT).*NOT NULL"
+)
+_WERE_BEFORE = 8
+"""Nobody ran a program that did not know these."""
+
+
+@FAMILIES
+def test_migrations_only_add_unless_they_say_so(family: Family) -> None:
+    later = [m for m in migrations(family) if m.version > _WERE_BEFORE and not takes_away(m.name)]
+    statements = [re.sub(r"--.*", "", s) for m in later for s in m.statements]
+
+    assert [s for s in statements if _TAKES_AWAY.search(s)] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_fine"),
+    [
+        ("ALTER TABLE jobs ADD COLUMN a INT NOT NULL DEFAULT 0;", True),
+        ("ALTER TABLE jobs ADD COLUMN a BIGINT;", True),
+        ("CREATE TABLE a (b INT NOT NULL);", True),
+        ("ALTER TABLE jobs ADD COLUMN a INT NOT NULL;", False),
+        ("ALTER TABLE jobs DROP COLUMN a;", False),
+        ("DELETE FROM jobs;", False),
+    ],
+)
+def test_what_only_adds_is_told_from_what_does_not(sql: str, is_fine: bool) -> None:
+    assert (_TAKES_AWAY.search(sql) is None) is is_fine
 
 
 @FAMILIES
 def test_an_edited_migration_is_refused(family: Family) -> None:
     with pytest.raises(Conflict, match="0001_base"):
-        missing({1: b"another checksum"}, family)
+        missing({1: ("0001_base", b"another checksum")}, family)
 
 
 @FAMILIES
@@ -62,7 +113,8 @@ def test_the_printed_schema_of_sqlite_loads_twice_but_for_its_tables() -> None:
     database.executescript(schema_sql(SQLITE))
 
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-    applied = dict(database.execute("SELECT version, checksum FROM schema_migrations"))
+    rows = database.execute("SELECT version, name, checksum FROM schema_migrations")
+    applied = {version: (name, checksum) for version, name, checksum in rows}
 
     database.close()
     assert {"raw_events", "runbooks", "incidents", "schema_migrations"} <= tables
@@ -88,6 +140,10 @@ def test_mysql_gets_what_mariadb_reads_and_nothing_of_tidb() -> None:
 
     assert rendered(sql, "8.0.36") == "id BIGINT  AUTO_INCREMENT, PRIMARY KEY (id)"
     assert rendered(sql, "8.0.11-TiDB-v8.5.7") == rendered(sql, "10.11.6-MariaDB") == sql
+
+
+def all_of(family: Family) -> dict[int, tuple[str, bytes]]:
+    return {m.version: (m.name, m.checksum) for m in migrations(family)}
 
 
 def columns_of(schema: str) -> dict[str, set[str]]:

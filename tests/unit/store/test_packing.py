@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.store import packing
 from copilot.store.database import Database
 from copilot.store.packing import Packing
 from copilot.store.session import SqlStore
@@ -24,7 +25,7 @@ class Interrupted(SqliteEngine):
     retire: int | None = None
     """The first line of a block that is retired then."""
     dies_after: int | None = None
-    """Statements of a transaction after which the process dies."""
+    """Statements after which the process dies."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Database]:  # type: ignore[override]
@@ -35,7 +36,7 @@ class Interrupted(SqliteEngine):
             self.retire = None
         async with super().transaction() as database:
             if self.dies_after is not None:
-                yield _Dying(database, self.dies_after)  # type: ignore[misc]
+                yield _Dying(database, self)  # type: ignore[misc]
             else:
                 yield database
 
@@ -47,14 +48,14 @@ class _Died(BaseException):
 class _Dying:
     """A transaction in which the process dies."""
 
-    def __init__(self, database: Database, left: int) -> None:
+    def __init__(self, database: Database, engine: Interrupted) -> None:
         self._database = database
-        self._left = left
+        self._engine = engine
 
     def __getattr__(self, name: str) -> object:
         if name in ("execute", "executemany"):
-            self._left -= 1
-            if self._left < 0:
+            self._engine.dies_after = (self._engine.dies_after or 0) - 1
+            if self._engine.dies_after < 0:
                 raise _Died
         return getattr(self._database, name)
 
@@ -93,40 +94,57 @@ async def test_small_blocks_become_one(engine: Interrupted) -> None:
     assert await blocks(engine) == [(0, 40)]
 
 
+async def test_a_segment_is_packed_in_several_transactions_where_one_would_be_large(
+    engine: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "WRITE_BYTES", 1)
+    monkeypatch.setattr(packing, "MAX_LINES", 10)
+    engine.dies_after = 4
+
+    with pytest.raises(_Died):
+        await Packing(engine).pack_one()
+
+    assert await blocks(engine) == [(0, 10), *SMALL[5:]]
+    engine.dies_after = None
+    assert await Packing(engine).pack_one()
+    assert await blocks(engine) == [(0, 10), (10, 10), (20, 10), (30, 10)]
+
+
 async def test_what_is_retired_meanwhile_does_not_come_back(engine: Interrupted) -> None:
     engine.retire = 10
-    packing = Packing(engine)
+    worker = Packing(engine)
 
-    while await packing.pack_one():
+    while await worker.pack_one():
         pass
 
     assert await blocks(engine) == [(0, 10), (12, 28)]
 
 
-@pytest.mark.parametrize("statements", range(8))
-async def test_who_dies_while_packing_has_done_nothing(
+@pytest.mark.parametrize("statements", range(5))
+async def test_who_dies_while_packing_leaves_every_line_where_it_was(
     engine: Interrupted, statements: int
 ) -> None:
     engine.dies_after = statements
-    packing = Packing(engine)
+    worker = Packing(engine)
 
     with pytest.raises(_Died):
-        await packing.pack_one()
+        await worker.pack_one()
 
-    assert await blocks(engine) == SMALL
+    assert await blocks(engine) == (SMALL if statements < 3 else [(0, 40)])
     engine.dies_after = None
-    assert await packing.pack_one()
+    assert await worker.pack_one()
+    assert not await worker.pack_one()
     assert await blocks(engine) == [(0, 40)]
 
 
 async def test_the_filter_of_a_segment_goes_with_its_last_block(engine: Interrupted) -> None:
-    packing = Packing(engine)
-    await packing.pack_one()
-    assert await packing.forget() == 0
+    worker = Packing(engine)
+    await worker.pack_one()
+    assert await worker.forget() == 0
     async with engine.transaction() as database:
         await database.execute("DELETE FROM log_blocks")
 
-    assert await packing.forget() == 1
+    assert await worker.forget() == 1
 
     async with engine.view() as database:
         assert await database.fetch_all("SELECT * FROM log_tokens LIMIT 1") == []

@@ -11,6 +11,7 @@ import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { useChaos } from '@/lib/api/mutations'
 import { chaosQuery, statusQuery } from '@/lib/api/queries'
 import type { ChaosTarget } from '@/lib/api/types'
+import { useWhyNot } from '@/lib/may'
 import { WhatFollows } from './WhatFollows'
 
 /** Breaks a demo workload on purpose, to see the whole loop at work. */
@@ -62,6 +63,7 @@ export function ChaosPage() {
 
 function Target({ target, onBreak }: { target: ChaosTarget; onBreak: () => void }) {
   const nameId = useId()
+  const notMine = useWhyNot('admin')
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-3 py-3">
       <span className="min-w-0 flex-1">
@@ -73,11 +75,12 @@ function Target({ target, onBreak }: { target: ChaosTarget; onBreak: () => void 
           <span className="mono">{target.container}</span>, memory limit{' '}
           <span className="mono">{target.limit}</span>
         </span>
+        {notMine && <span className="block text-meta text-warn">{notMine}</span>}
         {target.is_broken && (
           <span className="block text-meta text-fg-2">It is not healthy now; fix it first.</span>
         )}
       </span>
-      <Button look="danger" disabled={target.is_broken} onClick={onBreak} aria-describedby={nameId}>
+      <Button look="danger" disabled={notMine !== '' || target.is_broken} onClick={onBreak} aria-describedby={nameId}>
         <Flame className="size-4" aria-hidden /> Break it
       </Button>
     </li>

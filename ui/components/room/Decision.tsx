@@ -8,6 +8,7 @@ import { useActions } from '@/lib/actions'
 import { useApprove } from '@/lib/api/mutations'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import type { DiffRow } from '@/lib/diff'
+import { useWhyNot } from '@/lib/may'
 import { approvalsSoFar } from '@/lib/proposals'
 import { ApproveDialog } from './ApproveDialog'
 import { RejectDialog } from './RejectDialog'
@@ -23,12 +24,13 @@ interface DecisionProps {
 export function Decision({ room, proposal, rows, disabledReason }: DecisionProps) {
   const [asked, setAsked] = useState<'' | 'approve' | 'reject'>('')
   const reasonId = useId()
+  const notMine = useWhyNot('responder')
   const approve = useApprove(room.incident.id)
   const title = proposal.pull_request ? 'Open pull request' : 'Approve and apply'
   const soFar = approvalsSoFar(proposal)
   useActions([
     { id: 'approve', title: proposal.pull_request ? 'Open a pull request with the fix' : 'Approve and apply the fix', group: 'Incident', keys: 'a', disabledReason, run: () => setAsked('approve') },
-    { id: 'reject', title: 'Reject the fix', group: 'Incident', keys: 'x', run: () => setAsked('reject') },
+    { id: 'reject', title: 'Reject the fix', group: 'Incident', keys: 'x', disabledReason: notMine, run: () => setAsked('reject') },
   ])
   return (
     <div className="border-t bg-panel p-3 sticky bottom-0 max-md:bottom-14 max-sm:py-2">
@@ -47,7 +49,9 @@ export function Decision({ room, proposal, rows, disabledReason }: DecisionProps
         >
           <Check className="size-4" aria-hidden /> {title} <Kbd keys="a" />
         </Button>
-        <Button onClick={() => setAsked('reject')}>Reject</Button>
+        <Button onClick={() => setAsked('reject')} disabled={notMine !== ''} title={notMine || undefined}>
+          Reject
+        </Button>
       </div>
       {soFar && (
         <p className="mt-2 text-meta text-fg-2">

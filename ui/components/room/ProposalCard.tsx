@@ -11,6 +11,7 @@ import { useLookAgain } from '@/lib/api/mutations'
 import { statusQuery } from '@/lib/api/queries'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import { diffRows } from '@/lib/diff'
+import { useWhyNot } from '@/lib/may'
 import { useNow } from '@/lib/now'
 import { whyNotApprove } from '@/lib/proposals'
 import { Chips } from './Chip'
@@ -46,7 +47,8 @@ function Fix({ room, proposal }: { room: RoomView; proposal: ProposalView }) {
   const rows = diffRows(proposal.diff)
   const { data: status } = useQuery(statusQuery())
   const now = useNow()
-  const reason = whyNotApprove(proposal, rows, room.incident.status, status?.mode ?? 'review', now)
+  const notMine = useWhyNot('responder')
+  const reason = notMine || whyNotApprove(proposal, rows, room.incident.status, status?.mode ?? 'review', now)
   return (
     <>
       <div className="px-3 py-2.5">
@@ -98,6 +100,7 @@ function DryRunBadge({ proposal }: { proposal: ProposalView }) {
 
 function NoFix({ room }: { room: RoomView }) {
   const lookAgain = useLookAgain(room.incident.id)
+  const notMine = useWhyNot('responder')
   const isOpen = room.incident.status !== 'resolved'
   const isLooking = isOpen && room.hypotheses.length === 0
   if (isLooking) return <Empty title="The agents are looking">A fix is proposed once a cause is found.</Empty>
@@ -106,7 +109,11 @@ function NoFix({ room }: { room: RoomView }) {
       {isOpen && (
         <>
           <p className="mb-2">The runbook and the hypotheses say what a person can do.</p>
-          <Button onClick={() => lookAgain.mutate()} disabled={lookAgain.isPending}>
+          <Button
+            onClick={() => lookAgain.mutate()}
+            disabled={notMine !== '' || lookAgain.isPending}
+            title={notMine || undefined}
+          >
             <RotateCw className="size-3.5" aria-hidden /> Look again
           </Button>
         </>

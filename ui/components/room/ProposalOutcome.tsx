@@ -7,6 +7,7 @@ import type { ReactNode } from 'react'
 import { Button } from '@/components/ui/Button'
 import { Time } from '@/components/ui/Time'
 import { useLookAgain } from '@/lib/api/mutations'
+import { useWhyNot } from '@/lib/may'
 import { progressQuery } from '@/lib/api/queries'
 import type { ProposalView, RoomView } from '@/lib/api/types'
 import { duration, percent } from '@/lib/format'
@@ -143,8 +144,14 @@ function Observed({ proposal }: { proposal: ProposalView }) {
 
 function LookAgain({ incidentId }: { incidentId: number }) {
   const lookAgain = useLookAgain(incidentId)
+  const notMine = useWhyNot('responder')
   return (
-    <Button onClick={() => lookAgain.mutate()} disabled={lookAgain.isPending} className="w-full">
+    <Button
+      onClick={() => lookAgain.mutate()}
+      disabled={notMine !== '' || lookAgain.isPending}
+      title={notMine || undefined}
+      className="w-full"
+    >
       <RotateCw className="size-3.5" aria-hidden /> Look again
     </Button>
   )

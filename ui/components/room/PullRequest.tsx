@@ -4,6 +4,7 @@ import { ExternalLink, GitMerge, GitPullRequest } from 'lucide-react'
 import { Badge } from '@/components/ui/Badge'
 import { Button } from '@/components/ui/Button'
 import { useMerge } from '@/lib/api/mutations'
+import { useWhyNot } from '@/lib/may'
 import type { ProposalView, PullRequestView } from '@/lib/api/types'
 import { diffRows } from '@/lib/diff'
 import { PULL_STAGE } from '@/lib/labels'
@@ -54,8 +55,14 @@ function Name({ pull }: { pull: PullRequestView }) {
 
 function Merge({ incidentId, proposal }: { incidentId: number; proposal: ProposalView }) {
   const merge = useMerge(incidentId)
+  const notMine = useWhyNot('responder')
   return (
-    <Button onClick={() => merge.mutate(proposal)} disabled={merge.isPending} className="ml-auto">
+    <Button
+      onClick={() => merge.mutate(proposal)}
+      disabled={notMine !== '' || merge.isPending}
+      title={notMine || undefined}
+      className="ml-auto"
+    >
       <GitMerge className="size-3.5" aria-hidden /> Merge (simulation)
     </Button>
   )

@@ -11,6 +11,7 @@ import { readPostmortem, useAcknowledge } from '@/lib/api/mutations'
 import type { Incident, RoomView } from '@/lib/api/types'
 import { copy } from '@/lib/clipboard'
 import { duration, incidentName, objectName } from '@/lib/format'
+import { useWhyNot } from '@/lib/may'
 import { canMove } from '@/lib/moves'
 import { toast } from '@/lib/toasts'
 import { ResolveDialog } from './ResolveDialog'
@@ -67,12 +68,13 @@ function TimeToResolve({ incident }: { incident: Incident }) {
 function HeaderActions({ incident }: { incident: Incident }) {
   const [isResolving, setResolving] = useState(false)
   const acknowledge = useAcknowledge(incident.id)
+  const notMine = useWhyNot('responder')
   const isOpen = incident.status !== 'resolved'
   const noAck = incident.acknowledged_us !== null ? 'acknowledged already' : isOpen ? '' : 'it is resolved'
   const noResolve = canMove(incident.status, 'resolved') ? '' : 'it is resolved'
   useActions([
-    { id: 'ack', title: 'Acknowledge', group: 'Incident', keys: 'k', disabledReason: noAck, run: () => acknowledge.mutate() },
-    { id: 'resolve', title: 'Resolve by hand', group: 'Incident', keys: 'r', disabledReason: noResolve, run: () => setResolving(true) },
+    { id: 'ack', title: 'Acknowledge', group: 'Incident', keys: 'k', disabledReason: noAck || notMine, run: () => acknowledge.mutate() },
+    { id: 'resolve', title: 'Resolve by hand', group: 'Incident', keys: 'r', disabledReason: noResolve || notMine, run: () => setResolving(true) },
     { id: 'postmortem', title: 'Copy the postmortem as Markdown', group: 'Incident', keys: 'm', run: () => void copyPostmortem(incident.id) },
   ])
   return (
@@ -87,12 +89,16 @@ function HeaderActions({ incident }: { incident: Incident }) {
         <span className="max-xl:sr-only">Copy postmortem</span>
       </Button>
       {noAck === '' && (
-        <Button onClick={() => acknowledge.mutate()} disabled={acknowledge.isPending}>
+        <Button
+          onClick={() => acknowledge.mutate()}
+          disabled={notMine !== '' || acknowledge.isPending}
+          title={notMine || undefined}
+        >
           <UserCheck className="size-3.5 max-sm:hidden" aria-hidden /> Acknowledge <Kbd keys="k" />
         </Button>
       )}
       {noResolve === '' && (
-        <Button onClick={() => setResolving(true)}>
+        <Button onClick={() => setResolving(true)} disabled={notMine !== ''} title={notMine || undefined}>
           Resolve <Kbd keys="r" />
         </Button>
       )}

@@ -14,7 +14,7 @@ function openRoom(more: Parameters<typeof fakeApi>[0] = {}) {
     'GET /api/incidents/3': room,
     'GET /api/incidents/3/memory': { ...make.memory(NOW), lines: [], gap: 'no figures' },
     'GET /api/status': make.status(NOW),
-    'GET /api/me': { name: 'maya' },
+    'GET /api/me': { name: 'maya', role: 'admin', via: 'token', has_session: true },
     'GET /api/logs': make.logs(NOW, '12:340'),
     ...more,
   })

@@ -7,20 +7,24 @@ import type { ReactNode } from 'react'
 import { CHAOS, PAGES } from '@/components/shell/nav'
 import { useHasChaos } from '@/components/shell/useHasChaos'
 import { Badge } from '@/components/ui/Badge'
+import { Button } from '@/components/ui/Button'
 import { Card } from '@/components/ui/Card'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { meQuery, statusQuery } from '@/lib/api/queries'
 import type { StatusView } from '@/lib/api/types'
 import { number } from '@/lib/format'
 import { MODE } from '@/lib/labels'
+import { signOut } from '@/lib/session'
 import { Appearance } from './Appearance'
 import { SetAsideCard } from './SetAsideCard'
+import { Troubles } from './Troubles'
 
 export function SettingsPage() {
   const query = useQuery(statusQuery())
   return (
     <div className="grid items-start gap-3 lg:grid-cols-2">
       <MorePages />
+      {query.data && <Troubles troubles={query.data.troubles} nowUs={query.data.now_us} />}
       <Card title="This co-pilot">
         <Loaded query={query} what="the status" skeleton={<RowSkeletons rows={6} height="h-9" />}>
           {(status) => <About status={status} />}
@@ -59,7 +63,16 @@ function About({ status }: { status: StatusView }) {
         <Small>{status.index.about}</Small>
         <Waiting index={status.index} />
       </Row>
-      <Row name="Signed in as">{me?.name ?? '…'}</Row>
+      <Row name="Signed in as">
+        {me?.name ?? '…'}
+        {me && <Small>as {me.role}, by {me.via}</Small>}
+        {me?.has_session && (
+          <span className="mt-1.5 flex flex-wrap gap-2">
+            <Button onClick={() => void signOut(false)}>Sign out</Button>
+            <Button onClick={() => void signOut(true)}>Sign out everywhere</Button>
+          </span>
+        )}
+      </Row>
       <Row name="Stored">
         {number(status.lines)} lines, {number(status.events)} events
       </Row>

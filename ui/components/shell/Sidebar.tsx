@@ -6,6 +6,7 @@ import { Activity } from 'lucide-react'
 import { PageLink } from '@/components/ui/PageLink'
 import { usePathname } from 'next/navigation'
 import { statusQuery } from '@/lib/api/queries'
+import { Account } from './Account'
 import { CHAOS, isCurrent, PAGES, type Page, SETTINGS } from './nav'
 import { useHasChaos } from './useHasChaos'
 
@@ -36,6 +37,7 @@ export function Sidebar() {
         {hasChaos && <Item page={CHAOS} count={0} />}
         <Item page={SETTINGS} count={0} />
       </ul>
+      <Account />
     </nav>
   )
 }

@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch'
+import { PROOF, signInAgain } from '../session'
 import type { paths } from './schema'
 import type { Problem } from './types'
 
@@ -7,6 +8,7 @@ export const api = createClient<paths>({
   // Request() wants an absolute address outside a browser, as in tests and while prerendering.
   baseUrl: globalThis.location?.origin ?? 'http://localhost',
   credentials: 'same-origin',
+  headers: PROOF,
   fetch: (request) => globalThis.fetch(request),
 })
 
@@ -46,14 +48,4 @@ export async function unwrap<Data>(answer: Promise<Answer<Data>>): Promise<Data>
 
 function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'title' in body && 'detail' in body
-}
-
-const RELOADED = 'copilot.signed-out'
-
-/** The server shows its sign-in page at `/`; at most once in ten seconds, so as never to loop. */
-function signInAgain(): void {
-  const last = Number(sessionStorage.getItem(RELOADED) ?? 0)
-  if (Date.now() - last < 10_000) return
-  sessionStorage.setItem(RELOADED, String(Date.now()))
-  location.assign('/')
 }

@@ -1133,11 +1133,16 @@ export interface components {
         };
         /**
          * Me
-         * @description Who is signed in.
+         * @description Who is signed in, and what they may do.
          */
         Me: {
+            /** Has Session */
+            has_session: boolean;
             /** Name */
             name: string;
+            role: components["schemas"]["Role"];
+            /** Via */
+            via: string;
         };
         /**
          * MemoryChart
@@ -1374,6 +1379,12 @@ export interface components {
          */
         Risk: "low" | "medium" | "high";
         /**
+         * Role
+         * @description What a person may do; each may all that those before it may.
+         * @enum {string}
+         */
+        Role: "viewer" | "responder" | "admin";
+        /**
          * RoomView
          * @description Everything the incident room shows. `summary` and hypotheses cite `evidence` by id.
          */
@@ -1559,6 +1570,8 @@ export interface components {
             open_incidents: number;
             /** Set Aside */
             set_aside: number;
+            /** Troubles */
+            troubles: components["schemas"]["Trouble"][];
             /** Version */
             version: string;
         };
@@ -1582,6 +1595,18 @@ export interface components {
             title: string;
             /** Ts Us */
             ts_us: number;
+        };
+        /**
+         * Trouble
+         * @description What ails the co-pilot itself, as it is now.
+         */
+        Trouble: {
+            /** Message */
+            message: string;
+            /** Since Us */
+            since_us: number;
+            /** What */
+            what: string;
         };
         /**
          * Verdict

@@ -8,7 +8,9 @@ runs: then it is held against what it logs usually.
 
 Quiet: below five lines in the window, below severity ERROR, less than ten times what it was; what
 is logged by a container that is not ready yet and that its probes still let start; and by an init
-container: it waits, or fails, by rules of its own, and once it is done its errors are over.
+container: it waits, or fails, by rules of its own, and once it is done its errors are over. And
+what is logged where the co-pilot itself runs: an incident about our own noise would be noise. That
+a pod of ours crashes, is not ready or is killed is seen by its state, as with any other.
 """
 
 from __future__ import annotations
@@ -47,8 +49,10 @@ def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each error template and workload that is new or bursting."""
     together: dict[tuple[ObjectRef, str, str], list[TemplateActivity]] = defaultdict(list)
     for activity in seen.activity:
-        if activity.severity >= Severity.ERROR and not _is_of_a_start(seen, activity.stream):
-            stream = activity.stream
+        stream = activity.stream
+        if stream.namespace in seen.own_namespaces:
+            continue
+        if activity.severity >= Severity.ERROR and not _is_of_a_start(seen, stream):
             place = (_workload(seen, stream), stream.container, activity.pattern)
             together[place].append(activity)
     for (workload, container, pattern), parts in together.items():

@@ -3,7 +3,8 @@
 An alert that speaks of an out-of-memory kill and can be placed on a workload is the same trouble
 as our own rule sees, and carries that rule. One that has ended comes out as not firing.
 
-Quiet: alerts that are meant never to be handled (severity `none`, such as Watchdog).
+Quiet: alerts that are meant never to be handled (severity `none`, such as Watchdog), and those
+about the co-pilot's own work (`deploy/monitoring/alerts.yaml`): they are for who runs it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from copilot.domain.objects import ObjectRef, Pod
 
 SEVERITIES = {"page": 1, "critical": 2, "error": 2, "high": 2, "warning": 3, "info": 4}
 DEFAULT_SEVERITY = 3
+OWN = ("part_of", "incident-copilot")
+"""The label of alerts about the co-pilot itself."""
 
 _OOM = re.compile(r"OOM|Oom|(?<![A-Za-z])oom(?![A-Za-z])|[Oo]ut[_ -]?[Oo]f[_ -]?[Mm]emory")
 _WORKLOAD_LABELS = {
@@ -41,7 +44,8 @@ _ABOUT_EXPORTER = frozenset({"namespace", "pod", "container", "service", "endpoi
 def check(seen: Seen) -> Iterator[Alert]:
     """One alert for each received one that somebody should handle."""
     for received in seen.received:
-        if received.labels.get("severity", "").lower() != "none":
+        is_ours = received.labels.get(OWN[0]) == OWN[1]
+        if not is_ours and received.labels.get("severity", "").lower() != "none":
             yield _alert(seen, received)
 
 

@@ -115,6 +115,7 @@ class Link:
         try:
             for wish in (
                 "NAMES utf8mb4 COLLATE utf8mb4_bin",
+                "SESSION time_zone = '+00:00'",  # elsewhere one hour of the year comes twice
                 f"SESSION TRANSACTION ISOLATION LEVEL {isolation}",
                 f"SESSION innodb_lock_wait_timeout = {_LOCK_WAIT_S}",
             ):
@@ -128,6 +129,10 @@ class Link:
     def version(self) -> str:
         """As the server says it when it greets: `8.0.11-TiDB-v8.5.7`, `10.11.6-MariaDB`."""
         return str(self._connection.get_server_info())
+
+    @property
+    def is_tidb(self) -> bool:
+        return "TiDB" in self.version
 
     def is_older_than(self, age_s: float, now_s: float) -> bool:
         return now_s - self._born_s > age_s

@@ -78,8 +78,8 @@ class MysqlDialect:
     def vector_bytes(self, value: Any) -> bytes:
         return as_bytes(value) if self._has_vectors else bytes(value)
 
-    def nearest(self, table: str, key: str) -> str | None:
-        return nearest(table, key) if self._has_vectors else None
+    def nearest(self, table: str, key: str, among: Sequence[int] | None = None) -> str | None:
+        return nearest(table, key, among) if self._has_vectors else None
 
 
 _POSTINGS = "raw_event_terms WHERE {} AND ts_us >= ? AND ts_us <= ?"

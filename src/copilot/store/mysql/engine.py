@@ -21,6 +21,7 @@ from copilot.store.mysql.days import days, drop
 from copilot.store.mysql.dialect import MysqlDialect
 from copilot.store.mysql.errors import TAKEN, code_of, is_lost
 from copilot.store.mysql.literals import statement, statements
+from copilot.store.mysql.near import NearTables
 from copilot.store.mysql.probes import probe
 from copilot.store.mysql.schema import Schema
 from copilot.store.mysql.tables import tables
@@ -30,8 +31,15 @@ from copilot.store.waiting import to_the_end
 _TURN_S = 30.0
 _VIEWS = 8
 """Views open at once in one process; each has its connection."""
-_BEGIN = b"BEGIN"
+_LOOKERS = 2
+_LOOKER_S = 1.0
+"""To compare all vectors takes no longer."""
+_BEGIN = "BEGIN"
+_PESSIMISTIC = "BEGIN PESSIMISTIC"
+"""A cluster of TiDB may have another mode for its default, in which nothing that is read is locked
+and READ COMMITTED is not heard."""
 _SNAPSHOT = b"START TRANSACTION WITH CONSISTENT SNAPSHOT"
+_EXPLICIT = "SET SESSION allow_auto_random_explicit_insert = {}"
 _DDL_S = 3600.0
 """A change of schema may take long."""
 
@@ -53,14 +61,24 @@ class MysqlDatabase:
     """One open transaction on a link; meets `copilot.store.database.Database`."""
 
     def __init__(
-        self, link: Link, on_statement: Callable[[str], None], *, is_view: bool = False
+        self,
+        link: Link,
+        on_statement: Callable[[str], None],
+        near: NearTables | None = None,
+        *,
+        is_view: bool = False,
     ) -> None:
         self._link = link
+        self._near = near
         self._on_statement = on_statement
         self._is_over = False
         self._is_lost = False
         self._failure: Exception | None = None
-        self.dialect = MysqlDialect(is_locking=not is_view, has_vectors="TiDB" in link.version)
+        self.dialect = MysqlDialect(is_locking=not is_view, has_vectors=link.is_tidb)
+
+    @property
+    def is_tidb(self) -> bool:
+        return self._link.is_tidb
 
     @property
     def is_usable(self) -> bool:
@@ -97,6 +115,14 @@ class MysqlDatabase:
     async def insert(self, sql: str, params: Sequence[Value] = ()) -> int | None:
         answer = await self._run(sql, params)
         return answer.new_id if answer.count == 1 else None
+
+    async def candidates(
+        self, vectors: str, key: str, model: str, vector: bytes, limit: int
+    ) -> list[int] | None:
+        """See `Database`; asked for on a connection of its own."""
+        if self._near is None or not self.is_tidb:
+            return None
+        return await self._near.candidates(vectors, key, model, vector, limit)
 
     async def _run(self, sql: str, params: Sequence[Value]) -> Answer:
         self._refuse_if_over()
@@ -149,7 +175,16 @@ class MysqlEngine:
             wait_s=turn_s,
             busy="the store is busy: too much is being read at once",
         )
+        # Of its own: who searches holds a reader while it waits for candidates.
+        self._lookers = Pool(
+            lambda: Link.open(address, tls, isolation="REPEATABLE READ"),
+            limit=_LOOKERS,
+            wait_s=_LOOKER_S,
+            busy="the store is busy: too many look for what is near",
+        )
+        self._near = NearTables(lambda: self._view(self._lookers), self._transaction, self._schema)
         self._capabilities: Capabilities | None = None
+        self._begin = _BEGIN
 
     @classmethod
     async def open(
@@ -161,9 +196,14 @@ class MysqlEngine:
     ) -> MysqlEngine:
         """See `open_store`; `turn_s` is how long a transaction waits for its turn to write."""
         engine = cls(address, address.tls(), turn_s=turn_s, on_statement=on_statement or _nothing)
-        async with engine.view() as database:
-            await database.fetch_one("SELECT 1 AS one")
+        await engine.greet()
         return engine
+
+    async def greet(self) -> None:
+        """See that the server is there, and who it is."""
+        async with self._view(self._readers) as database:
+            await database.fetch_one("SELECT 1 AS one")
+            self._begin = _PESSIMISTIC if database.is_tidb else _BEGIN
 
     def transaction(self) -> AbstractAsyncContextManager[MysqlDatabase]:
         """Read and write. Raises: Unavailable where its turn does not come; Clash."""
@@ -171,7 +211,7 @@ class MysqlEngine:
 
     def view(self) -> AbstractAsyncContextManager[MysqlDatabase]:
         """Read only, one snapshot; what is written in it is rolled back."""
-        return self._view()
+        return self._view(self._readers)
 
     async def migrate(self, now_us: int) -> tuple[str, ...]:
         """Apply what is missing under a lease, and give the names. One that was stopped half-way
@@ -209,6 +249,11 @@ class MysqlEngine:
         """Nothing: the server sees to its own space."""
         return 0
 
+    async def follow(self, vectors: str, key: str, model: str) -> None:
+        """See `Engine`."""
+        if (await self.capabilities()).vector_index:
+            await self._near.follow(vectors, key, model)
+
     async def capabilities(self) -> Capabilities:
         """What this server can do; asked once."""
         if self._capabilities is None:
@@ -220,12 +265,13 @@ class MysqlEngine:
         """Later transactions are refused. Harmless the second time."""
         await self._writers.close()
         await self._readers.close()
+        await self._lookers.close()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[MysqlDatabase]:
-        self._on_statement("BEGIN")
-        link = await self._writers.take(_BEGIN)
-        database = MysqlDatabase(link, self._on_statement)
+        self._on_statement(self._begin)
+        link = await self._writers.take(self._begin.encode())
+        database = MysqlDatabase(link, self._on_statement, self._near)
         is_clean = False
         try:
             yield database
@@ -243,23 +289,24 @@ class MysqlEngine:
         is_asked = (await self.capabilities()).auto_random
         async with self.transaction() as database:
             if is_asked:
-                await database.execute("SET SESSION allow_auto_random_explicit_insert = 1")
+                await database.execute(_EXPLICIT.format(1))
             yield database
+            # Where that raised it stays on: nothing else of ours names an id of that kind.
             if is_asked:
-                await database.execute("SET SESSION allow_auto_random_explicit_insert = 0")
+                await database.execute(_EXPLICIT.format(0))
 
     @asynccontextmanager
-    async def _view(self) -> AsyncIterator[MysqlDatabase]:
+    async def _view(self, pool: Pool) -> AsyncIterator[MysqlDatabase]:
         self._on_statement(_SNAPSHOT.decode())
-        link = await self._readers.take(_SNAPSHOT)
-        database = MysqlDatabase(link, self._on_statement, is_view=True)
+        link = await pool.take(_SNAPSHOT)
+        database = MysqlDatabase(link, self._on_statement, self._near, is_view=True)
         is_clean = False
         try:
             yield database
         finally:
             database.close()
             is_clean = database.is_usable and await to_the_end(_rolled_back(link))
-            await self._readers.give_back(link, is_clean=is_clean)
+            await pool.give_back(link, is_clean=is_clean)
 
     async def _commit(self, link: Link) -> None:
         self._on_statement("COMMIT")

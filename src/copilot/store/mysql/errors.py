@@ -17,7 +17,7 @@ SAFE = {1205, 1213, 8002, 8005, 8022, 8028, 8147, 9007}
 """Deadlock, lock wait, write conflict, changed schema: the server has kept nothing."""
 TRANSIENT = {8027, 8120, 8229, 8252, 9001, 9002, 9003, 9004, 9005, 9008, 9012, 9013}
 """A part of TiDB is away or busy for a moment."""
-GIVEN_UP = {1317, 1969, 3024, 8175, 9006}
+GIVEN_UP = {1317, 1969, 3024, 8175, 8176, 8253, 8254, 9006}
 """Killed by an administrator or a limit of time or memory, or its snapshot was cleared away."""
 LOST = {0, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
 """The connection is gone, or is of no use any more."""
@@ -53,6 +53,7 @@ _AWAY = {
     2026: "TLS failed",
     3159: "it insists on TLS",
 }
+_OUT_OF_MEMORY = "Out Of Memory Quota"
 _MOST = 300
 """Characters of a server's message, at most: it may quote what was sent."""
 
@@ -84,6 +85,10 @@ def translated(error: Exception, *, is_commit: bool = False) -> CopilotError | N
         return Clash(f"somebody else was first: {said}")
     if code in _AWAY:
         return Unavailable(f"the store does not work: {_reason(error, code)} ({said})")
+    if (
+        code == 1105 and _OUT_OF_MEMORY in said
+    ):  # so TiDB said it before 8175 was a number of its own
+        return Unavailable(f"the store gave the statement up, nothing was kept: {said}")
     if code in _TOO_LARGE and (code != 1105 or "too large" in said):
         return TooLarge(f"too large for the store: {said}")
     if code in _OUT_OF_RANGE:

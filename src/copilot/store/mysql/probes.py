@@ -12,10 +12,8 @@ from asyncmy.errors import MySQLError
 
 from copilot.domain.errors import CopilotError
 from copilot.ports import Capabilities
+from copilot.store.mysql.near import COLUMNAR
 from copilot.store.mysql.schema import Schema
-
-_COLUMNAR = " ADD_COLUMNAR_REPLICA_ON_DEMAND"
-"""What TiDB Cloud wants, and self-managed TiDB does not know."""
 
 
 async def probe(schema: Schema) -> Capabilities:
@@ -63,7 +61,7 @@ class _Questions:
         await self.clear()
         made = f"CREATE TABLE {self._table} (id BIGINT PRIMARY KEY, v VECTOR(3) NOT NULL)"
         return await self.takes(made) and (
-            await self.takes(add + _COLUMNAR) or await self.takes(replica, add)
+            await self.takes(add + COLUMNAR) or await self.takes(replica, add)
         )
 
     async def full_text(self) -> bool:
@@ -73,7 +71,7 @@ class _Questions:
         made = f"CREATE TABLE {self._table} (id BIGINT PRIMARY KEY, t TEXT NOT NULL)"
         if not await self.takes(made):
             return False
-        if not (await self.takes(add + _COLUMNAR) or await self.takes(add)):
+        if not (await self.takes(add + COLUMNAR) or await self.takes(add)):
             return False
         rows = await self._schema.fetch(f"SHOW INDEX FROM {self._table}")
         return any(row["Key_name"] == "probed" for row in rows)

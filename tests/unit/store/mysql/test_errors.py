@@ -15,7 +15,7 @@ TABLE: list[tuple[int, type[CopilotError] | None]] = [
     *((code, Unavailable) for code in (2006, 2013, 1053, 1927)),
     *((code, Unavailable) for code in (1021, 1040, 1044, 1045, 1049, 1114, 1142, 1226, 2003, 2026)),
     *((code, Unavailable) for code in (1146, 1054)),
-    *((code, Unavailable) for code in (1317, 1969, 3024, 8175, 9006)),
+    *((code, Unavailable) for code in (1317, 1969, 3024, 8175, 8176, 8253, 8254, 9006)),
     *((code, TooLarge) for code in (1153, 1406, 8004, 8025, 9500)),
     *((code, Invalid) for code in (1264, 1366, 1690)),
     *((code, None) for code in (1064, 1105, 1221, 1235, 1305, 1364, 1526, 8200, 8216)),
@@ -27,6 +27,12 @@ def test_a_code_becomes(code: int, becomes: type[CopilotError] | None) -> None:
     told = translated(OperationalError(code, "said the server"))
 
     assert (type(told) if told else None) is becomes
+
+
+def test_tidb_that_has_no_memory_left_for_a_statement_gives_it_up_by_any_number() -> None:
+    told = translated(OperationalError(1105, "Out Of Memory Quota![conn=3]"))
+
+    assert type(told) is Unavailable
 
 
 @pytest.mark.parametrize("code", [1213, 9007, 8022, 8002])

@@ -1,0 +1,99 @@
+"""The audit log is checked entry by entry, on every database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from copilot.ports import CheckedChain
+from copilot.store import SqlStore
+from tests.builders_store import NOW_US, STORES, a_store
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
+    """Three chains: incident-1 of five entries, incident-2 of one, incident-3 of two."""
+    async with a_store(request.param, tmp_path) as store:
+        async with store.transaction() as tx:
+            for chain, n in (("incident-1", 5), ("incident-2", 1), ("incident-3", 2)):
+                for at in range(n):
+                    await tx.audit.append(
+                        chain=chain,
+                        ts_us=NOW_US + at,
+                        actor="ana",
+                        action="proposal.approved",
+                        object=f"p-{at}",
+                        detail="{}",
+                    )
+        yield store
+
+
+async def checked(store: SqlStore, limit: int = 10) -> list[CheckedChain]:
+    """All chains, asked for in pages."""
+    found: list[CheckedChain] = []
+    async with store.view() as look:
+        while page := await look.audit.check(after=found[-1].chain if found else "", limit=limit):
+            found += page
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+async def test_every_chain_is_checked_once_in_pages_of_any_size(
+    store: SqlStore, limit: int
+) -> None:
+    found = await checked(store, limit)
+
+    assert [(one.chain, one.n, one.fault) for one in found] == [
+        ("incident-1", 5, ""),
+        ("incident-2", 1, ""),
+        ("incident-3", 2, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tampering", "at", "told"),
+    [
+        ("UPDATE audit_log SET actor = 'bob' WHERE chain = 'incident-1' AND seq = 3", 3, "changed"),
+        ("DELETE FROM audit_log WHERE chain = 'incident-1' AND seq = 2", 2, "missing"),
+        ("DELETE FROM audit_log WHERE chain = 'incident-1' AND seq > 3", 4, "missing, with all"),
+        ("DELETE FROM audit_log WHERE chain = 'incident-1'", 1, "missing, with all"),
+        ("DELETE FROM audit_heads WHERE chain = 'incident-1'", 1, "no head"),
+        ("UPDATE audit_heads SET seq = 4 WHERE chain = 'incident-1'", 5, "added"),
+        ("UPDATE audit_heads SET hash = 'x' WHERE chain = 'incident-1'", 5, "another hash"),
+        (
+            "UPDATE audit_log SET prev_hash = 'x' WHERE chain = 'incident-1' AND seq = 4",
+            4,
+            "does not follow",
+        ),
+    ],
+)
+async def test_the_first_entry_that_does_not_hold_is_named(
+    store: SqlStore, tampering: str, at: int, told: str
+) -> None:
+    async with store._engine.transaction() as database:
+        await database.execute(tampering)
+
+    first, *others = await checked(store)
+
+    assert (first.chain, first.broken_at, first.n) == ("incident-1", at, at - 1)
+    assert told in first.fault
+    assert [one.fault for one in others] == ["", ""]
+    async with store.view() as look:
+        assert await look.audit.broken() == ("incident-1",)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+async def test_entries_are_read_chain_by_chain_from_where_a_page_ended(
+    store: SqlStore, limit: int
+) -> None:
+    found: list[tuple[str, int]] = []
+    async with store.view() as look:
+        while page := await look.audit.entries(after=found[-1] if found else ("", 0), limit=limit):
+            found += [(row.chain, row.seq) for row in page]
+
+    assert found == [
+        *(("incident-1", seq) for seq in range(1, 6)),
+        *(("incident-2", 1), ("incident-3", 1), ("incident-3", 2)),
+    ]

@@ -1,0 +1,185 @@
+"""Requests that are made to be trouble: their heads, hosts, sizes, paces, and the text in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from starlette.exceptions import HTTPException
+
+from copilot.domain.people import Role
+from copilot.roles.app import listen, run
+from copilot.roles.patience import MAX_HEAD_BYTES, PatientProtocol, patient
+from tests.security.conftest import PAGE, TOKENS, House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil@127.0.0.1", ""])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/me", "/ingest", "/session", "/login"])
+async def test_a_host_that_is_not_ours_gets_nothing(house: House, host: str, path: str) -> None:
+    client = house.client_of(token=TOKENS.access)
+
+    answer = await client.get(path, headers={"Host": host})
+
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip"]
+)
+async def test_what_a_client_says_of_itself_changes_nothing(house: House, name: str) -> None:
+    client = house.client_of(headers={name: "https, for=127.0.0.1;host=evil.example;proto=https"})
+
+    answer = await client.get("/")
+
+    assert answer.status_code == 401
+    assert "evil.example" not in answer.text
+    assert "strict-transport-security" not in answer.headers
+
+
+async def test_every_answer_says_how_little_a_browser_may_do_with_it(house: House) -> None:
+    client = house.client_of(token=TOKENS.access)
+
+    for path in ("/healthz", "/api/me", "/api/nothing", "/"):
+        headers = (await client.get(path)).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "script-src 'unsafe-inline'" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] in ("same-origin", "no-referrer")
+        assert "server" not in headers
+
+
+async def test_a_body_over_the_limit_is_refused(house: House) -> None:
+    client = house.client_of(token=await house.token("ada", Role.RESPONDER))
+    stranger = house.client_of(headers=PAGE)
+
+    of_a_person = await client.post("/api/incidents", content=b"x" * (1024 * 1024 + 1))
+    of_a_stranger = await stranger.post("/session", content=b"token=" + b"x" * 5000)
+
+    assert (of_a_person.status_code, of_a_stranger.status_code) == (413, 413)
+
+
+# --------------------------------------------------------------------------- pace
+
+
+async def never() -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    receive = patient(never, piece_s=0.01)
+
+    with pytest.raises(HTTPException) as refused:
+        await receive()
+
+    assert refused.value.status_code == 408
+
+
+async def test_a_body_that_comes_bit_by_bit_has_an_end_too() -> None:
+    async def drip() -> Any:
+        await asyncio.sleep(0.002)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    receive = patient(drip, piece_s=1, body_s=0.05)
+
+    async def whole_body() -> None:
+        while True:
+            await receive()
+
+    with pytest.raises(HTTPException):
+        await asyncio.wait_for(whole_body(), 10)
+
+
+async def test_what_comes_after_the_body_may_take_its_time() -> None:
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await asyncio.sleep(0.03)
+        return {"type": "http.disconnect"}
+
+    bounded = patient(receive, piece_s=0.01)
+    await bounded()
+
+    assert (await bounded())["type"] == "http.disconnect"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def port(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """The house on a port of its own, with a tenth of the patience."""
+    monkeypatch.setattr(PatientProtocol, "head_s", 0.3)
+    bound = listen("127.0.0.1", 0)
+    ready = asyncio.Event()
+    serving = asyncio.create_task(run(replace(house.running, loops=()), bound, ready.set))
+    await ready.wait()
+    yield bound.getsockname()[1]
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def said(port: int, *pieces: bytes) -> bytes:
+    """What comes back to these, until the other side closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = b""
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param((), id="says nothing"),
+        pytest.param((b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: b",), id="half a head"),
+        pytest.param(
+            (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /hea"),
+            id="half a head after a whole one",
+        ),
+    ],
+)
+async def test_who_never_ends_a_head_is_hung_up_on(port: int, pieces: tuple[bytes, ...]) -> None:
+    answer = await said(port, *pieces)
+
+    assert answer.endswith(b"its head is too large.")
+
+
+async def test_a_head_without_end_is_hung_up_on(port: int) -> None:
+    line = b"X-A: " + b"b" * 1000 + b"\r\n"
+    many = [line] * (MAX_HEAD_BYTES // 1000 + 200)
+
+    answer = await said(port, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", *many)
+
+    assert answer == b"" or b"400 Bad Request" in answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(
+            b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n",
+            id="two lengths",
+        ),
+        pytest.param(b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd", id="two numbers"),
+        pytest.param(b"X-A: b\x00c\r\n\r\n", id="a null"),
+        pytest.param(b" Host: evil.example\r\n\r\n", id="a folded line"),
+    ],
+)
+async def test_a_head_that_reads_in_two_ways_is_not_read(port: int, head: bytes) -> None:
+    answer = await said(port, b"POST /session HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1

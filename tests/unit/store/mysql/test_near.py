@@ -1,0 +1,188 @@
+"""What TiDB is sent for its vector index, word for word, and what is done when it does not want.
+
+The statements are files in `tests/fixtures/tidb`, which `make sqlcheck` gives to TiDB's own parser.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from pathlib import Path
+
+import pytest
+
+from copilot.domain.retrieval import Corpus, Near, Vector
+from copilot.store.matrices import Matrices
+from copilot.store.mysql import Address
+from copilot.store.mysql.engine import MysqlEngine
+from copilot.store.mysql.near import MOST_NEWER, NearTables, table_of
+from copilot.store.mysql.probes import probe
+from copilot.store.ranking import Ranking
+from tests.fakes_tidb import FakeTidb, as_script
+
+GOLDEN = Path(__file__).parents[3] / "fixtures/tidb"
+VECTORS, KEY = "events_embeddings", "template_id"
+ADDRESS = Address(host="127.0.0.1", port=1, user="u", password="", database="d", is_plain=True)
+VECTOR = array("f", [0.5, -1.0, 0.25]).tobytes()
+FOLLOWED = {"SELECT MAX(rev) AS rev FROM events_embeddings_near": [{"rev": 7}]}
+BIG = {"SELECT COUNT(*) AS n": [{"n": 100_000, "length": 384}]}
+
+
+def near_tables(tidb: FakeTidb) -> NearTables:
+    return NearTables(tidb.database, tidb.database, tidb.schema)
+
+
+async def candidates(tidb: FakeTidb) -> list[int] | None:
+    return await near_tables(tidb).candidates(VECTORS, KEY, "minilm", VECTOR, 10)
+
+
+def is_golden(name: str, script: str) -> None:
+    assert script == (GOLDEN / f"{name}.sql").read_text()
+
+
+# --------------------------------------------------------------------------- word for word
+
+
+async def test_the_index_is_made_and_follows_as_tidb_cloud_wants_it() -> None:
+    tidb = FakeTidb(BIG)
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    is_golden("index_on_tidb_cloud", as_script(tidb.sent))
+
+
+async def test_a_tidb_with_tiflash_of_its_own_is_asked_in_its_way() -> None:
+    step = {"SELECT MAX(rev) AS rev FROM (": [{"rev": 9}]}
+    tidb = FakeTidb(BIG | FOLLOWED | step, {"ADD_COLUMNAR": 1064, "VALUES (0, 9": 8175})
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    is_golden("index_on_tiflash", as_script(tidb.sent))
+
+
+async def test_candidates_come_from_the_index_and_are_compared_exactly() -> None:
+    tidb = FakeTidb(
+        FOLLOWED
+        | {
+            "SELECT template_id AS doc_id FROM": [{"doc_id": 4}, {"doc_id": 3}],
+            "SELECT doc_id FROM events_embeddings_near": [{"doc_id": 3}, {"doc_id": 2}],
+            "SELECT template_id AS doc_id, VEC": [{"doc_id": 2, "distance": 0.25}],
+            "SELECT doc_id, text_hash": [{"doc_id": 2, "text_hash": b"h"}],
+        }
+    )
+    async with tidb.database(near_tables(tidb)) as database:
+        near = Near(model="minilm", vector=Vector(VECTOR))
+        found = await Ranking(database, Matrices()).rank(Corpus.TEMPLATE, "", limit=10, near=near)
+
+    assert [one.doc_id for one in found] == [2]
+    assert any(b"AND template_id IN (3, 2, 4) ORDER BY distance" in sql for sql in tidb.values)
+    is_golden("candidates", as_script(tidb.sent))
+
+
+async def test_the_server_is_asked_what_it_can_do() -> None:
+    tidb = FakeTidb({"SELECT VERSION()": [{"version": FakeTidb.version}]})
+    async with tidb.schema() as schema:
+        able = await probe(schema)
+
+    assert able.kind == "TiDB"
+    assert able.vector_index
+    assert not able.full_text  # it took the statement, and no index is there
+    scratch = re.compile(r"copilot_scratch_\w+")
+    is_golden("probes", as_script(tidb.sent, lambda sql: scratch.sub("copilot_scratch", sql)))
+
+
+# --------------------------------------------------------------------------- where it does not want
+
+
+@pytest.mark.parametrize("code", [1146, 9014, 1105, 8200, 2013])
+async def test_an_error_of_the_index_leaves_all_to_be_compared_and_is_not_asked_for_again(
+    code: int,
+) -> None:
+    tidb = FakeTidb(FOLLOWED, {"VEC_COSINE_DISTANCE(embedding, '": code})
+    tables = near_tables(tidb)
+
+    first = await tables.candidates(VECTORS, KEY, "minilm", VECTOR, 10)
+    n = len(tidb.sent)
+    second = await tables.candidates(VECTORS, KEY, "minilm", VECTOR, 10)
+
+    assert first is second is None
+    assert len(tidb.sent) == n
+
+
+async def test_a_table_that_is_empty_or_far_behind_is_not_used() -> None:
+    behind = [{"doc_id": n} for n in range(MOST_NEWER + 1)]
+
+    assert await candidates(FakeTidb()) is None
+    assert await candidates(FakeTidb(FOLLOWED | {"SELECT template_id": behind})) is None
+
+
+async def test_few_vectors_need_no_index() -> None:
+    tidb = FakeTidb({"SELECT COUNT(*) AS n": [{"n": 99_999, "length": 384}]})
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    assert len(tidb.sent) == 1
+
+
+async def test_an_index_that_cannot_be_made_is_no_error() -> None:
+    tidb = FakeTidb(BIG, {"ADD VECTOR INDEX": 8200})
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    assert not any(sql.startswith("INSERT") for sql in tidb.sent)
+
+
+async def test_an_index_that_is_there_is_followed() -> None:
+    step = {"SELECT MAX(rev) AS rev FROM (": [{"rev": 9}]}
+    tidb = FakeTidb(BIG | step, {"ADD VECTOR INDEX": 1061, "ON DUPLICATE KEY UPDATE rev": 9002})
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    assert any(sql.startswith("INSERT") for sql in tidb.sent)
+
+
+async def test_the_table_of_a_model_that_has_no_vectors_any_more_goes() -> None:
+    old, kept = table_of(VECTORS, "old", 384), table_of(VECTORS, "minilm", 384)
+    tidb = FakeTidb(
+        BIG
+        | {
+            "SELECT table_name AS t": [{"t": old}, {"t": kept}],
+            "SELECT model FROM search_models": [{"model": "minilm"}],
+        }
+    )
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    assert [sql for sql in tidb.sent if sql.startswith("DROP")] == [f"DROP TABLE IF EXISTS {old}"]
+    is_golden("index_that_goes", as_script(tidb.sent))
+
+
+async def test_the_table_of_another_model_stays_while_it_has_vectors() -> None:
+    old = table_of(VECTORS, "old", 384)
+    tidb = FakeTidb(
+        BIG
+        | {
+            "SELECT table_name AS t": [{"t": old}],
+            "SELECT model FROM search_models": [{"model": "minilm"}, {"model": "old"}],
+            "SELECT 1 AS one": [{"one": 1}],
+        }
+    )
+
+    await near_tables(tidb).follow(VECTORS, KEY, "minilm")
+
+    assert not any(sql.startswith("DROP") for sql in tidb.sent)
+
+
+async def test_a_transaction_on_tidb_says_that_it_locks_what_it_reads() -> None:
+    """Whatever mode the cluster has for its default."""
+    sent: list[str] = []
+    engine = MysqlEngine(ADDRESS, None, turn_s=1, on_statement=sent.append)
+    tidb = FakeTidb()
+    for pool in (engine._writers, engine._readers):
+        pool._opening = tidb.opened
+
+    await engine.greet()
+    async with engine.transaction():
+        pass
+
+    assert [sql for sql in sent if sql.startswith("BEGIN")] == ["BEGIN PESSIMISTIC"]
