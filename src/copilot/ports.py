@@ -225,7 +225,7 @@ class Cluster(Protocol):
         ...
 
 
-class Accounts(Protocol):
+class TokenReviews(Protocol):
     """Who the cluster says somebody is."""
 
     async def whose(self, token: str, *, audience: str) -> str:

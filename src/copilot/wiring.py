@@ -30,7 +30,6 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
 from copilot.ports import (
-    Accounts,
     Agents,
     Clock,
     Cluster,
@@ -39,6 +38,7 @@ from copilot.ports import (
     Kind,
     Notifier,
     Store,
+    TokenReviews,
 )
 from copilot.remediate.freezes import parse_freeze
 from copilot.remediate.policy import KINDS, Policy, parse_guardrail
@@ -80,7 +80,7 @@ class Parts:
     model: MeteredModel | None
     embedder: Embedder
     meaning: Meaning
-    accounts: Accounts | None
+    reviews: TokenReviews | None
     """Who can tell whose token a caller shows, where roles know one another by service accounts and
     this process is asked by some."""
     namespace: str
@@ -135,7 +135,7 @@ async def wired(
         asker = _asker(settings, clock, agent_token, asks=any(urls.values()))
         stack.push_async_callback(asker.close)
         agents = TracedAgents(RemoteAgents(urls=urls, asker=asker, local=local))
-        accounts = await _accounts(settings, clock, roles, stack)
+        reviews = await _token_reviews(settings, clock, roles, stack)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         flow = Flow(
             store=store,
@@ -164,8 +164,8 @@ async def wired(
             model=model,
             embedder=embedder,
             meaning=meaning,
-            accounts=accounts,
-            namespace=_own_namespace(settings) if accounts else "",
+            reviews=reviews,
+            namespace=_own_namespace(settings) if reviews else "",
             agent_token=agent_token,
         )
 
@@ -260,9 +260,9 @@ async def _connected(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     return cluster
 
 
-async def _accounts(
+async def _token_reviews(
     settings: Settings, clock: Clock, roles: Collection[str], stack: AsyncExitStack
-) -> Accounts | None:
+) -> TokenReviews | None:
     """Whom agents ask who is calling; a session of its own, as most of them have no other."""
     is_asked = any(role.startswith("agent-") for role in roles)
     if settings.callers is not CallersKind.SERVICE_ACCOUNT or not is_asked:

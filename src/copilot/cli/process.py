@@ -18,10 +18,11 @@ def run(work: Coroutine[object, object, None]) -> None:
     import asyncio
 
     from copilot.domain.errors import CopilotError
-    from copilot.roles.memory import reuse_large_buffers
+    from copilot.roles.memory import look_less_for_cycles, reuse_large_buffers
 
     os.umask(0o077)  # what is stored is nobody else's to read
     reuse_large_buffers()
+    look_less_for_cycles()
     try:
         asyncio.run(_until_signal(work))
     except KeyboardInterrupt:

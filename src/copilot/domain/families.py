@@ -85,6 +85,8 @@ def united(members: Iterable[Member]) -> dict[int, int]:
         return family_id
 
     for (i, _, rest), found in places.items():
+        if len(found) < ENOUGH:  # nearly all
+            continue
         n_left = sum(word != "*" for word in rest)
         if len({m.words[i] for m in found}) >= (ENOUGH if n_left > 2 else ENOUGH_OF_LITTLE):
             families = {holds(m.family_id) for m in found}

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -470,6 +471,8 @@ def told_apart(
     """
     shapes = shapes_of(bodies)
     known = list(map(_KINDS.get, zip(severities, shapes, strict=True)))
+    if not any(kind is None or kind.suspects for kind in set(known)):
+        return list(bodies), cast("list[LineKind]", known)
     masked, is_key = list(bodies), False
     kinds: list[LineKind] = []
     for i, kind in enumerate(known):

@@ -19,10 +19,6 @@ from numpy.typing import NDArray
 MAX_CHARS = 1000
 """Longer lines, and those of several lines, have no shape: they are looked at one by one."""
 
-_DIGIT, _LETTER = 2, 1
-_CLASS = bytes(
-    _DIGIT if chr(i) in "0123456789" else _LETTER if chr(i) in "abcdef" else 0 for i in range(256)
-)
 _REACH = (1, 2, 4, 8, 16)
 """Doubling steps: a letter is taken into a run up to 31 places from its nearest digit."""
 _DROPPED = 255
@@ -44,9 +40,10 @@ def shapes_of(texts: Sequence[str]) -> list[bytes]:
 
 def _reshaped(text: bytes) -> bytes:
     size = len(text)
-    classes = np.frombuffer(text.translate(_CLASS), np.uint8)
-    digits = _bits(classes == _DIGIT)
-    before = after = _bits(classes)
+    letters = np.frombuffer(text, np.uint8)
+    is_digit = letters - ord("0") < 10  # what is less than a digit becomes more: unsigned
+    digits = _bits(is_digit)
+    before = after = _bits(is_digit | (letters - ord("a") < 6))
     left = right = digits
     for step in _REACH:
         right |= before & (right << step)
@@ -56,11 +53,11 @@ def _reshaped(text: bytes) -> bytes:
     masked = left | right
     is_masked = -_flags(masked, size)  # 255 for yes: an unsigned byte
     is_repeated = -_flags(masked & (masked << 1), size)
-    shape = (np.frombuffer(text, np.uint8) & ~is_masked) | (is_masked & ord("0")) | is_repeated
+    shape = (letters & ~is_masked) | (is_masked & ord("0")) | is_repeated
     return bytes(shape.tobytes().translate(None, bytes([_DROPPED])))
 
 
-def _bits(flags: NDArray[np.uint8] | NDArray[np.bool_]) -> int:
+def _bits(flags: NDArray[np.bool_]) -> int:
     return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
 
 

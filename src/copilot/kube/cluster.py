@@ -85,7 +85,7 @@ async def connect(
 
 
 class KubeCluster:
-    """Meets `copilot.ports.Cluster`, and `copilot.ports.Accounts`."""
+    """Meets `copilot.ports.Cluster`, and `copilot.ports.TokenReviews`."""
 
     def __init__(self, session: Session, *, name: str, clock: Clock) -> None:
         self.name = name

@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -210,9 +210,9 @@ def _callers(parts: Parts, settings: Settings) -> Callers:
     """How the agents of this process know who asks them."""
     if settings.callers is CallersKind.SHARED_KEY:
         return SharedKey(parts.agent_token)
-    if parts.accounts is None:
+    if parts.reviews is None:
         return Nobody()
-    return ServiceAccounts(parts.accounts, parts.clock, namespace=parts.namespace)
+    return ServiceAccounts(parts.reviews, parts.clock, namespace=parts.namespace)
 
 
 def _add_gateway(

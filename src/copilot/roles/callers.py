@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from copilot.domain.errors import CopilotError, Refused, Unauthenticated, Unavailable
-from copilot.ports import Accounts, Clock
+from copilot.ports import Clock, TokenReviews
 
 AUDIENCE = "incident-copilot"
 """Of the token; one for the API server itself, which is mounted everywhere, does not do."""
@@ -95,10 +95,10 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceAccounts:
     """By the service account of the calling pod, as the API server tells it."""
 
-    def __init__(self, accounts: Accounts, clock: Clock, *, namespace: str) -> None:
+    def __init__(self, reviews: TokenReviews, clock: Clock, *, namespace: str) -> None:
         # `namespace` is where the co-pilot is installed: an account of that name elsewhere is
         # somebody else's.
-        self._accounts = accounts
+        self._reviews = reviews
         self._clock = clock
         self._prefix = f"system:serviceaccount:{namespace}:"
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
@@ -154,7 +154,7 @@ class ServiceAccounts:
         self._n_waiting += 1
         try:
             async with self._at_once:
-                return await self._accounts.whose(token, audience=AUDIENCE)
+                return await self._reviews.whose(token, audience=AUDIENCE)
         finally:
             self._n_waiting -= 1
 

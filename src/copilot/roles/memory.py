@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """glibc's numbers in `mallopt(3)`."""
 LARGE_BYTES = 32 * 1024 * 1024
 SPARE_BYTES = 64 * 1024 * 1024
 ARENAS = 4
+YOUNG_OBJECTS = 20_000
+"""Made since the last look for cycles: a few bodies' worth. Python's own is 700."""
 
 
 def reuse_large_buffers() -> bool:
@@ -27,3 +30,12 @@ def reuse_large_buffers() -> bool:
     )
     outcomes = [mallopt(what, value) for what, value in asked]  # each, whatever the others say
     return all(outcomes)
+
+
+def look_less_for_cycles() -> None:
+    """Bodies bring thousands of objects at once that go with their batch: no sign of cycles.
+
+    What was made until now (modules, settings) is never looked through again.
+    """
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from copilot.domain.errors import Refused, Unauthenticated
+from copilot.domain.errors import Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

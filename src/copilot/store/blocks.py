@@ -11,8 +11,9 @@ reader knows every version ever written.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
@@ -30,6 +31,9 @@ MAX_SPAN_US = 3_600_000_000
 """From a block's oldest to its newest line: a look at some time need not look much further."""
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+_FEW = 16
+"""Of so many lines one at most: those are looked at, not the text of all."""
 _VERSION = b"\x02"
 _FIRST_VERSION = b"\x01"
 
@@ -152,7 +156,7 @@ class OpenedBlock:
             raise ValueError(f"a block of version {body[:1]!r}, which this program cannot read")
 
     def __len__(self) -> int:
-        return len(self.columns)
+        return len(self.numbers)
 
     @cached_property
     def text(self) -> bytes:
@@ -162,6 +166,11 @@ class OpenedBlock:
     @cached_property
     def columns(self) -> Block:
         """All of it."""
+        return replace(self.numbers, text=self.text)
+
+    @cached_property
+    def numbers(self) -> Block:
+        """All but the texts, which need not be read for it."""
         if self._first is not None:
             return _of_first(self._first)
         columns = _DECODER.decode(unpack(self._head))
@@ -173,15 +182,15 @@ class OpenedBlock:
             template=templates[_unpacked(columns.template, n)],
             severity=_unpacked(columns.severity, n),
             lengths=_unpacked(columns.lengths, n),
-            text=self.text,
+            text=b"",
         )
 
     @cached_property
     def _ends(self) -> Ints:
-        return np.cumsum(self.columns.lengths)
+        return np.cumsum(self.numbers.lengths)
 
     def line(self, number: int) -> Line:
-        columns = self.columns
+        columns = self.numbers
         end = int(self._ends[number])
         return Line(
             number=number,
@@ -193,34 +202,46 @@ class OpenedBlock:
 
     def of_streams(self, streams: frozenset[int]) -> Iterator[Line]:
         """Lines of these streams, in order."""
-        wanted = np.isin(self.columns.stream, list(streams))
+        wanted = np.isin(self.numbers.stream, list(streams))
         for number in np.flatnonzero(wanted).tolist():
             yield self.line(number)
 
-    def containing(self, words: Sequence[bytes], excluded: Sequence[bytes]) -> Iterator[Line]:
+    def containing(
+        self, words: Sequence[bytes], excluded: Sequence[bytes], among: Flags | None = None
+    ) -> Iterator[Line]:
         """Lines with every word and none of the excluded, in order; words are in lower case
-        (ASCII letters match in either case)."""
-        for number in self.numbers_containing(words, excluded):
+        (ASCII letters match in either case). With `among` only those that it marks."""
+        for number in self.numbers_containing(words, excluded, among):
             yield self.line(number)
 
     def numbers_containing(
-        self, words: Sequence[bytes], excluded: Sequence[bytes] = ()
+        self, words: Sequence[bytes], excluded: Sequence[bytes] = (), among: Flags | None = None
     ) -> Iterator[int]:
         """The numbers of those lines."""
+
+        def is_fit(text: bytes) -> bool:
+            return all(word in text for word in words) and not any(x in text for x in excluded)
+
+        if among is not None and int(among.sum()) * _FEW < len(among):
+            ends, lengths = self._ends, self.numbers.lengths
+            for number in np.flatnonzero(among).tolist():
+                if is_fit(self.text[ends[number] - lengths[number] : ends[number]].lower()):
+                    yield number
+            return
         whole = self.text.lower()
         if not all(word in whole for word in words):
             return
-        ends = self._ends.tolist()
+        ends_of = self._ends.tolist()
         rarest = max(words, key=len, default=b"")
         number = 0
-        while number < len(ends):
+        while number < len(ends_of):
             if rarest:
-                at = whole.find(rarest, ends[number - 1] if number else 0)
+                at = whole.find(rarest, ends_of[number - 1] if number else 0)
                 if at < 0:
                     return
-                number = int(np.searchsorted(self._ends, at, side="right"))
-            text = whole[ends[number - 1] if number else 0 : ends[number]]
-            if all(word in text for word in words) and not any(word in text for word in excluded):
+                number = bisect_right(ends_of, at)
+            is_marked = among is None or among[number]
+            if is_marked and is_fit(whole[ends_of[number - 1] if number else 0 : ends_of[number]]):
                 yield number
             number += 1
 
@@ -292,5 +313,5 @@ def _of_first(first: _FirstColumns) -> Block:
         lengths=np.array(
             [b - a for a, b in zip([0, *first.ends], first.ends, strict=False)], np.int64
         ),
-        text=first.text,
+        text=b"",
     )

@@ -89,7 +89,7 @@ class Columns:
             is_chosen[int((self.template == template).argmax())] = True
         return [int(i) for i in np.flatnonzero(is_chosen)]
 
-    def counted(self) -> Iterator[tuple[int, int, int, int, int]]:
+    def counted(self) -> tuple[Ints, Ints, Ints, Ints, Ints]:
         """How often each template was seen in each stream and bucket, and the last line of it:
         indexes of template and stream, bucket, count, index of the line."""
         buckets, bucket = np.unique(self.ts_us // BUCKET_US, return_inverse=True)
@@ -105,8 +105,7 @@ class Columns:
         there = np.flatnonzero(n)
         rest, stream = np.divmod(found[there], n_streams)
         bucket, template = np.divmod(rest, n_templates)
-        times = buckets[bucket] * BUCKET_US
-        return zip(*(c.tolist() for c in (template, stream, times, n[there], last[there])))
+        return template, stream, buckets[bucket] * BUCKET_US, n[there], last[there]
 
 
 def _joined(parts: Iterable[Ints | list[int]]) -> Ints:

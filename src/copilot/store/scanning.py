@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass
 
+import numpy as np
+
 from copilot.domain.search import Query
-from copilot.store.blocks import Line, OpenedBlock
+from copilot.store.blocks import Flags, Line, OpenedBlock
 from copilot.store.database import Database
 from copilot.store.lines import FOREVER, Head, LogLines, Position
 from copilot.store.needles import Needles
@@ -46,16 +48,25 @@ class Scanning:
         at about `most_lines`."""
         words, excluded = needles.as_bytes
         streams = await self._wanted_streams(query)
+        until_us = min(query.until_us, before[0])
+        stream_ids = None if streams is None else np.array(sorted(streams), np.int64)
+
+        def among(head: Head, block: OpenedBlock) -> Flags | None:
+            # Before any text is read, where only some lines can fit: of most blocks few do.
+            is_whole = query.since_us <= head.min_us and head.max_us <= until_us
+            if is_whole and stream_ids is None and not query.min_severity:
+                return None
+            lines = block.numbers
+            is_fit = (lines.ts_us >= query.since_us) & (lines.ts_us <= until_us)
+            is_fit &= lines.severity >= query.min_severity
+            return is_fit if stream_ids is None else is_fit & np.isin(lines.stream, stream_ids)
 
         def fitting(blocks: list[tuple[Head, OpenedBlock]]) -> list[tuple[Position, Line]]:
             return [
                 (head.position(line), line)
                 for head, block in blocks
-                for line in block.containing(words, excluded)
+                for line in block.containing(words, excluded, among(head, block))
                 if head.position(line) < before
-                and query.since_us <= line.ts_us <= query.until_us
-                and line.severity >= query.min_severity
-                and (streams is None or line.stream_id in streams)
                 and f"{head.segment}:{head.first_line + line.number}" not in without
             ]
 

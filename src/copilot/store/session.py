@@ -151,7 +151,7 @@ class SqlStore:
 
     async def settle(self) -> None:
         """See the port."""
-        if self._process.waiting.counts:
+        if self._process.waiting.parts:
             await self.run(lambda session: session.telemetry.settle(self._clock.now_us()))
 
     async def pack(self) -> bool:

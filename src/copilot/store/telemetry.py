@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from copilot.domain.event import (
     Batch,
     Event,
@@ -24,7 +26,7 @@ from copilot.ports import Counts as Totals
 from copilot.ports import SetAsideRow, StoredBatch
 from copilot.store.coding import clip, digest16, pack, unpack
 from copilot.store.columns import BUCKET_US, Columns
-from copilot.store.counts import FEW_LINES, Counts, Waiting, added
+from copilot.store.counts import COLUMNS, FEW_LINES, KEY, Counts, Waiting, none, together
 from copilot.store.database import Database, Row
 from copilot.store.events import Events, alert_stream, kube_stream
 from copilot.store.families import Families
@@ -88,8 +90,8 @@ class SqlTelemetry:
         self._db = database
         self._process = process
         self._fresh = Known()
-        self._counted: Counts = {}
-        self._uncounted: Counts = {}
+        self._counted = none()
+        self._uncounted: list[Counts] = []
         self._streams = Streams(database, self._process.known, self._fresh)
         self._lines = LogLines(database, self._process.writer)
         self._events = Events(database)
@@ -99,7 +101,8 @@ class SqlTelemetry:
     def committed(self) -> None:
         """What this transaction learned and left uncounted is from now on everybody's."""
         self._process.known.take(self._fresh)
-        added(self._process.waiting.counts, self._uncounted.items())
+        for counts in self._uncounted:
+            self._process.waiting.add(counts)
 
     def rolled_back(self) -> None:
         """What it was to count besides its own waits on."""
@@ -323,8 +326,9 @@ class SqlTelemetry:
 
     async def settle(self, now_us: int) -> None:
         """Write the counts that wait."""
-        self._counted = self._process.waiting.taken(now_us)
-        await self._write_counts(self._counted)
+        taken = self._process.waiting.taken(now_us)
+        self._counted = together([self._counted, taken])
+        await self._write_counts(taken)
 
     async def _count(
         self,
@@ -334,28 +338,29 @@ class SqlTelemetry:
         first: LineAddress,
         now_us: int,
     ) -> None:
-        stream_ids = [streams[stream] for stream in columns.streams]
-        template_ids = [templates[template] for template in columns.templates]
+        template, stream, bucket_us, n, last = columns.counted()
+        template_ids = np.array([templates[one] for one in columns.templates])
+        stream_ids = np.array([streams[one] for one in columns.streams])
+        segment = np.full(len(n), first.segment)
+        place = (template_ids[template], stream_ids[stream], bucket_us)
+        rows = np.stack((*place, n, segment, first.line + last), axis=1)
         waiting = self._process.waiting
-        is_now = columns.n <= FEW_LINES or waiting.is_due(now_us)
-        counts: Counts = {}
-        if is_now:
-            self._counted = waiting.taken(now_us)
-            counts |= self._counted
-        for t, s, bucket_us, n, last in columns.counted():
-            key = template_ids[t], stream_ids[s], bucket_us
-            is_urgent = is_now or columns.templates[t].severity >= Severity.WARN
-            own = counts if is_urgent else self._uncounted
-            added(own, [(key, (n, first.segment, first.line + last))])
-        await self._write_counts(counts)
+        if columns.n <= FEW_LINES or waiting.is_due(now_us):
+            taken = waiting.taken(now_us)
+            self._counted = together([self._counted, taken])
+            await self._write_counts(together([taken, rows]))
+            return
+        severity = np.array([one.severity for one in columns.templates])
+        is_urgent = severity[template] >= Severity.WARN
+        self._uncounted.append(rows[~is_urgent])
+        await self._write_counts(rows[is_urgent])
 
     async def _write_counts(self, counts: Counts) -> None:
-        columns = ("template_id", "stream_id", "bucket_us", "n", "segment_id", "line")
         await self._db.executemany(
             self._db.dialect.upsert(
-                "template_counts", columns, columns[:3], add=("n",), replace=columns[4:]
+                "template_counts", COLUMNS, COLUMNS[:KEY], add=("n",), replace=COLUMNS[KEY + 1 :]
             ),
-            [(*key, *count) for key, count in counts.items()],
+            counts.tolist(),
         )
 
 

@@ -72,6 +72,17 @@ def test_words_are_found_within_one_line_and_not_across_two() -> None:
     assert [line.text for line in found] == ["OUT of Memory"]
 
 
+@pytest.mark.parametrize("n_marked", [0, 1, 3, 40])
+def test_only_marked_lines_are_found_whether_few_or_many_are(n_marked: int) -> None:
+    texts = [f"{'Error' if n % 2 else 'fine'} {'two' if n % 3 else 'three'}" for n in range(80)]
+    among = np.zeros(len(texts), np.bool_)
+    among[:n_marked] = True
+
+    found = a_block(*texts).numbers_containing([b"error"], [b"three"], among)
+
+    assert list(found) == [n for n in range(n_marked) if n % 2 and n % 3]
+
+
 def test_lines_with_an_excluded_word_are_left_out() -> None:
     found = list(a_block("error one", "error two").containing([b"error"], [b"two"]))
 

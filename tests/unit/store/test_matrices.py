@@ -6,10 +6,12 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from copilot.domain.retrieval import Corpus, Near, Vector
 from copilot.store.database import Value
 from copilot.store.dialect import SqliteDialect
-from copilot.store.matrices import Matrices
+from copilot.store.matrices import Matrices, top
 
 T, R = Corpus.TEMPLATE, Corpus.RUNBOOK
 N_NUMBERS = 4
@@ -122,3 +124,24 @@ async def test_vectors_of_another_length_are_not_compared() -> None:
     table.write(2, numbers=(1, 0))
 
     assert await found(matrices, table) == [1]
+
+
+def test_the_nearest_of_many_are_those_of_a_full_sort() -> None:
+    rows = np.random.default_rng(3).standard_normal((5_000, N_NUMBERS), dtype=np.float32)
+    ids = np.arange(len(rows), dtype=np.int64)
+    ids[::7] = -1  # taken over by later rows
+
+    nearest = top(rows, ids, rows[8].tobytes(), 10)
+
+    cosines = {int(doc): float(cosine) for doc, cosine in zip(ids, rows @ rows[8], strict=True)}
+    there = [doc for doc in cosines if doc >= 0]
+    assert set(nearest) == set(sorted(there, key=lambda doc: -cosines[doc])[:10])
+
+
+def test_a_vector_that_is_no_number_does_not_hide_the_others() -> None:
+    rows = np.eye(1_000, N_NUMBERS, dtype=np.float32)
+    rows[500] = np.nan
+
+    nearest = top(rows, np.arange(1_000, dtype=np.int64), rows[0].tobytes(), 10)
+
+    assert nearest[0] == 1.0
