@@ -36,6 +36,16 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [to for to in linked if not (page.parent / to).exists()] == []
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    decisions = sorted((ROOT / "docs/adr").glob("*.md"))
+
+    numbers = [int(decision.name[:4]) for decision in decisions]
+    titles = [decision.read_text().split(".", 1)[0] for decision in decisions]
+
+    assert numbers == list(range(1, len(decisions) + 1))
+    assert titles == [f"# {number}" for number in numbers]
+
+
 def test_the_index_leads_to_every_page() -> None:
     linked = {(DOCS / to).resolve() for to in _LINK.findall((DOCS / "README.md").read_text())}
     pages = {*DOCS.glob("*.md"), *DOCS.glob("how-to/*.md")} - {DOCS / "README.md"}
