@@ -45,7 +45,7 @@ def signed_in(browser: Browser, copilot: Copilot) -> Iterator[Page]:
     page.goto(f"{copilot.url}/?token={copilot.tokens['access']}")
     yield page
     context.close()
-    assert errors == []
+    assert not errors, errors
 
 
 def approves(page: Page, copilot: Copilot, incident_id: int) -> None:

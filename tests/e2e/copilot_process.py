@@ -100,8 +100,9 @@ def start(*args: str, env: dict[str, str], log: Path) -> subprocess.Popen[str]:
         return subprocess.Popen([*COMMAND, *args], env=env, stdout=file, stderr=file, text=True)
 
 
-def address_in(log: Path, process: subprocess.Popen[str], timeout_s: float = 30.0) -> str:
-    """The address a process printed."""
+def address_in(log: Path, process: subprocess.Popen[str], timeout_s: float = 90.0) -> str:
+    """The address a process printed. One that ends is told at once; one that is slow is not what a
+    test is about, and nine start at the same time where each role is one."""
 
     def look() -> str | None:
         assert process.poll() is None, f"it ended: {log.read_text()}"
