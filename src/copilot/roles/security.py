@@ -5,6 +5,7 @@ Nothing but `/healthz` answers without a token. Who people and senders are is in
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 import tempfile
@@ -54,7 +55,7 @@ def _write_once(path: Path, tokens: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doorkeeper:
-    """Knows our tokens, and the names by which we may be asked for."""
+    """Checks tokens, in constant time."""
 
     tokens: Tokens
     user: str
@@ -65,3 +66,12 @@ class Doorkeeper:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if name not in self.allowed_hosts and "*" not in self.allowed_hosts:
             raise Refused(f"host {name!r} is not in COPILOT_ALLOWED_HOSTS")
+
+
+def _same(given: str, ours: str) -> bool:
+    return hmac.compare_digest(given.encode(), ours.encode())
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
