@@ -73,8 +73,16 @@ def check_page(request: HTTPConnection) -> None:
 def check_origin(request: HTTPConnection) -> None:
     """Raises: Refused where a page of another site sent it."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _host_of(origin) != request.headers.get("host"):
         raise Refused(f"a request from {origin[:200]!r} may not use this session")
+
+
+def _host_of(origin: str) -> str:
+    """With its port; empty where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def own_path(text: str) -> str:

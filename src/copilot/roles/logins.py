@@ -51,14 +51,16 @@ def login_routes(
             address = await provider.address(
                 state=state, nonce=nonce, verifier=verifier, back=back_to(request)
             )
+            now_us = clock.now_us()
             login = Login(
                 state=digest_of(state),
                 nonce=nonce,
                 verifier=verifier,
                 goes_to=to,
-                expires_us=clock.now_us() + LASTS_S * 1_000_000,
+                expires_us=now_us + LASTS_S * 1_000_000,
             )
             async with store.transaction() as tx:
+                await tx.accounts.forget(before_us=now_us)  # who begins may never come back
                 await tx.accounts.send_away(login)
         except CopilotError as error:
             await _note(people, error, request)
