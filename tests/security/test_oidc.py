@@ -172,6 +172,21 @@ async def test_what_went_wrong_is_in_the_audit_log_and_not_on_the_page(house: Ho
     assert "sign_in.wrong" in [row.action for row in await house.audit()]
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_link_of_another_site_asks_before_it_begins_a_login(
+    house: House, site: str
+) -> None:
+    browser = house.client_of(headers={"Sec-Fetch-Site": site})
+    before = await house.audit()
+
+    answer = await browser.get("/login?to=/incident/%3Fid=3")
+
+    assert answer.status_code == 403
+    assert "/login?to=%2Fincident%2F%3Fid%3D3" in answer.text
+    assert "set-cookie" not in answer.headers
+    assert await house.audit() == before
+
+
 async def test_logins_are_not_begun_without_end(house: House) -> None:
     browser = house.client_of(address="10.7.7.7")
 

@@ -219,6 +219,8 @@ async def test_another_site_signs_nobody_in_as_whom_it_chose(house: House, site:
         ("", "/"),
         ("/" + "x" * 2000, "/"),
         ("/é", "/"),
+        ("/?token=of+another", "/"),
+        ("/incident/?id=3&%74oken=", "/"),
     ],
 )
 async def test_signing_in_leads_to_a_page_of_ours(house: House, to: str, leads_to: str) -> None:

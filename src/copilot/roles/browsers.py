@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -86,7 +86,8 @@ def _host_of(origin: str) -> str:
 
 
 def own_path(text: str) -> str:
-    """Where to go after signing in: a page of ours, never another site's."""
+    """Where to go after signing in: a page of ours, never another site's, nor a link that would sign
+    in somebody else at once."""
     is_ours = (
         text.startswith("/")
         and not text.startswith("//")
@@ -94,6 +95,7 @@ def own_path(text: str) -> str:
         and text.isascii()
         and text.isprintable()
         and "\\" not in text
+        and "token" not in dict(parse_qsl(text.partition("?")[2], keep_blank_values=True))
     )
     return text if is_ours else "/"
 
