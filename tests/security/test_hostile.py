@@ -31,6 +31,16 @@ async def test_a_host_that_is_not_ours_gets_nothing(house: House, host: str, pat
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("host", ["10.1.2.3:8080", "10.1.2.3", "[fd00::1]:8080", "[fd00::1]"])
+async def test_a_pod_is_looked_at_by_its_number_and_nothing_more(house: House, host: str) -> None:
+    client = house.client_of(token=TOKENS.access, headers={"Host": host})
+
+    paths = ("/healthz", "/readyz", "/metrics", "/", "/api/me", "/metrics/../api/me")
+    answers = [(await client.get(path)).status_code for path in paths]
+
+    assert answers == [200, 200, 200, 403, 403, 403]
+
+
 @pytest.mark.parametrize(
     "name", ["X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip"]
 )

@@ -372,7 +372,7 @@ class _Front:
             send = _guarded(send, is_private=is_for_people, is_https=is_https)
             receive = patient(receive)
             try:
-                self._doorkeeper.check_host(connection.headers.get("host", ""))
+                self._doorkeeper.check_host(connection.headers.get("host", ""), scope["path"])
                 if is_for_people:
                     person = await self._people.person(connection)
                     _check_role(person, scope)
