@@ -94,7 +94,7 @@ test-contract-cluster: $(STAMP)/dev
 CLUSTER_CONTRACT = $(wildcard tests/contract/test_cluster*.py) tests/contract/test_kube_adapter.py
 
 test-flow: $(STAMP)/dev ## Whole legs, and roles over HTTP
-	@$(BIN)/python -m pytest tests/flow tests/e2e -q -m "not browser and not soak and not model"
+	@$(BIN)/python -m pytest tests/flow tests/security tests/e2e -q -m "not browser and not soak and not model"
 
 test-model: $(STAMP)/dev $(STAMP)/model ## The loop with a small real language model on loopback
 	@$(BIN)/python -m pytest tests -q -m model
@@ -116,7 +116,7 @@ test-telemetry: $(STAMP)/dev promtool ## Alert rules by promtool; SDK, a real Op
 	@$(BIN)/python -m pytest tests/telemetry -q
 
 test-browser: $(STAMP)/dev ui chromium ## The loop in a real browser; screenshots in artifacts/
-	@$(BIN)/python -m pytest tests/e2e -q -m browser
+	@$(BIN)/python -m pytest tests/e2e tests/security -q -m browser
 
 # ------------------------------------------------------------------ a real database
 

@@ -233,6 +233,22 @@ class Docket:
         key = f"{INVESTIGATE}:{incident_id}:{at_us // REFRESH_US}"
         await tx.jobs.put(INVESTIGATE, str(incident_id), run_us=at_us, dedupe=key)
 
+    async def asked(self, tx: Session, incident_id: IncidentId, *, by: str) -> None:
+        """A person has it looked at again, whatever comes of it.
+
+        Raises:
+            NotFound: there is no such incident.
+        """
+        await tx.incidents.get(incident_id)
+        await self._journal.prove(
+            tx,
+            incident_id,
+            "incident.looked_at_again",
+            "what is wrong, and what to do",
+            at_us=self._clock.now_us(),
+            actor=by,
+        )
+
     async def ask_model(self, tx: Session, incident_id: IncidentId) -> None:
         """Queue a language model's look, once the second look has been taken."""
         run_us = self._clock.now_us() + SECOND_LOOK_US

@@ -232,7 +232,8 @@ class Flow:
     # ----------------------------------------------------------------- leg 2: to a proposal
 
     async def investigate(self, incident_id: IncidentId, *, asked_by: str = "") -> None:
-        """Gather the case, explain it, propose a fix; again for the same case changes nothing.
+        """Gather the case, explain it, propose a fix; again for the same case changes nothing but
+        the audit log, where a person asked.
 
         An agent that cannot be asked leaves a gap that people see; what the others say is kept.
 
@@ -240,6 +241,8 @@ class Flow:
             NotFound: there is no such incident.
             Unavailable, Busy: the cluster or an agent does not answer; ask again.
         """
+        if asked_by:
+            await self._store.run(lambda tx: self._docket.asked(tx, incident_id, by=asked_by))
         async with self._alone(incident_id):
             failed: list[CopilotError] = []
             case = await _answer(self._agents.context(incident_id), failed)

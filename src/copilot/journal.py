@@ -54,16 +54,23 @@ class Journal:
             ),
         )
         if audit:
-            await tx.audit.append(
-                chain=f"incident-{incident_id}",
-                ts_us=at_us,
-                actor=actor,
-                action=audit,
-                object=f"INC-{incident_id}",
-                detail=title if not detail else f"{title}: {detail}",
-            )
+            told = title if not detail else f"{title}: {detail}"
+            await self.prove(tx, incident_id, audit, told, at_us=at_us, actor=actor)
         await self.moved(tx, "timeline.added", incident_id, at_us)
         return entry
+
+    async def prove(
+        self, tx: Session, incident_id: IncidentId, act: str, detail: str, *, at_us: int, actor: str
+    ) -> None:
+        """Add an act to the audit chain of the incident."""
+        await tx.audit.append(
+            chain=f"incident-{incident_id}",
+            ts_us=at_us,
+            actor=actor,
+            action=act,
+            object=f"INC-{incident_id}",
+            detail=detail,
+        )
 
     async def moved(
         self, tx: Session, kind: str, incident_id: IncidentId | None, at_us: int

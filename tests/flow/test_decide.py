@@ -153,6 +153,17 @@ async def test_a_rejected_idea_is_not_approved_any_more_and_comes_again_on_askin
     assert await scene.status() is Status.AWAITING_APPROVAL
 
 
+async def test_who_has_it_looked_at_again_is_recorded_whatever_comes_of_it(scene: Scene) -> None:
+    await scene.flow.investigate(scene.incident_id)
+    await scene.flow.investigate(scene.incident_id, asked_by="ada")
+    await scene.flow.investigate(scene.incident_id, asked_by="bob")
+
+    async with scene.store.view() as view:
+        rows = await view.audit.rows(chain=f"incident-{scene.incident_id}", limit=50)
+    asked = [row.actor for row in rows if row.action == "incident.looked_at_again"]
+    assert asked == ["bob", "ada"]
+
+
 async def test_what_was_approved_is_not_taken_back_by_a_no(scene: Scene) -> None:
     proposal = await scene.the_open_one()
     await scene.approve(proposal)

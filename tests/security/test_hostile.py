@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from starlette.exceptions import HTTPException
 
+from copilot.domain.errors import Invalid
 from copilot.domain.people import Role
-from copilot.roles.app import listen, run
+from copilot.roles.app import compose, listen, run
 from copilot.roles.patience import MAX_HEAD_BYTES, PatientProtocol, patient
+from copilot.roles.security import Doorkeeper
+from copilot.settings import EmbedderKind, Settings
+from copilot.wiring import wired
 from tests.security.conftest import PAGE, TOKENS, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,6 +36,16 @@ async def test_a_host_that_is_not_ours_gets_nothing(house: House, host: str, pat
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("host", ["10.1.2.3:8080", "10.1.2.3", "[fd00::1]:8080", "[fd00::1]"])
+async def test_a_pod_is_looked_at_by_its_number_and_nothing_more(house: House, host: str) -> None:
+    client = house.client_of(token=TOKENS.access, headers={"Host": host})
+
+    paths = ("/healthz", "/readyz", "/metrics", "/", "/api/me", "/metrics/../api/me")
+    answers = [(await client.get(path)).status_code for path in paths]
+
+    assert answers == [200, 200, 200, 403, 403, 403]
+
+
 @pytest.mark.parametrize(
     "name", ["X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip"]
 )
@@ -42,6 +57,22 @@ async def test_what_a_client_says_of_itself_changes_nothing(house: House, name: 
     assert answer.status_code == 401
     assert "evil.example" not in answer.text
     assert "strict-transport-security" not in answer.headers
+
+
+@pytest.mark.parametrize("proxy", ["*", "ingress", "10.42.1.0/16", ""])
+async def test_no_proxy_is_believed_but_by_its_address(tmp_path: Path, proxy: str) -> None:
+    settings = Settings(
+        data=tmp_path,
+        store="sqlite::memory:",  # type: ignore[arg-type]  # pydantic takes it
+        cluster="demo",
+        embedder=EmbedderKind.OFF,
+        trusted_proxies=(proxy,),
+    )
+    doorkeeper = Doorkeeper(tokens=TOKENS, user="root", allowed_hosts=frozenset())
+
+    async with wired(settings, roles=("ingestion",), agent_token="", needs_cluster=False) as parts:
+        with pytest.raises(Invalid, match="COPILOT_TRUSTED_PROXIES"):
+            compose(("ingestion",), parts, doorkeeper, settings)
 
 
 async def test_every_answer_says_how_little_a_browser_may_do_with_it(house: House) -> None:

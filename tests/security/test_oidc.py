@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import time
@@ -16,10 +17,11 @@ import oidc_provider_mock
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.utils import base64url_encode
 from oidc_provider_mock import User
 
 from copilot.domain.errors import CopilotError, Invalid, Refused, Unauthenticated, Unavailable
-from copilot.domain.people import Role
+from copilot.domain.people import Role, digest_of
 from copilot.roles.oidc import KEYS_AGAIN_S, Agreement, Provider, check_issuer
 from copilot.roles.people import SESSION
 from tests.fakes import FixedClock
@@ -170,12 +172,36 @@ async def test_what_went_wrong_is_in_the_audit_log_and_not_on_the_page(house: Ho
     assert "sign_in.wrong" in [row.action for row in await house.audit()]
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_link_of_another_site_asks_before_it_begins_a_login(
+    house: House, site: str
+) -> None:
+    browser = house.client_of(headers={"Sec-Fetch-Site": site})
+    before = await house.audit()
+
+    answer = await browser.get("/login?to=/incident/%3Fid=3")
+
+    assert answer.status_code == 403
+    assert "/login?to=%2Fincident%2F%3Fid%3D3" in answer.text
+    assert "set-cookie" not in answer.headers
+    assert await house.audit() == before
+
+
 async def test_logins_are_not_begun_without_end(house: House) -> None:
     browser = house.client_of(address="10.7.7.7")
 
     statuses = [(await browser.get("/login")).status_code for _ in range(22)]
 
     assert statuses == [303] * 20 + [429] * 2
+
+
+async def test_logins_that_nobody_came_back_from_are_forgotten(house: House) -> None:
+    given_up = parse_qs(urlsplit(await sent_away(house.client_of(address="10.7.7.8"))).query)
+    house.clock.move(601)
+    await sent_away(house.client_of(address="10.7.7.8"))
+
+    async with house.store.transaction() as tx:
+        assert await tx.accounts.take_back(digest_of(given_up["state"][0])) is None
 
 
 async def test_the_sign_in_page_offers_the_provider(house: House, issuer: str) -> None:
@@ -207,6 +233,7 @@ class Liar:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.kid = "first"
         self.published = {"first": self.key}
+        self.more_keys: list[Any] = []
         self.discovery: dict[str, Any] = {
             "issuer": ISSUER,
             "authorization_endpoint": f"{ISSUER}/authorize",
@@ -233,7 +260,8 @@ class Liar:
                 {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid}
                 for kid, key in self.published.items()
             ]
-            return httpx.Response(200, json={"keys": [{**k, "alg": "RS256"} for k in keys]})
+            told = [{**key, "alg": "RS256"} for key in keys]
+            return httpx.Response(200, json={"keys": [*told, *self.more_keys]})
         if request.url.path == "/token":
             return httpx.Response(200, json={"id_token": self.token, "access_token": "a"})
         return httpx.Response(200, json=self.discovery)
@@ -251,8 +279,9 @@ def shared_liar() -> Liar:
 @pytest_asyncio.fixture(loop_scope="module")
 async def liar(shared_liar: Liar) -> AsyncIterator[Liar]:
     """Honest again, with its first key: making one takes a while."""
-    shared_liar.__dict__.update(kid="first", published={"first": shared_liar.key}, asked=[])
-    shared_liar.discovery["issuer"] = ISSUER
+    published = {"first": shared_liar.key}
+    shared_liar.__dict__.update(kid="first", published=published, more_keys=[], asked=[])
+    shared_liar.discovery |= {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token"}
     shared_liar.token = shared_liar.signed()
     yield shared_liar
 
@@ -334,6 +363,28 @@ async def test_a_token_that_was_changed_is_not_taken(liar: Liar, change: str) ->
     assert isinstance(await outcome(liar.provider()), Unauthenticated)
 
 
+async def test_a_secret_among_the_public_keys_signs_nothing(liar: Liar) -> None:
+    secret = b"everybody can read this one at the provider"
+    said = [{"alg": "RS256", "kid": "open"}, liar.claims()]
+    head = b".".join(base64url_encode(json.dumps(part).encode()) for part in said)
+    signature = hmac.digest(secret, head, "sha256")
+    liar.token = b".".join([head, base64url_encode(signature)]).decode()
+    open_secret = {"kty": "oct", "alg": "HS256", "k": base64url_encode(secret).decode()}
+    liar.more_keys = [{**open_secret, "kid": "open"}]
+
+    assert isinstance(await outcome(liar.provider()), Unauthenticated)
+
+
+@pytest.mark.parametrize("keys", [[None], ["x"], [{"kty": 7}], [{"kty": "RSA", "n": 1}]])
+async def test_keys_that_are_none_are_the_providers_fault(
+    liar: Liar, keys: list[dict[str, object]]
+) -> None:
+    liar.published = {}
+    liar.more_keys = keys
+
+    assert isinstance(await outcome(liar.provider()), Unauthenticated | Unavailable)
+
+
 async def test_another_key_under_a_known_name_is_not_taken(liar: Liar) -> None:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     liar.token = jwt.encode(liar.claims(), other, algorithm="RS256", headers={"kid": "first"})
@@ -369,9 +420,12 @@ async def test_keys_that_somebody_made_up_are_not_looked_for_each_time(liar: Lia
     [
         pytest.param(["staff", "sre"], Role.ADMIN, id="the highest counts"),
         pytest.param("on-call staff", Role.RESPONDER, id="as one text"),
+        pytest.param({"on-call": {"1": "example.org"}}, Role.RESPONDER, id="as keys"),
         pytest.param(["Sre"], None, id="another name"),
         pytest.param([], None, id="none"),
         pytest.param([["sre"], {"sre": 1}, 7], None, id="what are no names"),
+        pytest.param(7, None, id="a number"),
+        pytest.param(True, None, id="yes"),
     ],
 )
 async def test_a_role_comes_from_a_group_that_is_named(
@@ -390,7 +444,15 @@ async def test_a_provider_that_says_it_is_another_is_not_asked(liar: Liar) -> No
     assert isinstance(await outcome(liar.provider()), Unavailable)
 
 
-@pytest.mark.parametrize("issuer", ["http://id.example.org", "ftp://x", "id.example.org", "https:"])
+async def test_an_address_that_is_none_is_the_providers_fault(liar: Liar) -> None:
+    liar.discovery["token_endpoint"] = "https://[id.example.org/token"
+
+    assert isinstance(await outcome(liar.provider()), Unavailable)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://id.example.org", "ftp://x", "id.example.org", "https:", "https://[x"]
+)
 async def test_an_issuer_that_could_be_read_on_the_way_is_no_issuer(issuer: str) -> None:
     with pytest.raises(Invalid, match="COPILOT_OIDC_ISSUER"):
         check_issuer(issuer)

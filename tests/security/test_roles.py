@@ -48,6 +48,12 @@ async def test_a_viewer_reads_everything_that_there_is(house: House) -> None:
         assert (await client.get(path)).status_code == 200
 
 
+async def test_nobody_reads_from_before_the_beginning_of_the_audit_log(house: House) -> None:
+    client = house.client_of(token=await house.token("ada", Role.VIEWER))
+
+    assert (await client.get("/api/audit", params={"after": -1})).status_code == 422
+
+
 async def a_waiting_proposal(house: House, place: str) -> tuple[IncidentId, ProposalId]:
     async with house.store.transaction() as tx:
         incident = await tx.incidents.open(a_new_incident(place, cluster="demo"))

@@ -175,6 +175,18 @@ async def test_another_site_changes_nothing_with_the_cookie(
     assert "by-hand" not in (await browser.get("/api/incidents")).text
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//[x"])
+async def test_an_origin_that_is_no_address_is_another_site(house: House, origin: str) -> None:
+    browser = await house.browser(TOKENS.access)
+
+    change = await browser.post("/api/incidents/1/ack", headers={"Origin": origin})
+    form = await house.client_of().post(
+        "/session", data={"token": TOKENS.access}, headers={"Origin": origin}
+    )
+
+    assert (change.status_code, form.status_code) == (403, 403)
+
+
 async def test_a_bearer_token_needs_no_page_of_ours(house: House) -> None:
     answer = await house.client_of(token=TOKENS.access).post("/api/incidents", json=NOTE)
 
@@ -207,6 +219,8 @@ async def test_another_site_signs_nobody_in_as_whom_it_chose(house: House, site:
         ("", "/"),
         ("/" + "x" * 2000, "/"),
         ("/é", "/"),
+        ("/?token=of+another", "/"),
+        ("/incident/?id=3&%74oken=", "/"),
     ],
 )
 async def test_signing_in_leads_to_a_page_of_ours(house: House, to: str, leads_to: str) -> None:

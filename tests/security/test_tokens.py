@@ -222,6 +222,16 @@ async def test_guessing_from_everywhere_has_an_end_too(house: House) -> None:
     assert await sent(house, "one more", address="10.9.9.9") == 429
 
 
+async def test_whom_a_guesser_keeps_out_is_told_to_come_again(house: House) -> None:
+    sender = await house.token("alertmanager")
+    for n in range(25):
+        await sent(house, f"guess-{n}")
+
+    answer = await house.client_of(token=sender).post("/alertmanager", json={})
+
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+
+
 async def test_wrong_tokens_are_in_the_audit_log_once_a_minute(house: House) -> None:
     await status_of(house, "guess-first")  # with it goes what was not told before
     house.clock.move(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -192,8 +193,18 @@ def compose(
         drain=drain,
         drain_s=settings.drain,
         certificate=certificate_in(settings.tls_cert, settings.tls_key),
-        trusted_proxies=settings.trusted_proxies,
+        trusted_proxies=_proxies(settings),
     )
+
+
+def _proxies(settings: Settings) -> tuple[str, ...]:
+    """Raises: Invalid for what is no address or network; `*` would believe what anybody says."""
+    for one in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise Invalid(f"COPILOT_TRUSTED_PROXIES: {one!r} is no address or network") from error
+    return settings.trusted_proxies
 
 
 def _named(roles: set[str]) -> str:
@@ -372,7 +383,7 @@ class _Front:
             send = _guarded(send, is_private=is_for_people, is_https=is_https)
             receive = patient(receive)
             try:
-                self._doorkeeper.check_host(connection.headers.get("host", ""))
+                self._doorkeeper.check_host(connection.headers.get("host", ""), scope["path"])
                 if is_for_people:
                     person = await self._people.person(connection)
                     _check_role(person, scope)

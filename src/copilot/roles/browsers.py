@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -73,12 +73,21 @@ def check_page(request: HTTPConnection) -> None:
 def check_origin(request: HTTPConnection) -> None:
     """Raises: Refused where a page of another site sent it."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _host_of(origin) != request.headers.get("host"):
         raise Refused(f"a request from {origin[:200]!r} may not use this session")
 
 
+def _host_of(origin: str) -> str:
+    """With its port; empty where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
 def own_path(text: str) -> str:
-    """Where to go after signing in: a page of ours, never another site's."""
+    """Where to go after signing in: a page of ours, never another site's, nor a link that would sign
+    in somebody else at once."""
     is_ours = (
         text.startswith("/")
         and not text.startswith("//")
@@ -86,6 +95,7 @@ def own_path(text: str) -> str:
         and text.isascii()
         and text.isprintable()
         and "\\" not in text
+        and "token" not in dict(parse_qsl(text.partition("?")[2], keep_blank_values=True))
     )
     return text if is_ours else "/"
 

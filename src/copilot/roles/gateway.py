@@ -451,7 +451,7 @@ def _knowledge(gateway: Gateway) -> APIRouter:
             return room.runbook_view(await view.runbooks.get(slug))
 
     @router.get("/audit")
-    async def audit(chain: str = "", after: int = 0) -> AuditPage:
+    async def audit(chain: str = "", after: Annotated[int, Query(ge=0)] = 0) -> AuditPage:
         """The audit log, newest first; `broken` names chains that were tampered with."""
         async with gateway.store.view() as view:
             rows = await view.audit.rows(chain=chain, after=after, limit=PAGE)

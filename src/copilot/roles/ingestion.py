@@ -117,7 +117,12 @@ class _Ingestion:
         return handle
 
     async def _take(self, door: Door, request: Request) -> Response:
-        sender = await self.authenticate(request)
+        try:
+            sender = await self.authenticate(request)
+        except Busy as error:  # somebody guesses from there
+            if door is Door.ALERTMANAGER:  # which gives up on 429
+                raise Unavailable(error.message) from error
+            raise
         body = await self._body(request)
         source = source_of(door)
         self.figures.bytes_in.add(source, n=len(body))

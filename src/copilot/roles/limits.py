@@ -66,11 +66,13 @@ class Guesses:
 
 
 def _network(address: str) -> str:
-    """The address; of IPv6 what one customer is given whole."""
+    """The address, however it is told; of IPv6 what one customer is given whole."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
     if known.version == 4:
         return address
+    if known.ipv4_mapped is not None:  # so a socket for both kinds tells it
+        return str(known.ipv4_mapped)
     return str(ipaddress.ip_network(f"{known}/64", strict=False).network_address)

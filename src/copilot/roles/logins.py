@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from copilot.domain.errors import Busy, CopilotError, Unauthenticated
+from copilot.domain.errors import Busy, CopilotError, Refused, Unauthenticated
 from copilot.domain.people import Login, digest_of
 from copilot.ports import Clock, Store
 from copilot.roles.browsers import address_of, own_path
 from copilot.roles.limits import Allowance, Guesses
 from copilot.roles.oidc import Provider
 from copilot.roles.people import People
-from copilot.roles.signing_in import SignInPage
+from copilot.roles.signing_in import SignInPage, check_own_form
 
 COOKIE = "copilot_login"
 LASTS_S = 600
@@ -45,20 +45,26 @@ def login_routes(
     async def start(request: Request) -> Response:
         to = own_path(request.query_params.get("to", "/"))
         try:
+            check_own_form(request)
+        except Refused as refusal:  # nobody is signed in but by an act of their own
+            return page.ask(request, refusal.message, status=refusal.status, to=to)
+        try:
             starts.check(address_of(request))
             starts.failed(address_of(request))
             state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
             address = await provider.address(
                 state=state, nonce=nonce, verifier=verifier, back=back_to(request)
             )
+            now_us = clock.now_us()
             login = Login(
                 state=digest_of(state),
                 nonce=nonce,
                 verifier=verifier,
                 goes_to=to,
-                expires_us=clock.now_us() + LASTS_S * 1_000_000,
+                expires_us=now_us + LASTS_S * 1_000_000,
             )
             async with store.transaction() as tx:
+                await tx.accounts.forget(before_us=now_us)  # who begins may never come back
                 await tx.accounts.send_away(login)
         except CopilotError as error:
             await _note(people, error, request)
@@ -71,7 +77,9 @@ def login_routes(
         to = "/"
         try:
             people.may_try(address_of(request))
-            login = await _taken(request)
+            login = await _taken(
+                request, people, store, issuer=provider.agreement.issuer, now_us=clock.now_us()
+            )
             to = login.goes_to
             found = await provider.vouched(
                 code=request.query_params.get("code", ""),
@@ -88,27 +96,30 @@ def login_routes(
         people.cookies.drop(request, answer, COOKIE)
         return answer
 
-    async def _taken(request: Request) -> Login:
-        """The login that this browser was sent away with.
-
-        Raises:
-            Unauthenticated: none, or one that is over, or another browser's.
-        """
-        query = request.query_params
-        state, ours = query.get("state", ""), people.cookies.get(request, COOKIE)
-        if not ours or not hmac.compare_digest(state.encode(), ours.encode()):
-            raise Unauthenticated("this login was not begun in this browser")
-        async with store.transaction() as tx:
-            login = await tx.accounts.take_back(digest_of(state))
-        if login is None or clock.now_us() >= login.expires_us:
-            raise Unauthenticated("this login is over already")
-        if query.get("iss", provider.agreement.issuer) != provider.agreement.issuer:
-            raise Unauthenticated("another provider answered")
-        if "error" in query:
-            raise Unauthenticated(f"the provider says no: {query['error'][:100]!r}")
-        return login
-
     return [Route("/login", start, methods=["GET"]), Route(BACK, come_back, methods=["GET"])]
+
+
+async def _taken(
+    request: Request, people: People, store: Store, *, issuer: str, now_us: int
+) -> Login:
+    """The login that this browser was sent away with.
+
+    Raises:
+        Unauthenticated: none, or one that is over, or another browser's.
+    """
+    query = request.query_params
+    state, ours = query.get("state", ""), people.cookies.get(request, COOKIE)
+    if not ours or not hmac.compare_digest(state.encode(), ours.encode()):
+        raise Unauthenticated("this login was not begun in this browser")
+    async with store.transaction() as tx:
+        login = await tx.accounts.take_back(digest_of(state))
+    if login is None or now_us >= login.expires_us:
+        raise Unauthenticated("this login is over already")
+    if query.get("iss", issuer) != issuer:
+        raise Unauthenticated("another provider answered")
+    if "error" in query:
+        raise Unauthenticated(f"the provider says no: {query['error'][:100]!r}")
+    return login
 
 
 async def _note(people: People, error: CopilotError, request: Request) -> None:

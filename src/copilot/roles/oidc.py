@@ -126,7 +126,8 @@ class Provider:
     def _role(self, claims: Mapping[str, Any]) -> Role:
         given = claims.get(self.agreement.groups_claim, ())
         named = given.split() if isinstance(given, str) else given
-        theirs = {EVERYBODY, *(one for one in named if isinstance(one, str))} if named else {"*"}
+        listed = named if isinstance(named, list | dict) else ()  # some name them as keys
+        theirs = {EVERYBODY, *(one for one in listed if isinstance(one, str))}
         for role in reversed(Role):
             if self.agreement.groups.get(role, frozenset()) & theirs:
                 return role
@@ -278,7 +279,10 @@ def check_issuer(issuer: str) -> None:
 
 
 def _safe(url: object) -> str:
-    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+    except ValueError as error:
+        raise Unavailable(f"{url!r} is no address") from error
     is_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or is_loopback):
         raise Unavailable(f"{url!r} is no https address")

@@ -114,7 +114,7 @@ def check_own_form(request: Request) -> None:
     """Raises: Refused where another site signs somebody in here, as somebody it chose."""
     check_origin(request)
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Refused("another page sent you here; give the token yourself")
+        raise Refused("another page sent you here; sign in yourself")
 
 
 def _asked_for(request: Request) -> str:
