@@ -21,6 +21,7 @@ from starlette.requests import Request
 
 from copilot.embed import NoEmbedder
 from copilot.roles.app import compose, listen, run
+from copilot.roles.drain import Drain
 from copilot.roles.figures import Figures
 from copilot.roles.health import Health
 from copilot.roles.health_routes import health_routes
@@ -227,6 +228,7 @@ async def test_a_scrape_asks_the_store_nothing() -> None:
         without_a_store,
         figures,
         Health(clock=FixedClock(), figures=figures),
+        Drain(),
         let_in=let_in,
         metrics_token="",
     )

@@ -30,6 +30,9 @@ class ServerWithVectors:
         self.sent: list[tuple[str, Sequence[Value]]] = []
         self._distances = distances
 
+    async def candidates(self, *asked: object) -> None:
+        """It has no index."""
+
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> dict[str, Any] | None:
         self.sent.append((sql, params))
         return None
