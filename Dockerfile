@@ -33,12 +33,12 @@ RUN --mount=type=bind,from=wheels,target=/wheels --mount=type=secret,id=pip,targ
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY docs/runbooks docs/runbooks
-COPY tools/image/assemble.py tools/image/bill.py tools/image/
-COPY ui/package-lock.json ui/
 RUN rm -rf src/copilot/ui_dist
 COPY --from=screens /ui/out src/copilot/ui_dist
 RUN tools/bin/python -m hatchling build -t wheel && \
     tools/bin/pip --python /opt/copilot/bin/python install --quiet --no-compile --no-index --no-deps dist/*.whl
+COPY tools/image/assemble.py tools/image/bill.py tools/image/
+COPY ui/package-lock.json ui/
 ARG SOURCE_DATE_EPOCH=0
 RUN /opt/copilot/bin/python tools/image/assemble.py --environment /opt/copilot --to /image
 

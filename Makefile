@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
+        test-cluster test-deploy soak-deploy soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
         sqlcheck wheel image lab-image promtool test-telemetry
 
 help: ## Show this list
@@ -157,6 +157,16 @@ else
 	  --kubeconfig "$$($(BIN)/python -m lab --name $(or $(NAME),lab) kubeconfig --inside)"
 endif
 
+# The archive's path is the last line of what `lab-image` says; a failure there is one here.
+ON_DEPLOYED = set -o pipefail; image=$$($(MAKE) --no-print-directory lab-image | tail -1) && \
+  $(BIN)/python tools/test_cluster.py --load "$$image" tests/deploy -q
+
+test-deploy: $(STAMP)/dev ui chromium mariadb ## The quickstart as it stands, every overlay and a minute of deleted pods, on a lab
+	@$(ON_DEPLOYED)
+
+soak-deploy: $(STAMP)/dev ui chromium mariadb ## Two of every role while pods are deleted; SOAK_S=300 SEED=...
+	@export SOAK_S=$(or $(SOAK_S),300); $(ON_DEPLOYED) -k test_replicas
+
 soak-cluster: $(STAMP)/dev ## API server and co-pilot killed in each leg on a real cluster; ROUNDS=20 OUTAGES="10 60"
 	@ROUNDS=$(or $(ROUNDS),20) OUTAGES="$(or $(OUTAGES),10 60)" $(BIN)/python tools/test_cluster.py tests/cluster -q -m soak --timeout=900
 
@@ -212,6 +222,7 @@ schema: $(STAMP)/dev ## db/*.sql, docs/settings.md, docs/rights.md and deploy/*/
 	@$(BIN)/incident-copilot rbac --table > docs/rights.md
 	@$(BIN)/incident-copilot rbac > deploy/base/rbac.yaml
 	@$(BIN)/incident-copilot rbac --kubelet-usage > deploy/components/kubelet-usage/rbac.yaml
+	@$(BIN)/incident-copilot rbac --namespace demo > deploy/components/demo-rights/rbac.yaml
 
 # ------------------------------------------------------------------ what is shipped
 
@@ -231,7 +242,7 @@ lock: $(STAMP)/dev ## Lock the Python packages anew
 	@$(BIN)/uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements/build.lock
 
 ci: ## Everything that must pass before a change lands: `make test`, then model, soak, real cluster
-	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql sqlcheck test-telemetry test-model soak-three test-cluster soak-cluster-one
+	@$(PYTHON) tools/run_steps.py $(TEST_STEPS) test-mysql sqlcheck test-telemetry test-model soak-three test-cluster soak-cluster-one test-deploy
 
 clean: ## Remove what was built and installed
 	@rm -rf .venv $(STAMP) ui/node_modules ui/.next ui/out src/copilot/ui_dist artifacts

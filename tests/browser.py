@@ -59,3 +59,10 @@ def approves(page: Page, copilot: Copilot, incident_id: int) -> None:
     dialog = page.get_by_role("alertdialog")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     dialog.get_by_role("button", name="Approve", exact=True).click()
+
+
+def breaks(page: Page) -> None:
+    """Breaks the demo's workload by Chaos Mode."""
+    page.get_by_role("link", name=re.compile("chaos", re.IGNORECASE)).first.click()
+    page.get_by_role("button", name=re.compile("^Break it$")).first.click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Break it now").click()

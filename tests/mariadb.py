@@ -35,21 +35,32 @@ class MariaDb:
     port: int = 0
     is_synced: bool = True
     """Whether a commit waits for the disk; a killed process loses nothing either way."""
+    host: str = "127.0.0.1"
+    """The address it listens on, which its certificate names."""
+    password: str = field(default=PASSWORD, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def made(cls, folder: Path, *, is_synced: bool = True) -> MariaDb:
+    def made(
+        cls,
+        folder: Path,
+        *,
+        is_synced: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        password: str = PASSWORD,
+    ) -> MariaDb:
         """An empty one, not started."""
         folder.mkdir(parents=True, exist_ok=True)
-        server = cls(folder, _free_port(), is_synced)
+        server = cls(folder, port or _free_port(), is_synced, host, password)
         _run(
             folder,
             f"mariadb-install-db --no-defaults --datadir={folder / 'data'} --skip-test-db "
             "--auth-root-authentication-method=normal",
             *(["--user=root"] if os.getuid() == 0 else []),
         )
-        _certificates(folder)
-        quoted = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
+        _certificates(folder, host)
+        quoted = password.replace("\\", "\\\\").replace("'", "\\'")
         (folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{quoted}';\n"
             f"GRANT ALL ON *.* TO '{USER}'@'%';\n"
@@ -63,10 +74,10 @@ class MariaDb:
     def address(self, database: str, *, port: int = 0) -> Address:
         """`port` is that of whoever stands between."""
         return Address(
-            host="127.0.0.1",
+            host=self.host,
             port=port or self.port,
             user=USER,
-            password=PASSWORD,
+            password=self.password,
             database=database,
             authority=self.authority,
         )
@@ -78,7 +89,7 @@ class MariaDb:
         until = time.monotonic() + START_S
         while time.monotonic() < until and self._process.poll() is None:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as answer:
+                with socket.create_connection((self.host, self.port), 1) as answer:
                     if answer.recv(1):
                         return
             except OSError:
@@ -91,7 +102,7 @@ class MariaDb:
             # Not the machine's: a server that starts removes what it takes for its own there.
             f"--tmpdir={self.folder}",
             *(f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}"),
-            *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
+            *(f"--port={self.port}", f"--bind-address={self.host}", "--skip-name-resolve"),
             *(f"--ssl-ca={self.authority}", f"--ssl-cert={self.folder / 'server.crt'}"),
             *(f"--ssl-key={self.folder / 'server.key'}", "--require-secure-transport=ON"),
             *(f"--init-file={self.folder / 'init.sql'}", "--innodb-buffer-pool-size=64M"),
@@ -133,9 +144,9 @@ def _free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def _certificates(folder: Path) -> None:
-    """An authority and what it says of 127.0.0.1."""
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+def _certificates(folder: Path, host: str) -> None:
+    """An authority and what it says of this address."""
+    (folder / "san").write_text(f"subjectAltName=IP:{host},DNS:localhost\n")
     _run(
         folder,
         "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=test-authority "

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the cluster suites on a lab made for this run, or on a cluster of yours.
 
-    tools/test_cluster.py [--context NAME] PYTEST_ARGUMENT...
+    tools/test_cluster.py [--context NAME | --load ARCHIVE] PYTEST_ARGUMENT...
 
 Without a context, a lab of this checkout's own is brought up, pytest runs inside its network, and
 the lab is taken down whatever happens. With one, the kubeconfig's context is used as it is; the
-images of `python -m lab images FOLDER` must be on its nodes.
+images of `python -m lab images FOLDER` must be on its nodes. An archive is loaded into the lab, which
+is then not the one of other suites: these install the product in it.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: like Ctrl-C, but pytest did not get it."""
 
 
-def on_lab(pytest: Sequence[str]) -> int:
+def on_lab(pytest: Sequence[str], image: Path | None) -> int:
     """pytest's exit code, inside a lab of our own."""
-    lab = Lab(own_instance("test"))
+    lab = Lab(own_instance("deploy" if image else "test"))
     lab.down()  # of a run that was killed
     try:
         lab.up()
+        if image:
+            lab.load(image)
         command = [sys.executable, "-m", "lab", "--name", lab.instance.name, "run", *pytest]
         return run(command, lab.instance.kubeconfig_of("admin"), COPILOT_TEST_LAB=lab.instance.name)
     finally:
@@ -70,12 +73,15 @@ def run(command: Sequence[str], kubeconfig: Path, **environment: str) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--context", default="")
+    parser.add_argument("--load", type=Path, help="an image archive, for the node")
     parser.add_argument("pytest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _terminated)
     pytest = [sys.executable, "-m", "pytest", *arguments.pytest]
     try:
-        return on_context(arguments.context, pytest) if arguments.context else on_lab(pytest)
+        if arguments.context:
+            return on_context(arguments.context, pytest)
+        return on_lab(pytest, arguments.load)
     except LabError as error:
         print(f"test-cluster: {error}", file=sys.stderr)
         return 1

@@ -320,7 +320,7 @@ def own_namespaces(settings: Settings) -> frozenset[str]:
 
 def _model(settings: Settings) -> MeteredModel | None:
     """The language model, where one is set."""
-    if settings.openai_api_key is None and not settings.openai_base_url:
+    if not settings.openai_api_key and not settings.openai_base_url:  # an empty key is none
         return None
     from copilot.llm import OpenAICompatible  # only who has a model pays for its client
     from copilot.llm.metered import MeteredModel
@@ -500,5 +500,4 @@ async def sync_runbooks(store: Store, clock: Clock) -> None:
         parse_runbook(path.stem, path.read_text(encoding="utf-8"), clock.now_us())
         for path in sorted(runbook_folder().glob("*.md"))
     ]
-    async with store.transaction() as tx:
-        await tx.runbooks.sync(runbooks)
+    await store.run(lambda tx: tx.runbooks.sync(runbooks))  # other roles may start at this moment

@@ -115,7 +115,8 @@ def accounts(
         apply(demo, ROOT / "deploy/base" / name)
     apply(demo, printed("--namespace", "demo"))
     apply(demo, printed("--secret", "demo/db"))
-    apply(demo, (DEMO / "oom-demo.yaml").read_text().replace(": demo\n", f": {CLOSED}\n"))
+    closed = (DEMO / "oom-demo.yaml").read_text().replace(": demo\n", f": {CLOSED}\n")
+    apply(demo, closed.replace("    incident-copilot.io/remediation: enabled\n", ""))
     for name in ("db", "other"):
         demo.create("secrets", {"metadata": {"name": name}, "stringData": {"password": OLD_VALUE}})
     yield Accounts(

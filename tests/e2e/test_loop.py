@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import approves
+from tests.browser import approves, breaks
 from tests.e2e.copilot_process import (
     Copilot,
     chaos_target,
@@ -31,9 +31,7 @@ however_started = pytest.mark.parametrize(
 def opens_by_chaos(page: Page, client: httpx.Client, after: int = 0) -> dict[str, Any]:
     """One click on Chaos Mode; the incident that it makes."""
     chaos_target(client)
-    page.get_by_role("link", name=re.compile("chaos", re.IGNORECASE)).first.click()
-    page.get_by_role("button", name=re.compile("^Break it$")).first.click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Break it now").click()
+    breaks(page)
     return wait_for(lambda: open_incident(client, after), "an incident", 30)
 
 

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import secrets
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.builders_ingest import JSON, a_record, as_json
 from tests.contract.cluster_targets import KubeHttp, Target
 from tests.e2e.copilot_process import (
     COMMAND,
@@ -39,6 +36,7 @@ from tests.e2e.copilot_process import (
     up_on,
     wait_for,
 )
+from tests.e2e.sender import Sender, numbers_found
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(180)]
 
@@ -54,49 +52,6 @@ MOMENTS = {
 }
 """From when on, and up to how many seconds later, the kill may come."""
 NAME = "oom-demo"
-SEND_EVERY_S = 0.25
-
-
-@dataclass
-class Sender:
-    """Posts numbered lines all along; what was not acknowledged is sent again, byte for byte."""
-
-    url: str
-    token: str
-    marker: str
-    acknowledged: list[int] = field(default_factory=list)
-    refused: list[int] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        headers = {**JSON, "Authorization": f"Bearer {self.token}"}
-        with httpx.Client(base_url=self.url, headers=headers, trust_env=False) as http:
-            number = 0
-            while not self._over.wait(SEND_EVERY_S):
-                body = as_json(a_record(f"{self.marker} line {number:05d}"))
-                while not self._is_taken(http, body, number) and not self._over.wait(0.1):
-                    pass
-                number += 1
-
-    def _is_taken(self, http: httpx.Client, body: bytes, number: int) -> bool:
-        try:
-            status = http.post("/ingest", content=body).status_code
-        except httpx.TransportError:
-            return False
-        if status == 200:
-            self.acknowledged.append(number)
-        elif status < 500 and status != 429:
-            self.refused.append(status)
-        return status == 200
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(20)
 
 
 @dataclass
@@ -185,13 +140,6 @@ class Round:
     def stop(self) -> None:
         if self._kill is not None:
             self._kill.cancel()
-
-
-def numbers_found(client: httpx.Client, marker: str) -> Counter[int]:
-    query: dict[str, str | int] = {"q": f"kind:log {marker}", "limit": 200}
-    hits = client.get("/api/search", params=query).raise_for_status().json()["hits"]
-    found = (re.search(rf"{marker} line (\d+)", hit["snippet"]) for hit in hits)
-    return Counter(int(one[1]) for one in found if one)
 
 
 def generation(kube: KubeHttp) -> int:

@@ -18,7 +18,12 @@ from copilot.domain import errors
 from copilot.domain.alert import Rule
 from copilot.domain.hypothesis import Cause
 from copilot.domain.incident import MOVES
-from copilot.kube.manifests import base_manifest, kubelet_manifest, rights_table
+from copilot.kube.manifests import (
+    base_manifest,
+    kubelet_manifest,
+    remediation_manifest,
+    rights_table,
+)
 from copilot.roles.app import ROLES
 from copilot.roles.gateway import openapi_json
 from copilot.settings import Settings, describe
@@ -68,6 +73,7 @@ def test_the_printed_rights_are_current() -> None:
         "docs/rights.md": rights_table(),
         "deploy/base/rbac.yaml": base_manifest(),
         "deploy/components/kubelet-usage/rbac.yaml": kubelet_manifest(),
+        "deploy/components/demo-rights/rbac.yaml": remediation_manifest(["demo"]),
     }
 
     for name, text in printed.items():
@@ -76,10 +82,12 @@ def test_the_printed_rights_are_current() -> None:
 
 def test_every_kustomization_lists_what_is_beside_it() -> None:
     for kustomization in tracked("deploy/**/kustomization.yaml"):
-        listed = yaml.safe_load(kustomization.read_text())["resources"]
+        said = yaml.safe_load(kustomization.read_text())
+        patches = [patch.get("path", "") for patch in said.get("patches", ())]
+        listed = {name for name in [*said["resources"], *patches] if name.endswith(".yaml")}
         beside = {path.name for path in kustomization.parent.glob("*.yaml")}
 
-        assert {*listed} == beside - {kustomization.name}, kustomization
+        assert listed == beside - {kustomization.name, "secrets.example.yaml"}, kustomization
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from base import PYTHON, base
-from build import ROOT, Build, version
+from build import BUILDERS, ROOT, Build, version
 
 from lab import host
 from lab.commands import LabError, output
@@ -69,11 +70,14 @@ def archive() -> Path:
 
 
 def build(to: Path) -> None:
+    """Under the lock, so what other builds left in the folder is of runs that were killed."""
+    for left in [*to.parent.glob("storage-*"), *to.parent.glob("tmp*")]:
+        shutil.rmtree(left, ignore_errors=True)
     print("==> the image, from the Dockerfile (two to five minutes)", flush=True)
     with storage() as buildah, tempfile.TemporaryDirectory(dir=to.parent) as work:
         arguments = {"BASE": base(buildah), "UI": "screens-taken", "VERSION": version()}
         options = Build(arguments=arguments, wheels=wheels()).options("buildah")
-        output([*buildah, "build", "--isolation=chroot", *options, f"--tag={NAME}", str(ROOT)])
+        output([*buildah, *BUILDERS["buildah"][1:], *options, f"--tag={NAME}", str(ROOT)])
         made = Path(work, to.name)
         output([*buildah, "push", "--quiet", NAME, f"oci-archive:{made}:{NAME}"])
         made.rename(to)

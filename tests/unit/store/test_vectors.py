@@ -31,7 +31,7 @@ class ServerWithVectors:
         self._distances = distances
 
     async def candidates(self, *asked: object) -> None:
-        """It has no index."""
+        """There is no index."""
 
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> dict[str, Any] | None:
         self.sent.append((sql, params))
