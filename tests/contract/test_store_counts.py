@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -31,6 +32,15 @@ async def add_and_fail(store: SqlStore) -> None:
     async with store.transaction() as tx:
         await tx.telemetry.add(a_batch("done"))
         raise ZeroDivisionError
+
+
+async def add_and_be_cancelled(store: SqlStore, n: int) -> None:
+    """While it is committed, which goes on to its end."""
+    task = asyncio.current_task()
+    assert task
+    async with store.transaction() as tx:
+        await tx.telemetry.add(a_batch(*["done"] * n))
+        asyncio.get_running_loop().call_soon(task.cancel)
 
 
 async def counted(store: SqlStore) -> int:
@@ -97,3 +107,19 @@ async def test_what_was_not_written_is_not_counted_and_what_waited_waits_on(
     assert await counted(store) == MANY
     await store.settle()
     assert await counted(store) == 2 * MANY
+
+
+@pytest.mark.parametrize("n", [1, MANY])
+async def test_who_is_cancelled_while_its_lines_are_committed_counts_them_once(
+    store: SqlStore, n: int
+) -> None:
+    for _ in range(2):
+        await add(store, MANY)
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(add_and_be_cancelled(store, n))
+
+    await store.settle()
+    async with store.view() as look:
+        lines = (await look.telemetry.counts()).lines
+    assert await counted(store) == lines == 2 * MANY + n

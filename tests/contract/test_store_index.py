@@ -246,6 +246,22 @@ async def test_what_both_ways_find_comes_before_what_one_finds(embedded: SqlStor
     assert await near(embedded, "disk", 0.8, 0.6, 0.0) == ["disk full", "no space left"]
 
 
+async def test_what_is_far_is_found_when_all_that_was_nearer_is_gone(store: SqlStore) -> None:
+    many = {f"{'x' * n} {'y' * n}": a_vector(1.0, 0.0, n / 1000) for n in range(1, 120)}
+    far = {"disk full": a_vector(0.8, 0.6, 0.0)}
+    await add_lines(store, *many, *far)
+    await read_all(store, _T)
+    await embed(store, many | far)
+    assert "disk full" not in await near(store, "exhausted", 1.0, 0.0, 0.0)
+
+    async with store._engine.transaction() as database:
+        await database.execute("DELETE FROM templates WHERE pattern LIKE 'x%'")
+    async with store.transaction() as tx:
+        await tx.index.forget(_T, await tx.index.gone(_T, 1000))
+
+    assert await near(store, "exhausted", 1.0, 0.0, 0.0) == ["disk full"]
+
+
 async def test_vectors_of_another_model_are_not_compared(embedded: SqlStore) -> None:
     assert await near(embedded, "exhausted", 1.0, 0.0, 0.0, model="other") == []
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from copilot.domain.change import Change, ObjectVersion
-from copilot.domain.errors import Gone, NotFound
+from copilot.domain.errors import Clash, Gone, NotFound
 from copilot.domain.event import LineAddress, Point, SetAside, Span
 from copilot.domain.incident import Status
 from copilot.domain.notification import Delivery
 from copilot.domain.objects import ObjectRef
 from copilot.domain.retention import DAY_US, HOUR_US, Keep, Retired, Tier
 from copilot.store import SqlStore
+from copilot.store.database import Database, Row, Value
+from copilot.store.families import Families
+from copilot.store.names import Names
 from tests.builders_store import (
     NOW_US,
     SECOND_US,
@@ -27,6 +32,7 @@ from tests.builders_store import (
     a_new_incident,
     a_notification,
     a_store,
+    a_template,
 )
 
 LONG_AGO_US = NOW_US - 20 * DAY_US
@@ -393,9 +399,17 @@ async def names(store: SqlStore) -> tuple[int, int, int]:
     return found[0], found[1], found[2]
 
 
+async def add_another(store: SqlStore) -> None:
+    """A stream and a template that are newer: the newest of all stays."""
+    stream = msgspec.structs.replace(STREAM, pod="another")
+    async with store.transaction() as tx:
+        await tx.telemetry.add(a_batch("new", pattern="quite another", stream=stream))
+
+
 async def test_streams_and_templates_go_once_nothing_cites_them(store: SqlStore) -> None:
     await add_lines(store, LONG_AGO_US)
-    assert await names(store) == (1, 1, 1)
+    await add_another(store)
+    assert await names(store) == (2, 2, 2)
 
     kept = await retired(store, Tier.NAMES)
     await store.retire(dict.fromkeys((Tier.LINES, Tier.COUNTS), WEEK))
@@ -405,11 +419,12 @@ async def test_streams_and_templates_go_once_nothing_cites_them(store: SqlStore)
     went = await retired(store, Tier.NAMES)
 
     assert (kept.n, would_go.n, went.n) == (0, 2, 2)
-    assert await names(store) == (0, 0, 0)
+    assert await names(store) == (1, 1, 1)
 
 
 async def test_what_was_seen_lately_stays_and_one_that_comes_back_is_new(store: SqlStore) -> None:
     await add_lines(store, LONG_AGO_US)
+    await add_another(store)
     await store.retire(dict.fromkeys((Tier.LINES, Tier.EVENTS, Tier.COUNTS, Tier.NAMES), WEEK))
     store._process.known.streams.clear()
     store._process.known.templates.clear()
@@ -419,4 +434,114 @@ async def test_what_was_seen_lately_stays_and_one_that_comes_back_is_new(store: 
 
     assert went.n == 0
     assert await line(store, address) == "line 0"
-    assert await names(store) == (1, 1, 1)
+    assert await names(store) == (2, 2, 2)
+
+
+async def retire_lines_and_names(store: SqlStore) -> None:
+    """As a run does, and on a server the day of their rows is over."""
+    await store.retire(dict.fromkeys((Tier.LINES, Tier.COUNTS), WEEK))
+    async with store._engine.transaction() as database:
+        await database.execute("DELETE FROM raw_events")
+    await retired(store, Tier.NAMES)
+
+
+async def replay(store: SqlStore, pattern: str = "request <*> done") -> None:
+    """Lines of long ago that come in now, as from a clock that is off."""
+    batch = a_batch("old line", ts_us=LONG_AGO_US, pattern=pattern)
+    async with store.transaction() as tx:
+        await tx.telemetry.add(replace(batch, received_us=NOW_US))
+
+
+async def nameless(store: SqlStore) -> int:
+    """Counts whose stream or template, or its family, has no row."""
+    async with store._engine.view() as look:
+        row = await look.fetch_one(
+            "SELECT COUNT(*) AS n FROM template_counts c "
+            "LEFT JOIN streams s ON s.id = c.stream_id "
+            "LEFT JOIN template_families f ON f.template_id = c.template_id "
+            "LEFT JOIN templates t ON t.id = f.family_id "
+            "WHERE s.id IS NULL OR t.id IS NULL"
+        )
+    return int(row["n"]) if row else 0
+
+
+async def test_a_stream_that_sends_old_lines_now_is_still_written_and_stays(
+    store: SqlStore,
+) -> None:
+    await replay(store)
+
+    await retire_lines_and_names(store)
+
+    assert (await names(store))[0] == 1
+
+
+async def test_lines_of_a_template_that_was_retired_while_it_was_remembered_have_a_name(
+    store: SqlStore,
+) -> None:
+    await replay(store)
+    await add_another(store)
+    await retire_lines_and_names(store)
+
+    await replay(store)
+    await add_lines(store, NOW_US)
+
+    assert await nameless(store) == 0
+
+
+async def test_the_id_of_a_retired_name_is_never_given_to_another(store: SqlStore) -> None:
+    await add_lines(store, LONG_AGO_US)
+    async with store._engine.view() as look:
+        before = await look.fetch_all("SELECT id FROM templates")
+    await retire_lines_and_names(store)
+
+    async with store.transaction() as tx:
+        await tx.telemetry.add(a_batch("another", pattern="quite another"))
+
+    async with store._engine.view() as look:
+        [new] = await look.fetch_all("SELECT id FROM templates WHERE pattern = 'quite another'")
+    assert new["id"] != before[0]["id"]
+
+
+async def test_a_family_that_is_joined_while_it_is_retired_stays(store: SqlStore) -> None:
+    for user in ("ann", "bob", "eve", "kim"):
+        await replay(store, f"session was opened for {user}")
+    await add_another(store)
+    await store.retire({Tier.COUNTS: WEEK})
+
+    async def write(work: Callable[[Database], Awaitable[int]]) -> int:
+        async with store.transaction() as tx:
+            await tx.telemetry.add(a_batch("a fifth", pattern="session was opened for zoe"))
+        async with store._engine.transaction() as database:
+            return await work(database)
+
+    went = await Names(store._engine, write, is_dry=False).retire(NOW_US - 7 * DAY_US)
+
+    assert went == 0
+    assert await nameless(store) == 0
+
+
+class Meanwhile:
+    """A transaction that another one gets ahead of: a family is gone between two looks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        if sql.startswith("SELECT id FROM templates"):
+            await self._database.execute("DELETE FROM templates WHERE first_us < ?", (NOW_US,))
+        return await self._database.fetch_all(sql, params)
+
+
+async def test_who_joins_a_family_that_another_process_retired_meanwhile_begins_again(
+    store: SqlStore,
+) -> None:
+    for user in ("ann", "bob", "eve", "kim"):
+        await replay(store, f"session was opened for {user}")
+    new = {10**9: (a_template("session was opened for zoe"), NOW_US)}
+
+    with pytest.raises(Clash):
+        async with store._engine.transaction() as database:
+            await Families(cast("Database", Meanwhile(database))).place(new)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 import structlog
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from copilot.domain.incident import Incident
 from copilot.domain.objects import epoch_us
@@ -67,6 +68,10 @@ class Watched:
             return list(await view.incidents.page(limit=50))
 
 
+async def known(request: Request) -> str:
+    return "fluent-bit"
+
+
 @pytest.fixture
 async def watched(tmp_path: Path, said: io.StringIO) -> AsyncIterator[Watched]:
     clock = FixedClock(NOW_US)
@@ -74,7 +79,7 @@ async def watched(tmp_path: Path, said: io.StringIO) -> AsyncIterator[Watched]:
     async with wired(settings, roles=(), agent_token="", needs_cluster=False, clock=clock) as parts:
         routes = ingestion_routes(
             parts.flow.receive,
-            authenticate=lambda headers: "fluent-bit",
+            authenticate=known,
             clock=clock,
             default_cluster="home",
         )

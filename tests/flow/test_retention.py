@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
 from copilot.remediate.policy import Policy as RemediationPolicy
-from copilot.roles.workers import RETENTION, Workers
+from copilot.roles.workers import LEASE_US, RETENTION, Workers
 from copilot.store import SqlStore
 from tests.builders_store import NOW_US, a_batch, a_store
 from tests.fakes import FixedClock
@@ -88,6 +89,13 @@ async def test_a_process_retires_what_is_old_when_it_starts_and_counts_it(
     assert one.figures.retired.total() == 1
 
 
+async def looked(one: Workers) -> bool:
+    """Whether there was a job."""
+    return await one._work_once(
+        RETENTION, one._retire, within_s=math.inf, lease_us=LEASE_US, is_standing=False
+    )
+
+
 async def test_however_many_processes_there_are_one_look_waits_for_the_next_hour(
     store: SqlStore, clock: FixedClock
 ) -> None:
@@ -96,7 +104,7 @@ async def test_however_many_processes_there_are_one_look_waits_for_the_next_hour
 
     async def look(one: Workers) -> None:
         await one._plan()
-        while await one._work_once(RETENTION, one._retire):
+        while await looked(one):
             pass
 
     await asyncio.gather(*map(look, several))
@@ -123,8 +131,8 @@ async def test_a_look_that_failed_is_tried_again_soon(store: SqlStore, clock: Fi
     one = workers(failing, clock)
     await one._plan()
 
-    await one._work_once(RETENTION, one._retire)
+    await looked(one)
     clock.move(2)
-    await one._work_once(RETENTION, one._retire)
+    await looked(one)
 
     assert one.figures.retired.total() == 1

@@ -97,6 +97,8 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     given: dict[str, Any] = {
         "data": tmp_path,
         "cluster": "home",
+        "store": SecretStr("sqlite:"),  # whatever the others run on: spans are read off the file
+        "tidb_host": "",
         "embedder": EmbedderKind.OFF,
         "metrics_token": SecretStr(SCRAPER),
         "openai_api_key": None,

@@ -54,9 +54,12 @@ def back_up(
     It is drafted beside what it becomes, and beside the store where it goes into a stream.
 
     Raises:
-        Conflict: `to` is there and `replaces` is not said, or the copy is not whole.
+        Conflict: `to` is there and `replaces` is not said, or is the store itself, or the copy is
+            not whole.
         Unavailable: it cannot be written; the disk may be full.
     """
+    if isinstance(to, Path) and to.exists() and store.exists() and to.samefile(store):
+        raise Conflict(f"{to} is the store itself; back it up into another file")
     if isinstance(to, Path) and to.exists() and not replaces:
         raise Conflict(f"{to} is there already; replace it with --force")
     beside = to if isinstance(to, Path) else store

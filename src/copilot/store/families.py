@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
+from copilot.domain.errors import Clash
 from copilot.domain.event import Template
 from copilot.domain.families import Member, common_pattern, united
 from copilot.store.coding import clip
@@ -33,6 +35,9 @@ class Families:
 
         Those of them like which nothing was seen before. What two processes place at the same
         moment may stay apart until the next of its kind comes.
+
+        Raises:
+            Clash: a family that these belong to was retired meanwhile.
         """
         if not new:
             return frozenset()
@@ -49,6 +54,7 @@ class Families:
         siblings = await self._siblings(members)
         joined = united([*siblings, *members])
         family_of = {m.template_id: joined.get(m.family_id, m.family_id) for m in members}
+        await self._hold({*family_of.values(), *joined.values()} - new.keys())
         columns = ("template_id", "family_id", "first_key", "last_key")
         await self._db.executemany(
             self._db.dialect.insert_new("template_families", columns),
@@ -90,6 +96,7 @@ class Families:
                 rows = await self._db.fetch_all(
                     "SELECT t.id, f.family_id, t.severity, t.pattern, t.first_us "
                     "FROM template_families f JOIN templates t ON t.id = f.template_id "
+                    "JOIN templates h ON h.id = f.family_id "
                     f"WHERE f.{column} IN ({marks(part)}) LIMIT ?",
                     (*part, _MOST_SIBLINGS),
                 )
@@ -103,6 +110,16 @@ class Families:
                             first_us=row["first_us"],
                         )
         return list(found.values())
+
+    async def _hold(self, families: AbstractSet[int]) -> None:
+        """See that they are there, and stay until this transaction ends. Raises: Clash."""
+        for part in _parts(sorted(families)):
+            rows = await self._db.fetch_all(
+                f"SELECT id FROM templates WHERE id IN ({marks(part)}){self._db.dialect.locking}",
+                part,
+            )
+            if len(rows) < len(part):
+                raise Clash("a family of templates was retired while it was joined")
 
     async def _describe(self, joined: Mapping[int, int]) -> None:
         """Bring the patterns of families that took in others up to date."""

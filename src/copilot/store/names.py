@@ -2,7 +2,8 @@
 
 They are few beside what points to them, but in a cluster that rolls out all day they only grow. One
 goes when it was not seen for longer than anything that cites it is kept; a process that still knows
-its id asks for it again by then (`TRUSTED_US`).
+its id asks for it again by then (`TRUSTED_US`, `LATELY_US`). The newest one stays: SQLite would give
+its id to the next.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ STEP = 100
 Write = Callable[[Callable[[Database], Awaitable[int]]], Awaitable[int]]
 _OF_STREAM = (
     "SELECT 1 AS one FROM raw_events WHERE stream_id = ? LIMIT 1",
-    "SELECT 1 AS one FROM template_counts WHERE stream_id = ? LIMIT 1",
     "SELECT 1 AS one FROM spans WHERE stream_id = ? LIMIT 1",
     """SELECT 1 AS one FROM series s JOIN metric_rollups r ON r.series_id = s.id
     WHERE s.stream_id = ? LIMIT 1""",
 )
-"""What would still belong to one: kept by a clock that is off, for one."""
+"""What would still belong to one: kept by a clock that is off, for one. Not asked of counts, which
+no index finds by stream: none is later than its stream was seen, and they go before it."""
 
 
 class _Seen(Exception):
-    """One of a family was seen again meanwhile: all of it stays."""
+    """A family was seen again, counted or joined meanwhile: all of it stays."""
 
 
 class Names:
@@ -52,7 +53,8 @@ class Names:
         """The next ones along the key."""
         async with self._engine.view() as database:
             return await database.fetch_all(
-                f"SELECT id FROM {table} WHERE id > ? AND {time} < ? ORDER BY id LIMIT ?",
+                f"SELECT id FROM {table} WHERE id > ? AND {time} < ? "
+                f"AND id < (SELECT MAX(id) FROM {table}) ORDER BY id LIMIT ?",
                 (after, before_us, STEP),
             )
 
@@ -83,20 +85,25 @@ class Names:
                 f"(SELECT family_id FROM template_families WHERE template_id IN ({marks(ids)}))",
                 list(ids),
             )
+            newest = await database.fetch_one("SELECT MAX(id) AS id FROM templates")
             families: dict[int, list[int]] = {}
-            seen = {int(row["family_id"]) for row in rows if row["last_us"] >= before_us}
+            seen = {
+                int(row["family_id"])
+                for row in rows
+                if row["last_us"] >= before_us or (newest and row["template_id"] == newest["id"])
+            }
             for row in rows:
                 families.setdefault(int(row["family_id"]), []).append(int(row["template_id"]))
             over = [
-                members
+                (family, members)
                 for family, members in families.items()
                 if family not in seen and not await _is_counted(database, members)
             ]
         if self._is_dry:
-            return sum(len(set(members) & set(ids)) for members in over)
-        return sum([await self._family(members, before_us) for members in over])
+            return sum(len(set(members) & set(ids)) for _, members in over)
+        return sum([await self._family(*one, before_us) for one in over])
 
-    async def _family(self, members: Sequence[int], before_us: int) -> int:
+    async def _family(self, family: int, members: Sequence[int], before_us: int) -> int:
         async def take(database: Database) -> int:
             for one in members:
                 if not await database.execute(
@@ -106,6 +113,11 @@ class Names:
                 await database.execute(
                     "DELETE FROM template_families WHERE template_id = ?", (one,)
                 )
+            # From here on who writes one of them waits; who was before us has committed.
+            if await _is_counted(database, members) or await database.fetch_one(
+                "SELECT 1 AS one FROM template_families WHERE family_id = ? LIMIT 1", (family,)
+            ):
+                raise _Seen
             return len(members)
 
         try:

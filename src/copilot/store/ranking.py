@@ -22,6 +22,8 @@ CANDIDATES = 50
 """Of each way, for the fusion."""
 LEAST_COSINE = 0.25
 """Of what no word finds: something is always the nearest, and may have nothing to do with it."""
+_FURTHER, _FURTHEST = 4, 10_000
+"""Where most of the nearest are gone: so many times as many are looked at, and never more."""
 _DIGITS = 5
 """Of a cosine: beyond, databases and processors differ."""
 _SECTIONS = 8
@@ -94,15 +96,20 @@ class Ranking:
         return tuple(_placed(one, by_words, by_meaning) for one in found[:limit])
 
     async def _by_meaning(self, corpus: Corpus, near: Near, limit: int) -> _Close:
-        """The nearest that are in the index."""
-        cosines = await self._nearest(corpus, near, limit)
-        rows = await self._db.fetch_all(
-            "SELECT doc_id, text_hash FROM search_docs "
-            f"WHERE corpus = ? AND doc_id IN ({marks(list(cosines))})",
-            (corpus, *cosines),
-        )
-        hashes = {int(row["doc_id"]): bytes(row["text_hash"]) for row in rows}
-        return _Close(cosines, hashes)
+        """The nearest that are in the index. What is gone may still be near, and many may be gone
+        at once: then it is looked further."""
+        while True:
+            cosines = await self._nearest(corpus, near, limit)
+            rows = await self._db.fetch_all(
+                "SELECT doc_id, text_hash FROM search_docs "
+                f"WHERE corpus = ? AND doc_id IN ({marks(list(cosines))})",
+                (corpus, *cosines),
+            )
+            hashes = {int(row["doc_id"]): bytes(row["text_hash"]) for row in rows}
+            is_all = len(cosines) < limit or limit >= _FURTHEST
+            if is_all or 2 * len(hashes) >= len(cosines):
+                return _Close(cosines, hashes)
+            limit = min(limit * _FURTHER, _FURTHEST)
 
     async def _nearest(self, corpus: Corpus, near: Near, limit: int) -> dict[int, float]:
         """How near each is, by cosine."""

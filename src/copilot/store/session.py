@@ -48,6 +48,10 @@ class SqlSession:
     def telemetry(self) -> SqlTelemetry:
         return SqlTelemetry(self._database, self._process, self._matrices)
 
+    @property
+    def is_kept(self) -> bool:
+        return self._database.is_kept
+
     def committed(self) -> None:
         """What was learned holds from now on for every session."""
         if "telemetry" in self.__dict__:
@@ -188,7 +192,9 @@ class SqlStore:
                 session = SqlSession(database, self._process, self._matrices)
                 yield session
         except BaseException:
-            if session is not None:
+            if session is not None and session.is_kept:
+                session.committed()
+            elif session is not None:
                 session.rolled_back()
             raise
         session.committed()

@@ -137,6 +137,7 @@ class SqliteDatabase:
     def __init__(self, lane: _Lane) -> None:
         self._lane = lane
         self._is_over = False
+        self.is_kept = False
         self.dialect = SqliteDialect()
 
     def end(self) -> None:
@@ -297,7 +298,7 @@ class SqliteEngine:
             await _patiently(self._writer, self._writer.begin, self._turn_s)
             yield database
             database.end()
-            await to_the_end(self._writer.start(self._writer.commit))
+            await to_the_end(self._commit(database))
         except BaseException:
             database.end()
             if not self._is_closed:
@@ -305,6 +306,10 @@ class SqliteEngine:
             raise
         finally:
             self._turn.release()
+
+    async def _commit(self, database: SqliteDatabase) -> None:
+        await self._writer.start(self._writer.commit)
+        database.is_kept = True
 
     @asynccontextmanager
     async def _view(self) -> AsyncIterator[SqliteDatabase]:

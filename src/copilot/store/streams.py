@@ -22,6 +22,9 @@ _MANY = 500
 
 TRUSTED_US = 3_600_000_000
 """An id is asked for again where it was not used for so long: by then it may be retired."""
+LATELY_US = 24 * 3_600_000_000
+"""And where, by the clocks of its lines, it was last seen longer ago: it may be retired any moment,
+though its lines come in now. Nothing that was seen later is retired, whatever is kept."""
 TOUCH_US = 10_000_000
 """How far behind the time at which a template was last seen may be: it is not written with every
 batch."""
@@ -93,7 +96,9 @@ class Streams:
         unknown = {idents[stream]: stream for stream in seen if stream not in ids}
         for ident, found in (await self._ids("streams", "ident", list(unknown))).items():
             ids[unknown[ident]] = found
-        self._fresh.streams.update({stream: KnownRow(ids[stream], now_us) for stream in seen})
+        self._fresh.streams.update(
+            {stream: KnownRow(ids[stream], now_us, last_us=now_us) for stream in seen}
+        )
         return ids
 
     async def keep_templates(
@@ -108,7 +113,7 @@ class Streams:
             if template.fingerprint not in rows or not rows[template.fingerprint].covers(*span)
         }
         asked = [t.fingerprint for t in due if t.fingerprint not in known]
-        known |= await self._ids("templates", "fingerprint", asked)
+        there = await self._ids("templates", "fingerprint", asked)
         columns = ("fingerprint", "severity", "pattern", "first_us", "last_us")
         await self._db.executemany(
             self._db.dialect.upsert(
@@ -123,8 +128,9 @@ class Streams:
                 for template, span in due.items()
             ],
         )
-        new = [print_ for print_ in asked if print_ not in known]
-        ids = known | await self._ids("templates", "fingerprint", new)
+        new = [print_ for print_ in asked if print_ not in there]
+        # Asked again: one that was there may have been retired before it was written.
+        ids = known | await self._ids("templates", "fingerprint", asked)
         for template, (first_us, last_us) in due.items():
             before = rows.get(template.fingerprint, KnownRow(0, 0, first_us, last_us))
             self._fresh.templates[template.fingerprint] = KnownRow(
@@ -202,8 +208,13 @@ def stream_of(row: Row) -> Stream:
 
 def _trusted(known: Mapping[T, KnownRow], wanted: Iterable[T], now_us: int) -> dict[T, KnownRow]:
     found = ((one, known.get(one)) for one in wanted)
-    since_us = now_us - TRUSTED_US
-    return {one: row for one, row in found if row is not None and row.asked_us >= since_us}
+    return {
+        one: row
+        for one, row in found
+        if row is not None
+        and row.asked_us >= now_us - TRUSTED_US
+        and row.last_us >= now_us - LATELY_US
+    }
 
 
 def _ident(stream: Stream) -> bytes:

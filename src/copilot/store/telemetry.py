@@ -365,20 +365,24 @@ class SqlTelemetry:
 
 
 def _seen(batches: Sequence[Batch], newest: dict[Stream, int]) -> dict[Stream, int]:
-    """Every stream the batches name, with the latest time it shows a sign of life."""
+    """Every stream the batches name, with the latest time it shows a sign of life: when it was
+    heard of, or later by its own clock. One that sends what is old is alive all the same."""
     seen: dict[Stream, int] = {}
+
+    def see(stream: Stream, *times: int) -> None:
+        seen[stream] = max(seen.get(stream, 0), *times)
+
     for batch in batches:
-        seen |= dict.fromkeys(batch.streams, batch.received_us)
-    seen |= newest
-    for batch in batches:
+        for stream in batch.streams:
+            see(stream, batch.received_us, newest.get(stream, 0))
         for point in batch.points:
-            seen[point.stream] = max(seen.get(point.stream, 0), point.ts_us)
+            see(point.stream, batch.received_us, point.ts_us)
         for span in batch.spans:
-            seen[span.stream] = max(seen.get(span.stream, 0), span.start_us)
+            see(span.stream, batch.received_us, span.start_us)
         for event in batch.kube_events:
-            seen.setdefault(kube_stream(event, batch.cluster), batch.received_us)
+            see(kube_stream(event, batch.cluster), batch.received_us)
         for alert in batch.alerts:
-            seen.setdefault(alert_stream(alert, batch.cluster), batch.received_us)
+            see(alert_stream(alert, batch.cluster), batch.received_us)
     return seen
 
 

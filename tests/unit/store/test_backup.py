@@ -148,6 +148,18 @@ def test_nothing_is_replaced_unless_that_is_said(store: Path, tmp_path: Path) ->
     assert actors_in(other) == ["ana"]
 
 
+def test_a_store_is_never_replaced_by_its_own_backup(store: Path, tmp_path: Path) -> None:
+    whole = store.read_bytes()
+    link = tmp_path / "link.db"
+    link.symlink_to(store)
+
+    for to in (store, link):
+        with pytest.raises(Conflict, match="is the store itself"):
+            back_up(store, to, clock=CLOCK, program="1", replaces=True, on_step=quietly)
+
+    assert store.read_bytes() == whole
+
+
 def test_a_store_that_is_used_is_not_replaced(store: Path, tmp_path: Path) -> None:
     backed_up(store, tmp_path / "b.zst")
 

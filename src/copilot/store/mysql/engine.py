@@ -72,6 +72,7 @@ class MysqlDatabase:
         self._near = near
         self._on_statement = on_statement
         self._is_over = False
+        self.is_kept = False
         self._is_lost = False
         self._failure: Exception | None = None
         self.dialect = MysqlDialect(is_locking=not is_view, has_vectors=link.is_tidb)
@@ -276,7 +277,7 @@ class MysqlEngine:
         try:
             yield database
             database.end()
-            await to_the_end(self._commit(link))
+            await to_the_end(self._commit(link, database))
             is_clean = True
         finally:
             database.close()
@@ -308,12 +309,13 @@ class MysqlEngine:
             is_clean = database.is_usable and await to_the_end(_rolled_back(link))
             await pool.give_back(link, is_clean=is_clean)
 
-    async def _commit(self, link: Link) -> None:
+    async def _commit(self, link: Link, database: MysqlDatabase) -> None:
         self._on_statement("COMMIT")
         try:
             await link.run(b"COMMIT")
         except (MySQLError, OSError) as error:
             raise told(error, is_commit=True) from error
+        database.is_kept = True
 
     @asynccontextmanager
     async def _schema(self) -> AsyncIterator[Schema]:
