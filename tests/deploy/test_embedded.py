@@ -114,10 +114,7 @@ def test_what_it_knows_outlives_its_pod(copilot: Deployed, shell: Shell) -> None
     shell.run(f"kubectl -n {HOME} delete pod {old['metadata']['name']}")
     wait_until_ready(shell, count=1)
 
-    with (
-        forwarded(shell, AGAIN, access=shell.run(TOKEN).split()[-1]) as again,
-        again.client() as client,
-    ):
+    with forwarded(shell, AGAIN, access=copilot.access) as again, again.client() as client:
         rows = client.get("/api/incidents").raise_for_status().json()["rows"]
     assert [row["incident"]["id"] for row in rows] == [row["incident"]["id"] for row in known]
     assert known
