@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from copilot.domain.errors import Busy, Unauthenticated, Unavailable
 from copilot.domain.event import Batch
@@ -72,8 +73,8 @@ class Doors:
         return await self.store.run(lambda tx: tx.telemetry.add(batch))
 
     @staticmethod
-    def _authenticate(headers: Mapping[str, str]) -> str:
-        if headers.get("x-wrong"):
+    async def _authenticate(request: Request) -> str:
+        if request.headers.get("x-wrong"):
             raise Unauthenticated("send the sender token")
         return "fleet"
 
