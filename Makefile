@@ -116,7 +116,8 @@ test-telemetry: $(STAMP)/dev promtool ## Alert rules by promtool; SDK, a real Op
 	@$(BIN)/python -m pytest tests/telemetry -q
 
 test-browser: $(STAMP)/dev ui chromium ## The loop in a real browser; screenshots in artifacts/
-	@$(BIN)/python -m pytest tests/e2e tests/security -q -m browser
+	@$(BIN)/python -m pytest tests/e2e -q -m browser
+	@$(BIN)/python -m pytest tests/security -q -m browser  # a run of its own: a process has one Playwright
 
 # ------------------------------------------------------------------ a real database
 
