@@ -63,13 +63,20 @@ def test_a_kill_becomes_a_verified_fix_and_is_remembered(page: Page, copilot: Co
 def test_every_citation_in_the_room_opens_a_stored_row(page: Page, copilot: Copilot) -> None:
     with copilot.client() as client:
         newest = client.get("/api/incidents").json()["rows"][0]["incident"]["id"]
-        seen = wait_for(lambda: with_verdict(client, newest), "a verdict", 15)
+        wait_for(lambda: with_verdict(client, newest), "a verdict", 15)
         page.goto(f"{copilot.url}/incident/?id={newest}")
-        for evidence_id in sorted(cited(seen)):
+        shown = wait_for(lambda: all_cited(page, client, newest), "all that is cited", 15)
+        for evidence_id in sorted(shown):
             stored = client.get(f"/api/incidents/{newest}/evidence/{evidence_id}")
             assert stored.status_code == 200, evidence_id
             assert_source_is_stored(client, stored.json())
-            expect(page.get_by_test_id(f"evidence-{evidence_id}")).to_be_visible(timeout=10_000)
+
+
+def all_cited(page: Page, client: httpx.Client, incident_id: int) -> set[str] | None:
+    """What the room cites now, once the page shows all of it; another look may cite other rows."""
+    wanted = cited(room(client, incident_id))
+    shown = (page.get_by_test_id(f"evidence-{one}").is_visible() for one in sorted(wanted))
+    return wanted if wanted and all(shown) else None
 
 
 def remembered(client: httpx.Client, incident_id: int) -> dict[str, Any] | None:
