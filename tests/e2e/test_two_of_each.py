@@ -39,6 +39,7 @@ from tests.e2e.copilot_process import (
     up_on,
     wait_for,
 )
+from tests.servers import emptied
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -85,8 +86,15 @@ class Pair:
         return await open_store(self.folder / "data" / "copilot.db", clock=SystemClock())
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _an_empty_server() -> None:
+    """Once, in place of before each test: what runs here goes on from test to test."""
+    if SERVER:
+        asyncio.run(emptied(parse_address(SERVER)))
+
+
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(_an_empty_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("pair")
     with demo_cluster(folder, folder / "data", "", "") as kubeconfig:
         pair = Pair(folder, kubeconfig, [])
