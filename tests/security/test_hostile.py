@@ -174,7 +174,6 @@ async def said(port: int, *pieces: bytes) -> bytes:
 @pytest.mark.parametrize(
     "pieces",
     [
-        pytest.param((), id="says nothing"),
         pytest.param((b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: b",), id="half a head"),
         pytest.param(
             (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /hea"),
@@ -186,6 +185,11 @@ async def test_who_never_ends_a_head_is_hung_up_on(port: int, pieces: tuple[byte
     answer = await said(port, *pieces)
 
     assert answer.endswith(b"its head is too large.")
+
+
+async def test_who_says_nothing_is_told_nothing(port: int) -> None:
+    """A browser opens lines ahead of need, and takes what comes for the answer to its first question."""
+    assert await said(port) == b""
 
 
 async def test_a_head_without_end_is_hung_up_on(port: int) -> None:

@@ -84,5 +84,11 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._stop_waiting()
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if not self._head_bytes:
+            # A line that was opened ahead of need: an answer would be taken for that to its first
+            # question, while one that is closed is opened anew.
+            self.transport.close()
+        else:
             self.send_400_response("The request did not come in time, or its head is too large.")
