@@ -20,12 +20,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from copilot.embed import NoEmbedder
-from copilot.roles.app import compose, listen, run
+from copilot.roles.app import compose
 from copilot.roles.drain import Drain
 from copilot.roles.figures import Figures
 from copilot.roles.health import Health
 from copilot.roles.health_routes import health_routes
 from copilot.roles.security import Doorkeeper, Tokens
+from copilot.roles.serving import listen, run
 from copilot.settings import EmbedderKind, Settings
 from copilot.telemetry import INCIDENT, SERVICE
 from copilot.wiring import Parts, traced, wired

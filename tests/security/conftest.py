@@ -13,9 +13,10 @@ import pytest_asyncio
 from copilot.domain.people import Role
 from copilot.ports import AuditRow, Store
 from copilot.roles import handing_out
-from copilot.roles.app import Running, compose
+from copilot.roles.app import compose
 from copilot.roles.people import CHAIN
 from copilot.roles.security import Doorkeeper, Tokens
+from copilot.roles.serving import Running
 from copilot.settings import EmbedderKind, Settings
 from copilot.wiring import wired
 from tests.fakes import FixedClock

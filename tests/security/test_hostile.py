@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 
 from copilot.domain.errors import Invalid
 from copilot.domain.people import Role
-from copilot.roles.app import compose, listen, run
+from copilot.roles.app import compose
 from copilot.roles.patience import MAX_HEAD_BYTES, PatientProtocol, patient
 from copilot.roles.security import Doorkeeper
+from copilot.roles.serving import listen, run
 from copilot.settings import EmbedderKind, Settings
 from copilot.wiring import wired
 from tests.security.conftest import PAGE, TOKENS, House
