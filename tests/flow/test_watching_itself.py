@@ -201,6 +201,21 @@ async def test_requests_are_counted_by_route_whatever_is_asked_for(running: Runn
     assert {method for _, method, _ in counted} <= {"GET", "POST", "other"}
 
 
+async def test_people_are_told_what_the_database_is_and_what_it_can_do(running: Running) -> None:
+    async with running.client(TOKENS.access) as client:
+        told = (await client.get("/api/database")).json()
+        asked = (await client.get("/readyz?verbose")).json()["store"]
+
+    assert (told["product"], told["version"]) == (asked["kind"], asked["version"]) != ("", "")
+    assert {one["name"]: one["state"] for one in told["abilities"]} == {
+        "Vectors": "missing",
+        "Vector index": "missing",
+        "Full text": "used",
+        "Partitions by day": "missing",
+        "Scattered keys": "unneeded",
+    }
+
+
 @pytest.mark.parametrize("token", [TOKENS.access, TOKENS.sender, TOKENS.agent, SCRAPER])
 async def test_each_token_of_ours_reads_the_numbers(running: Running, token: str) -> None:
     async with running.client(token) as client:

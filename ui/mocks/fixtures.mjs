@@ -50,6 +50,21 @@ export function status(now) {
   }
 }
 
+/** @returns {api.DatabaseView} */
+export function database() {
+  return {
+    product: 'MariaDB',
+    version: '10.11.6',
+    abilities: [
+      { name: 'Vectors', state: 'missing', about: 'Texts are compared by meaning in the co-pilot instead, exactly.' },
+      { name: 'Vector index', state: 'missing', about: 'Every text is compared in the co-pilot instead.' },
+      { name: 'Full text', state: 'unused', about: "It cuts texts into other words; the co-pilot's own word index finds the same on every database." },
+      { name: 'Partitions by day', state: 'used', about: 'Old events and spans go by whole days.' },
+      { name: 'Scattered keys', state: 'unneeded', about: 'New rows all lie in one place; their keys count up.' },
+    ],
+  }
+}
+
 /**
  * @param {string} app @param {number} index @param {Partial<api.PodView>} [more]
  * @returns {api.PodView}

@@ -89,6 +89,7 @@ function answer(url, method) {
   const isOf = (/** @type {string} */ status) => !q.has('status') || q.getAll('status').includes(status)
   if (path === '/api/me') return { name: 'maya', role: 'admin', via: 'token', has_session: true }
   if (path === '/api/status') return { ...make.status(now()), feed_head: seq }
+  if (path === '/api/database') return make.database()
   if (path === '/api/cluster') return make.cluster(now())
   if (path === '/api/changes') return make.changes(started)
   if (path === '/api/incidents') {

@@ -24,6 +24,7 @@ from copilot.flow import Flow
 from copilot.learn.postmortem import postmortem
 from copilot.ports import Clock, Embedder, Store
 from copilot.roles import heatmap, problems, room
+from copilot.roles.database_view import database_view
 from copilot.roles.index_view import index_view
 from copilot.roles.live import feed_message
 from copilot.roles.people import Person
@@ -37,6 +38,7 @@ from copilot.roles.views import (
     ChaosStarted,
     ChaosView,
     ClusterView,
+    DatabaseView,
     FeedMessage,
     IncidentPage,
     IncidentRow,
@@ -190,6 +192,12 @@ def _about(gateway: Gateway) -> APIRouter:
                 set_aside=counts.set_aside,
                 index=index,
             )
+
+    @router.get("/database")
+    async def database() -> DatabaseView:
+        """What the store's database can do. By itself, beside the status that every page asks for:
+        the first time the database is asked by changes of its schema, which may have to wait."""
+        return database_view(await gateway.store.capabilities())
 
     @router.get("/cluster")
     async def cluster() -> ClusterView:

@@ -72,6 +72,35 @@ class Trouble:
     message: str
 
 
+class Ability(StrEnum):
+    """What becomes of something that a database may be able to do."""
+
+    USED = "used"
+    UNUSED = "unused"
+    """It is there, and we go without."""
+    UNNEEDED = "unneeded"
+    """It is not there, and makes no difference here."""
+    MISSING = "missing"
+    """It is not there, or not in a form that we use; something stands in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbilityView:
+    name: str
+    state: Ability
+    about: str
+    """What it is used for, or what stands in for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseView:
+    """What the store's database is, and what it can do."""
+
+    product: str
+    version: str
+    abilities: list[AbilityView]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """About this co-pilot and the cluster it watches."""

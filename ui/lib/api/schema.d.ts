@@ -88,6 +88,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/database": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Database
+         * @description What the store's database can do. By itself, beside the status that every page asks for:
+         *     the first time the database is asked by changes of its schema, which may have to wait.
+         */
+        get: operations["database_api_database_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/{event_id}": {
         parameters: {
             query?: never;
@@ -580,6 +601,20 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Ability
+         * @description What becomes of something that a database may be able to do.
+         * @enum {string}
+         */
+        Ability: "used" | "unused" | "unneeded" | "missing";
+        /** AbilityView */
+        AbilityView: {
+            /** About */
+            about: string;
+            /** Name */
+            name: string;
+            state: components["schemas"]["Ability"];
+        };
+        /**
          * Alert
          * @description What a rule says about one place.
          *
@@ -819,6 +854,18 @@ export interface components {
             namespaces: components["schemas"]["Facet"][];
             /** Scanned Lines */
             scanned_lines: number;
+        };
+        /**
+         * DatabaseView
+         * @description What the store's database is, and what it can do.
+         */
+        DatabaseView: {
+            /** Abilities */
+            abilities: components["schemas"]["AbilityView"][];
+            /** Product */
+            product: string;
+            /** Version */
+            version: string;
         };
         /**
          * Decision
@@ -1783,6 +1830,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClusterView"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    database_api_database_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseView"];
                 };
             };
             /** @description Default Response */

@@ -3,6 +3,7 @@ import type { components } from './schema'
 /** Short names for the generated shapes; nothing is declared by hand here. */
 type Shapes = components['schemas']
 
+export type Ability = Shapes['Ability']
 export type Alert = Shapes['Alert']
 export type Approval = Shapes['Approval']
 export type AuditPage = Shapes['AuditPage']
@@ -16,6 +17,7 @@ export type ChaosStarted = Shapes['ChaosStarted']
 export type ChaosTarget = Shapes['ChaosTarget']
 export type ChaosView = Shapes['ChaosView']
 export type ClusterView = Shapes['ClusterView']
+export type DatabaseView = Shapes['DatabaseView']
 export type EntryKind = Shapes['EntryKind']
 export type Evidence = Shapes['Evidence']
 export type EvidenceKind = Shapes['EvidenceKind']
