@@ -193,6 +193,12 @@ async def test_a_certificate_that_is_trusted_is_spoken_to(
     assert (await asked(there, trusting(certificate))).generation == 3
 
 
+async def test_nothing_older_than_tls_1_2_is_spoken(tmp_path: Path) -> None:
+    context = (await a_certificate(tmp_path)).context()
+
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
 async def test_a_certificate_of_somebody_else_gets_no_token_and_no_question(
     there: Elsewhere, slow: Slow, tmp_path: Path
 ) -> None:

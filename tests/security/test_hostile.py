@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
 from copilot.domain.errors import Invalid
 from copilot.domain.people import Role
+from copilot.roles import problems
 from copilot.roles.app import compose, listen, run
 from copilot.roles.patience import MAX_HEAD_BYTES, PatientProtocol, patient
 from copilot.roles.security import Doorkeeper
@@ -183,6 +186,27 @@ async def test_a_body_over_the_limit_is_refused(house: House) -> None:
     of_a_stranger = await stranger.post("/session", content=b"token=" + b"x" * 5000)
 
     assert (of_a_person.status_code, of_a_stranger.status_code) == (413, 413)
+
+
+async def test_a_bug_is_told_by_a_reference_under_which_the_log_has_it() -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("no row in incidents at copilot-db.internal")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=OURS) as client:
+        with capture_logs() as said:
+            answer = await client.get("/broken")
+
+    told = answer.json()
+    assert answer.status_code == 500
+    assert told["detail"] == f"internal error; the log has it under {told['reference']}"
+    assert [(line["event"], line["reference"], str(line["exc_info"])) for line in said] == [
+        ("request.failed", told["reference"], "no row in incidents at copilot-db.internal")
+    ]
 
 
 # --------------------------------------------------------------------------- pace
