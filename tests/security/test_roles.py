@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 from starlette.applications import Starlette
+from structlog.testing import capture_logs
 
 from copilot.domain.incident import IncidentId
 from copilot.domain.people import Role
@@ -43,6 +44,18 @@ async def test_who_has_too_small_a_role_changes_nothing(
 
         is_refused = answer.status_code == 403 and "takes the role" in answer.text
         assert is_refused is not role.may(needed), f"{method} {path} as {role}: {answer.text}"
+
+
+async def test_a_refusal_is_in_the_log_with_who_and_what(house: House) -> None:
+    client = house.client_of(token=await house.token("ada", Role.VIEWER))
+
+    with capture_logs() as said:
+        await client.post("/api/incidents/1/ack")
+
+    told = [line for line in said if line["event"] == "person.refused"]
+    assert [(one["person"], one["role"], one["method"], one["path"]) for one in told] == [
+        ("ada", "viewer", "POST", "/api/incidents/1/ack")
+    ]
 
 
 async def test_a_viewer_reads_everything_that_there_is(house: House) -> None:
