@@ -75,6 +75,15 @@ def revoke(
     run(_revoke(settings_from(data=data), which))
 
 
+@app.command("sign-out")
+def sign_out(
+    name: Annotated[str, typer.Argument(help="Whom, as the audit log names them.")],
+    data: Data = None,
+) -> None:
+    """Sign a person out of every browser; they may sign in again where they still can."""
+    run(_sign_out(settings_from(data=data), name))
+
+
 def _show(kind: str, data: Path | None) -> None:
     tokens, _ = tokens_of(settings_from(data=data))
     typer.echo({"access": tokens.access, "sender": tokens.sender, "agent": tokens.agent}[kind])
@@ -135,5 +144,21 @@ async def _revoke(settings: Settings, which: str) -> None:
         await store.close()
     typer.echo(
         f"revoked {gone.id} of {gone.name}; it opens nothing any more within "
+        f"{handing_out.effective_after_s()} s"
+    )
+
+
+async def _sign_out(settings: Settings, name: str) -> None:
+    from copilot.roles import handing_out
+    from copilot.wiring import SystemClock
+
+    store = await existing_store(settings)
+    try:
+        actor = f"{settings.user} by command"
+        n_ended = await handing_out.sign_out(store, SystemClock(), name=name, actor=actor)
+    finally:
+        await store.close()
+    typer.echo(
+        f"ended {n_ended} sign-ins of {name}; they open nothing any more within "
         f"{handing_out.effective_after_s()} s"
     )

@@ -85,6 +85,25 @@ async def revoke(store: Store, clock: Clock, *, which: str, actor: str) -> Token
     return found[0]
 
 
+async def sign_out(store: Store, clock: Clock, *, name: str, actor: str) -> int:
+    """End all sign-ins of a person, whoever vouched for them; how many there were.
+
+    Raises: Invalid for what is no name.
+    """
+    person = person_name(name)
+    async with store.transaction() as tx:
+        n_ended = await tx.accounts.sign_out_all(person)
+        await tx.audit.append(
+            chain=CHAIN,
+            ts_us=clock.now_us(),
+            actor=actor,
+            action="person.signed_out",
+            object=person,
+            detail=f"everywhere: {n_ended}",
+        )
+    return n_ended
+
+
 def tokens_table(tokens: tuple[Token, ...], now_us: int) -> Table:
     """All of them, as a terminal shows them."""
     table = Table("id", "name", "role", "made", "by", "last used", "state", box=None)
@@ -103,7 +122,7 @@ def tokens_table(tokens: tuple[Token, ...], now_us: int) -> Table:
 
 
 def effective_after_s() -> int:
-    """Seconds after which a revoked token opens nothing anywhere."""
+    """Seconds after which a revoked token, or a sign-in that was ended, opens nothing anywhere."""
     return int(KEPT_S)
 
 

@@ -472,7 +472,7 @@ _TAKEN = {
 def _translated(error: sqlite3.Error | OverflowError) -> CopilotError | None:
     """The error in the domain's words, None for a bug of ours."""
     if isinstance(error, OverflowError):
-        return Invalid(f"a number is out of the store's range: {error}")
+        return Invalid("a number is out of the store's range")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)  # not set by the module's own
     primary = code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
