@@ -287,13 +287,12 @@ class MysqlEngine:
 
     @asynccontextmanager
     async def _loading(self) -> AsyncIterator[MysqlDatabase]:
-        is_asked = (await self.capabilities()).auto_random
-        async with self.transaction() as database:
-            if is_asked:
+        async with self._transaction() as database:
+            if database.is_tidb:
                 await database.execute(_EXPLICIT.format(1))
             yield database
             # Where that raised it stays on: nothing else of ours names an id of that kind.
-            if is_asked:
+            if database.is_tidb:
                 await database.execute(_EXPLICIT.format(0))
 
     @asynccontextmanager

@@ -79,6 +79,24 @@ async def test_candidates_come_from_the_index_and_are_compared_exactly() -> None
     is_golden("candidates", as_script(tidb.sent))
 
 
+async def test_a_vector_that_is_near_to_nothing_is_not_found() -> None:
+    """TiDB says NULL of the distance of zeros, and sorts it before all others."""
+    tidb = FakeTidb(
+        {
+            "SELECT template_id AS doc_id, VEC": [
+                {"doc_id": 9, "distance": None},
+                {"doc_id": 2, "distance": 0.25},
+            ],
+            "SELECT doc_id, text_hash": [{"doc_id": 2, "text_hash": b"h"}],
+        }
+    )
+    async with tidb.database(near_tables(tidb)) as database:
+        near = Near(model="minilm", vector=Vector(VECTOR))
+        found = await Ranking(database, Matrices()).rank(Corpus.TEMPLATE, "", limit=10, near=near)
+
+    assert [one.doc_id for one in found] == [2]
+
+
 async def test_the_server_is_asked_what_it_can_do() -> None:
     tidb = FakeTidb({"SELECT VERSION()": [{"version": FakeTidb.version}]})
     async with tidb.schema() as schema:
