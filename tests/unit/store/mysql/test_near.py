@@ -204,3 +204,24 @@ async def test_a_transaction_on_tidb_says_that_it_locks_what_it_reads() -> None:
         pass
 
     assert [sql for sql in sent if sql.startswith("BEGIN")] == ["BEGIN PESSIMISTIC"]
+
+
+@pytest.mark.parametrize("n", [99_999, 100_000])
+async def test_what_tidb_can_do_is_asked_only_where_there_is_something_to_index(n: int) -> None:
+    size = [{"n": n, "length": 384}]
+    version = [{"version": FakeTidb.version}]
+    tidb = FakeTidb(
+        {"SELECT COUNT(*) AS n": size, "SELECT VERSION()": version}, {"ADD VECTOR INDEX": 8200}
+    )
+    engine = MysqlEngine(ADDRESS, None, turn_s=1, on_statement=tidb.note)
+    for pool in (engine._readers, engine._lookers):
+        pool._opening = tidb.opened
+    engine._schema = tidb.schema  # type: ignore[method-assign]  # its connections are not pooled
+
+    await engine.greet()
+    await engine.follow(VECTORS, KEY, "minilm")
+    asked = [sql for sql in tidb.sent if "copilot_scratch" in sql]
+    await engine.follow(VECTORS, KEY, "minilm")
+
+    assert bool(asked) == (n == 100_000)
+    assert [sql for sql in tidb.sent if "copilot_scratch" in sql] == asked
