@@ -39,6 +39,9 @@ from tests.servers import created, dropped, migrated, offers_tls
 T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
+LIMITS = {"tidb": ("--timeout=90",)}
+"""A test's own time, where it names none: a cluster may be a network away, and its commits are on
+three disks."""
 
 
 def main(kind: str, arguments: list[str]) -> int:
@@ -56,7 +59,7 @@ def main(kind: str, arguments: list[str]) -> int:
             # Not in the first test's time: TiDB takes up to a second for each change of a schema.
             asyncio.run(migrated(address, NOW_US))
             return subprocess.run(
-                [sys.executable, "-m", "pytest", *arguments],
+                [sys.executable, "-m", "pytest", *arguments, *LIMITS.get(kind, ())],
                 env=environment(os.environ, url_of(address, kind)),
                 check=False,
             ).returncode

@@ -6,6 +6,7 @@ import pytest
 
 from copilot.store.mysql import Address, MysqlEngine
 from copilot.store.mysql.schema import DAYS_AHEAD
+from copilot.store.mysql.tables import tables
 from tests.builders_store import NOW_US
 from tests.fakes_tidb import FakeTidb
 
@@ -51,3 +52,11 @@ async def test_rows_with_ids_of_their_own_are_loaded_without_asking_all_a_server
         "SET SESSION allow_auto_random_explicit_insert = 0",
         "COMMIT",
     ]
+
+
+async def test_a_table_that_was_only_tried_is_none_to_copy() -> None:
+    columns = [{"t": "copilot_scratch_0a1b2c3d", "c": "id"}, {"t": "jobs", "c": "id"}]
+    tidb = FakeTidb({"SELECT c.table_name": columns})
+
+    async with tidb.schema() as schema:
+        assert [table.name for table in await tables(schema)] == ["jobs"]
