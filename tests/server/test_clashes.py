@@ -29,13 +29,15 @@ from tests.builders_store import (
     an_entry,
 )
 from tests.fakes import FixedClock
+from tests.server.conftest import IS_TIDB
 from tests.servers import asked
 
 pytestmark = pytest.mark.timeout(120)
 
 WRITERS = 8
 EACH = 12
-ROUNDS = 1000
+ROUNDS = 200 if IS_TIDB else 1000
+"""Three commits each, which are on disk there, and on three of them."""
 
 
 @pytest.fixture

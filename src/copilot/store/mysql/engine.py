@@ -186,6 +186,7 @@ class MysqlEngine:
         self._near = NearTables(lambda: self._view(self._lookers), self._transaction, self._schema)
         self._capabilities: Capabilities | None = None
         self._begin = _BEGIN
+        self._is_tidb = False
 
     @classmethod
     async def open(
@@ -204,6 +205,7 @@ class MysqlEngine:
         """See that the server is there, and who it is."""
         async with self._view(self._readers) as database:
             await database.fetch_one("SELECT 1 AS one")
+            self._is_tidb = database.is_tidb
             self._begin = _PESSIMISTIC if database.is_tidb else _BEGIN
 
     def transaction(self) -> AbstractAsyncContextManager[MysqlDatabase]:
@@ -251,8 +253,15 @@ class MysqlEngine:
         return 0
 
     async def follow(self, vectors: str, key: str, model: str) -> None:
-        """See `Engine`."""
-        if (await self.capabilities()).vector_index:
+        """See `Engine`. What the server can do is asked where it matters only: to find out makes an
+        index, for which TiFlash takes its time."""
+        able = self._capabilities
+        if not self._is_tidb or (able is not None and not able.vector_index):
+            return
+        if (
+            await self._near.is_worth_it(vectors, model)
+            and (await self.capabilities()).vector_index
+        ):
             await self._near.follow(vectors, key, model)
 
     async def capabilities(self) -> Capabilities:
@@ -287,13 +296,12 @@ class MysqlEngine:
 
     @asynccontextmanager
     async def _loading(self) -> AsyncIterator[MysqlDatabase]:
-        is_asked = (await self.capabilities()).auto_random
-        async with self.transaction() as database:
-            if is_asked:
+        async with self._transaction() as database:
+            if database.is_tidb:
                 await database.execute(_EXPLICIT.format(1))
             yield database
             # Where that raised it stays on: nothing else of ours names an id of that kind.
-            if is_asked:
+            if database.is_tidb:
                 await database.execute(_EXPLICIT.format(0))
 
     @asynccontextmanager

@@ -84,13 +84,15 @@ class NearTables:
             return None
         return list(dict.fromkeys(int(row["doc_id"]) for row in (*found, *newer)))
 
+    async def is_worth_it(self, vectors: str, model: str) -> bool:
+        """Whether there are so many vectors that the table pays."""
+        return await self._length(vectors, model) > 0
+
     async def follow(self, vectors: str, key: str, model: str) -> None:
         """Make the table where it is worth it, and bring it up to date."""
-        async with self._view() as database:
-            size = await database.fetch_one(*_size(vectors, model))
-        if not size or int(size["n"]) < self._least:
+        length = await self._length(vectors, model)
+        if not length:
             return
-        length = int(size["length"])
         table = table_of(vectors, model, length)
         try:
             await self._make(table, length)
@@ -99,6 +101,12 @@ class NearTables:
             await self._drop_unused(vectors, table)
         except (MySQLError, CopilotError) as error:
             log.warning("search.index_not_made", table=table, error=str(error))
+
+    async def _length(self, vectors: str, model: str) -> int:
+        """How many numbers the newest has, 0 where they are too few."""
+        async with self._view() as database:
+            size = await database.fetch_one(*_size(vectors, model))
+        return int(size["length"]) if size and int(size["n"]) >= self._least else 0
 
     async def _make(self, table: str, length: int) -> None:
         """Once in a process; each statement may have been done before."""

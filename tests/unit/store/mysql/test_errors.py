@@ -10,7 +10,7 @@ from copilot.store.mysql.errors import is_lost, translated
 
 TABLE: list[tuple[int, type[CopilotError] | None]] = [
     *((code, Clash) for code in (1205, 1213, 8002, 8005, 8022, 8028, 8147, 9007)),
-    *((code, Clash) for code in (8027, 8229, 9001, 9002, 9005, 9012)),
+    *((code, Clash) for code in (8027, 8229, 9001, 9002, 9005, 9010, 9011, 9012)),
     *((code, Clash) for code in (1062, 1586)),
     *((code, Unavailable) for code in (2006, 2013, 1053, 1927)),
     *((code, Unavailable) for code in (1021, 1040, 1044, 1045, 1049, 1114, 1142, 1226, 2003, 2026)),

@@ -79,6 +79,24 @@ async def test_candidates_come_from_the_index_and_are_compared_exactly() -> None
     is_golden("candidates", as_script(tidb.sent))
 
 
+async def test_a_vector_that_is_near_to_nothing_is_not_found() -> None:
+    """TiDB says NULL of the distance of zeros, and sorts it before all others."""
+    tidb = FakeTidb(
+        {
+            "SELECT template_id AS doc_id, VEC": [
+                {"doc_id": 9, "distance": None},
+                {"doc_id": 2, "distance": 0.25},
+            ],
+            "SELECT doc_id, text_hash": [{"doc_id": 2, "text_hash": b"h"}],
+        }
+    )
+    async with tidb.database(near_tables(tidb)) as database:
+        near = Near(model="minilm", vector=Vector(VECTOR))
+        found = await Ranking(database, Matrices()).rank(Corpus.TEMPLATE, "", limit=10, near=near)
+
+    assert [one.doc_id for one in found] == [2]
+
+
 async def test_the_server_is_asked_what_it_can_do() -> None:
     tidb = FakeTidb({"SELECT VERSION()": [{"version": FakeTidb.version}]})
     async with tidb.schema() as schema:
@@ -186,3 +204,24 @@ async def test_a_transaction_on_tidb_says_that_it_locks_what_it_reads() -> None:
         pass
 
     assert [sql for sql in sent if sql.startswith("BEGIN")] == ["BEGIN PESSIMISTIC"]
+
+
+@pytest.mark.parametrize("n", [99_999, 100_000])
+async def test_what_tidb_can_do_is_asked_only_where_there_is_something_to_index(n: int) -> None:
+    size = [{"n": n, "length": 384}]
+    version = [{"version": FakeTidb.version}]
+    tidb = FakeTidb(
+        {"SELECT COUNT(*) AS n": size, "SELECT VERSION()": version}, {"ADD VECTOR INDEX": 8200}
+    )
+    engine = MysqlEngine(ADDRESS, None, turn_s=1, on_statement=tidb.note)
+    for pool in (engine._readers, engine._lookers):
+        pool._opening = tidb.opened
+    engine._schema = tidb.schema  # type: ignore[method-assign]  # its connections are not pooled
+
+    await engine.greet()
+    await engine.follow(VECTORS, KEY, "minilm")
+    asked = [sql for sql in tidb.sent if "copilot_scratch" in sql]
+    await engine.follow(VECTORS, KEY, "minilm")
+
+    assert bool(asked) == (n == 100_000)
+    assert [sql for sql in tidb.sent if "copilot_scratch" in sql] == asked
