@@ -166,6 +166,11 @@ class SqliteDatabase:
         """None: vectors are compared in memory, all of them."""
         return None
 
+    async def forget_candidates(
+        self, vectors: str, documents: Sequence[int], model: str = ""
+    ) -> None:
+        """Nothing: there is no index that would give any."""
+
     def _on_lane(
         self, work: Callable[[sqlite3.Connection, str, V], T], sql: str, values: V
     ) -> asyncio.Future[T]:

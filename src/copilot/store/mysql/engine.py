@@ -125,6 +125,13 @@ class MysqlDatabase:
             return None
         return await self._near.candidates(vectors, key, model, vector, limit)
 
+    async def forget_candidates(
+        self, vectors: str, documents: Sequence[int], model: str = ""
+    ) -> None:
+        """See `Database`; in this transaction."""
+        if self._near is not None and self.is_tidb:
+            await self._near.forget(self, vectors, documents, model)
+
     async def _run(self, sql: str, params: Sequence[Value]) -> Answer:
         self._refuse_if_over()
         self._on_statement(sql)
