@@ -188,6 +188,18 @@ def test_a_cluster_that_cannot_be_reached_is_named_with_what_to_do(
     assert "up --demo" in line
 
 
+@pytest.mark.parametrize(
+    "args", [("schema", "apply"), ("token", "create", "--sender", "fluent-bit")], ids=" ".join
+)
+def test_the_first_command_of_all_makes_the_folder_for_its_owner_alone(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    ended = run(tmp_path, *args)
+
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
