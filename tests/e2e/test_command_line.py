@@ -141,6 +141,7 @@ def test_a_token_can_be_shown_again(tmp_path: Path, kind: str) -> None:
         pytest.param(["serve", "agent-oracle"], "agent-detective", id="no such role"),
         pytest.param(["up", "--port", "70000"], "port", id="no such port"),
         pytest.param(["up", "--no-open"], "up --demo", id="no cluster at all"),
+        pytest.param(["rbac", "--action", "set_memory"], "--namespace", id="an action and nowhere"),
         pytest.param(
             ["up", "--no-open", "--kubeconfig", "no/such/file"], "no/such/file", id="no kubeconfig"
         ),
