@@ -118,6 +118,21 @@ def test_every_line_of_the_log_that_a_page_explains_is_written(page: Path) -> No
     assert events - set(texts()) == set()
 
 
+def test_what_people_are_told_to_look_for_stands_on_the_screens() -> None:
+    page = (DOCS / "how-to/handle-an-incident.md").read_text()
+    screens = "\n".join(
+        path.read_text()
+        for folder in ("components", "lib")
+        for path in (ROOT / "ui" / folder).rglob("*.ts*")
+        if ".test." not in path.name
+    )
+
+    shown = set(re.findall(r"\*\*([^*]+)\*\*", page))
+
+    assert len(shown) > 15
+    assert {name for name in shown if name not in screens} == set()
+
+
 def test_the_architecture_has_the_layers_that_are_kept() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     kept = contracts["contracts"][0]["layers"]
