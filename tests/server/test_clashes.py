@@ -29,10 +29,10 @@ from tests.builders_store import (
     an_entry,
 )
 from tests.fakes import FixedClock
-from tests.server.conftest import IS_TIDB
+from tests.server.conftest import IS_TIDB, LIMIT_S
 from tests.servers import asked
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 WRITERS = 8
 EACH = 12

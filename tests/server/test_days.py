@@ -13,9 +13,10 @@ from copilot.store import SqlStore
 from copilot.store.mysql import MysqlEngine, parse_address
 from tests.builders_store import NOW_US, SERVER, a_batch
 from tests.fakes import FixedClock
+from tests.server.conftest import LIMIT_S
 from tests.servers import asked, created, dropped
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 OLD_US = NOW_US - 20 * DAY_US
 WEEK = Keep(age_us=7 * DAY_US, size=None)

@@ -15,10 +15,11 @@ from copilot.store.mysql import Address, open_store
 from tests.builders_store import NOW_US, SECOND_US, a_batch
 from tests.fakes import FixedClock
 from tests.mariadb import MariaDb
+from tests.server.conftest import LIMIT_S
 from tests.server.proxy import Cut, a_line, through
 from tests.servers import created
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 PER_BATCH = 5
 KILLS = 3

@@ -7,6 +7,7 @@ compared when it is set. Views are one snapshot (REPEATABLE READ), and a few may
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -192,6 +193,7 @@ class MysqlEngine:
         )
         self._near = NearTables(lambda: self._view(self._lookers), self._transaction, self._schema)
         self._capabilities: Capabilities | None = None
+        self._asking = asyncio.Lock()
         self._begin = _BEGIN
         self._is_tidb = False
 
@@ -272,11 +274,12 @@ class MysqlEngine:
             await self._near.follow(vectors, key, model)
 
     async def capabilities(self) -> Capabilities:
-        """What this server can do; asked once."""
-        if self._capabilities is None:
-            async with self._schema() as schema:
-                self._capabilities = await probe(schema)
-        return self._capabilities
+        """What this server can do; asked once, whoever else wants to know meanwhile."""
+        async with self._asking:
+            if self._capabilities is None:
+                async with self._schema() as schema:
+                    self._capabilities = await probe(schema)
+            return self._capabilities
 
     async def close(self) -> None:
         """Later transactions are refused. Harmless the second time."""

@@ -53,6 +53,8 @@ _AWAY = {
     2026: "TLS failed",
     3159: "it insists on TLS",
 }
+_PLAIN_ANSWER = "WRONG_VERSION_NUMBER"
+"""How OpenSSL calls what was said without TLS."""
 _OUT_OF_MEMORY = "Out Of Memory Quota"
 _MOST = 300
 """Characters of a server's message, at most: it may quote what was sent."""
@@ -103,7 +105,7 @@ def _reason(error: Exception, code: int) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return "its certificate is not signed by an authority we trust, or not for this host"
     if isinstance(cause, ssl.SSLError):
-        return "TLS failed"
+        return "it offers no TLS" if _PLAIN_ANSWER in str(cause) else "TLS failed"
     return _AWAY[code]
 
 

@@ -58,6 +58,17 @@ def test_a_certificate_that_is_not_trusted_is_said_so() -> None:
     assert "certificate" in told.message
 
 
+def test_a_server_without_tls_is_said_so() -> None:
+    """As a TiDB of one's own is, unless somebody gave it a certificate."""
+    error = OperationalError(2003, "Can't connect")
+    error.__cause__ = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+
+    told = translated(error)
+
+    assert told is not None
+    assert "it offers no TLS" in told.message
+
+
 def test_a_line_that_broke_is_of_no_use_any_more() -> None:
     assert is_lost(ConnectionResetError())
     assert is_lost(TimeoutError())

@@ -5,6 +5,7 @@ The statements are files in `tests/fixtures/tidb`, which `make sqlcheck` gives t
 
 from __future__ import annotations
 
+import asyncio
 import re
 from array import array
 from pathlib import Path
@@ -15,6 +16,7 @@ from copilot.domain.retrieval import Corpus, Near, Vector
 from copilot.store.index import SqlIndex
 from copilot.store.matrices import Matrices
 from copilot.store.mysql import Address
+from copilot.store.mysql.connections import Answer
 from copilot.store.mysql.engine import MysqlEngine
 from copilot.store.mysql.near import MOST_NEWER, STEP, NearTables, table_of
 from copilot.store.mysql.probes import probe
@@ -282,3 +284,19 @@ async def test_what_tidb_can_do_is_asked_only_where_there_is_something_to_index(
 
     assert bool(asked) == (n == 100_000)
     assert [sql for sql in tidb.sent if "copilot_scratch" in sql] == asked
+
+
+async def test_two_that_want_to_know_at_once_ask_once() -> None:
+    class Slow(FakeTidb):
+        async def run(self, sql: bytes) -> Answer:
+            await asyncio.sleep(0)
+            return await super().run(sql)
+
+    tidb = Slow({"SELECT VERSION()": [{"version": FakeTidb.version}]})
+    engine = MysqlEngine(ADDRESS, None, turn_s=1, on_statement=tidb.note)
+    engine._schema = tidb.schema  # type: ignore[method-assign]  # its connections are not pooled
+
+    one, other = await asyncio.gather(engine.capabilities(), engine.capabilities())
+
+    assert one == other
+    assert len([sql for sql in tidb.sent if sql.startswith("SELECT VERSION()")]) == 1
