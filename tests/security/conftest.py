@@ -41,9 +41,10 @@ class House:
 
     async def token(self, name: str, role: Role | None = None, expires: str = "") -> str:
         """A new one of this person; of a sender where there is no role."""
-        return await handing_out.create(
+        _, secret = await handing_out.create(
             self.store, self.clock, name=name, role=role, expires=expires, actor="root"
         )
+        return secret
 
     async def revoke(self, which: str) -> None:
         await handing_out.revoke(self.store, self.clock, which=which, actor="root")

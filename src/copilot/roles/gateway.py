@@ -28,6 +28,7 @@ from copilot.roles.database_view import database_view
 from copilot.roles.index_view import index_view
 from copilot.roles.live import feed_message
 from copilot.roles.people import Person
+from copilot.roles.token_routes import token_router
 from copilot.roles.views import (
     ApprovalAccepted,
     ApproveBody,
@@ -95,6 +96,7 @@ def gateway_router(gateway: Gateway) -> APIRouter:
     router.include_router(_search(gateway))
     router.include_router(_knowledge(gateway))
     router.include_router(_chaos(gateway))
+    router.include_router(token_router(gateway.store, gateway.clock, gateway.whoami))
     return router
 
 
