@@ -188,7 +188,7 @@ def compose(
         for_people = _add_gateway(app, parts, doorkeeper, people, settings, health)
     front = _Front(Routed(app), doorkeeper, people, for_people)
     return Running(
-        app=Measured(front, figures),
+        app=Measured(front, figures, callers=callers),
         loops=tuple(loops),
         drain=drain,
         drain_s=settings.drain,
