@@ -693,6 +693,9 @@ export function audit(now) {
     ],
     next_after: null,
     broken: [],
+    intact_entries: 4,
+    checked_us: now,
+    whole_us: now - 12 * MINUTE,
   }
 }
 

@@ -171,7 +171,7 @@ const EMPTY = new Map(
     '/api/changes': [],
     '/api/runbooks': [],
     '/api/set-aside': [],
-    '/api/audit': { rows: [], next_after: null, broken: [] },
+    '/api/audit': { ...make.audit(started), rows: [], intact_entries: 0 },
     '/api/chaos': { targets: [], reason: 'no namespace with a memory-limited workload has incident-copilot.io/demo=true' },
     '/api/search': { hits: [], words: [], next: '', looked_back_to_us: 0, scanned_lines: 0, took_ms: 4 },
     '/api/cluster': { ...make.cluster(started), namespaces: [], counts: { failing: 0, degraded: 0, pending: 0, healthy: 0, completed: 0 }, open_incidents: 0, mtta_seconds_30d: null, mttr_seconds_30d: null, resolved_incidents_30d: 0, is_synced: false },

@@ -61,6 +61,8 @@ MAY_ASK: Mapping[Agent, frozenset[str]] = {
 }
 """Whose question each agent answers: leg 2 and what people do run in the gateway, and nothing else
 asks (docs/adr/0005-who-runs-which-leg.md)."""
+ASKING = frozenset[str]().union(*MAY_ASK.values())
+"""Roles that ask any."""
 
 AT_ONCE = 8
 """Questions that one agent works on side by side, in one process."""

@@ -437,6 +437,12 @@ class AuditPage:
     next_after: int | None
     broken: list[str]
     """Chains whose hashes do not add up; empty is good."""
+    intact_entries: int
+    """Entries of the whole log, in chains whose hashes add up."""
+    checked_us: int
+    """When the newest of them was read."""
+    whole_us: int
+    """When all of them were last read from the beginning; since then only what was added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ export interface paths {
         };
         /**
          * Audit
-         * @description The audit log, newest first; `broken` names chains that were tampered with.
+         * @description The audit log, newest first; `broken` names chains that were tampered with, as far as
+         *     was read: all at `whole_us`, what was added since then at `checked_us`.
          */
         get: operations["audit_api_audit_get"];
         put?: never;
@@ -738,10 +739,16 @@ export interface components {
         AuditPage: {
             /** Broken */
             broken: string[];
+            /** Checked Us */
+            checked_us: number;
+            /** Intact Entries */
+            intact_entries: number;
             /** Next After */
             next_after: number | null;
             /** Rows */
             rows: components["schemas"]["AuditView"][];
+            /** Whole Us */
+            whole_us: number;
         };
         /** AuditView */
         AuditView: {
