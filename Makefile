@@ -9,7 +9,7 @@ PYTHON_CODE := src tests bench lab tools
 .DEFAULT_GOAL := help
 .PHONY: help install ui up fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
         soak-kill bench-loop bench-migrate api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster test-deploy soak-deploy soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
+        test-cluster test-deploy soak-deploy soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors bench-ready mariadb test-mysql test-tidb \
         sqlcheck wheel image lab-image promtool test-telemetry
 
 help: ## Show this list
@@ -212,6 +212,9 @@ bench-migrate: $(STAMP)/dev ## A store of a million events moves house, killed o
 
 bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
 	@$(BIN)/python bench/loop.py
+
+bench-ready: $(STAMP)/dev mariadb ## Start to the first 200 of /readyz, each role by itself; ARGS="--store sqlite gateway"
+	@$(BIN)/python bench/ready.py $(ARGS)
 
 # ------------------------------------------------------------------ generated files
 
