@@ -229,6 +229,9 @@ class FakeCluster:
     def watch(self, kind: Kind) -> AsyncIterator[Delta]:
         raise NotImplementedError
 
+    def watch_named(self, ref: ObjectRef) -> AsyncIterator[Delta]:
+        raise NotImplementedError
+
     async def logs(
         self, pod: ObjectRef, container: str, *, previous: bool, max_bytes: int
     ) -> tuple[str, ...]:
@@ -343,7 +346,8 @@ class FakeCluster:
 def merged(base: Json, patch: Json) -> Json:
     """A strategic merge patch, as the demo cluster does it, which a contract suite holds to a real
     API server; that one leaves no empty maps behind."""
-    return _without_empty(strategic_merge(base, patch))
+    after: Json = _without_empty(strategic_merge(base, patch))
+    return after
 
 
 def _without_empty(tree: Any) -> Any:

@@ -152,7 +152,7 @@ def test_lock_files_name_no_registry() -> None:
 
     for lock in locks:
         found = re.search(r'(https?://[^"\s]+\.(tgz|whl|gz))|index-url', lock.read_text())
-        assert found is None, f"{lock.name}: {found and found.group()}"
+        assert found is None, f"{lock.name}: {found.group()}"
 
 
 def test_nothing_tracked_names_a_path_of_one_machine() -> None:

@@ -8,6 +8,7 @@ import pytest
 from copilot.agents.remediator import Advice, advise
 from copilot.causes import explain
 from copilot.domain.action import (
+    Action,
     AddToleration,
     AffinityKind,
     DeletePod,
@@ -115,7 +116,7 @@ def advised(case: Case) -> Advice:
     return advice
 
 
-def actions(case: Case) -> list[object]:
+def actions(case: Case) -> list[Action]:
     return [draft.action for draft in advised(case).drafts]
 
 

@@ -1,5 +1,7 @@
 """Others that are down, were down, or are well."""
 
+from functools import partial
+
 import msgspec
 import pytest
 
@@ -50,10 +52,10 @@ def test_a_service_whose_pods_are_not_ready_is_the_cause(line: str) -> None:
 
 
 def test_pods_that_were_not_listed_whole_are_not_missing() -> None:
-    given = {"services": [a_service()], "workloads": [a_peer()]}
+    case = partial(a_caller_case, refused("api"), services=[a_service()], workloads=[a_peer()])
 
-    assert looked_at(a_caller_case(refused("api"), **given)).verdict is Verdict.SUPPORTED
-    assert dependency_down(a_caller_case(refused("api"), **given, listed=LISTED - {"Pod"})) is None
+    assert looked_at(case()).verdict is Verdict.SUPPORTED
+    assert dependency_down(case(listed=LISTED - {"Pod"})) is None
 
 
 def test_the_state_of_the_pods_is_told() -> None:

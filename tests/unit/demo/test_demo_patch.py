@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copilot.demo.failures import ApiFailure
+from copilot.demo.kinds import Obj
 from copilot.demo.patch import json_patch, merge, strategic_merge
 
 TWO = {"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}
@@ -27,7 +28,7 @@ TWO = {"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}
         ),
     ],
 )
-def test_lists_keep_the_order_of_a_real_server(patch: dict, names: list[str]) -> None:
+def test_lists_keep_the_order_of_a_real_server(patch: Obj, names: list[str]) -> None:
     merged = strategic_merge(TWO, patch)
 
     assert [container["name"] for container in merged["containers"]] == names
@@ -84,7 +85,7 @@ def test_a_patch_leaves_what_it_was_given_as_it_was() -> None:
         ([{"op": "replace", "path": "/l/1", "value": 9}], {"l": [1, 9], "m": {"a/b": 1}}),
     ],
 )
-def test_json_patch_follows_the_rfc(operations: list, result: dict) -> None:
+def test_json_patch_follows_the_rfc(operations: list[Obj], result: Obj) -> None:
     assert json_patch({"l": [1, 2], "m": {"a/b": 1}}, operations) == result
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
+from typing import TypeVar
 
 import orjson
 import pytest
@@ -14,6 +16,8 @@ from copilot.domain.event import Batch
 from copilot.ingest.doors import Door, decode
 from tests.builders_demo import HandMoved, Received, limit_patch, receiving
 from tests.builders_ingest import recorded
+
+T = TypeVar("T")
 
 
 class QuickClock:
@@ -109,11 +113,11 @@ async def _shipped(demo: HandMoved, path: str) -> Received:
     return next(request for request in requests if request.path == path)
 
 
-async def _ship(demo: HandMoved, url: str, enough: object) -> list[Received]:
+async def _ship(demo: HandMoved, url: str, enough: Awaitable[T]) -> T:
     return await _run(_senders(demo, url), demo, enough)
 
 
-async def _run(senders: Senders, demo: HandMoved, enough: object) -> list[Received]:
+async def _run(senders: Senders, demo: HandMoved, enough: Awaitable[T]) -> T:
     """Let them ship until there is enough."""
     running = asyncio.create_task(senders.run(demo.cluster.world, demo.cluster.kubelet))
     try:

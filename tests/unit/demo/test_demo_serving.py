@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -39,7 +40,8 @@ async def served() -> AsyncIterator[httpx.AsyncClient]:
             on_ready=ready.set_result,
         )
     )
-    await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+    first: set[asyncio.Future[Any]] = {serving, ready}
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     assert ready.done(), serving.exception()
     url = ready.result()
     try:
@@ -120,7 +122,7 @@ async def test_a_stop_ends_open_watches_and_leaves_no_port() -> None:
         reading = asyncio.create_task(rest())
         await asyncio.sleep(0.05)
         for task in asyncio.all_tasks():
-            if task.get_coro().__qualname__ == "serve_demo":
+            if getattr(task.get_coro(), "__qualname__", "") == "serve_demo":
                 task.cancel()
         assert await asyncio.wait_for(reading, 5) >= 37
         await watching.__aexit__(None, None, None)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from copilot.demo.kinds import NAMESPACE, NODE
+from copilot.demo.kinds import NAMESPACE, NODE, Obj
 from copilot.demo.writing import delete
 from tests.builders_demo import TERMS, HandMoved, image_patch, limit_patch
 
-CRASHING = {
+CRASHING: Obj = {
     "metadata": {"name": "crashing"},
     "spec": {
         "selector": {"matchLabels": {"app": "crashing"}},
@@ -49,7 +50,7 @@ def test_the_first_restart_comes_at_once_and_the_next_ones_later(demo: HandMoved
 
     times = []
     for count in (1, 2, 3, 4):
-        demo.until(lambda count=count: _restarts(demo, "crashing") >= count)
+        demo.until(partial(_has_restarted, demo, "crashing", count))
         times.append(demo.clock.now_us() / 1e6)
 
     pauses = [round(later - earlier) for earlier, later in pairwise(times)]
@@ -159,6 +160,10 @@ def _states(demo: HandMoved) -> set[str]:
             for kind, told in status["state"].items():
                 found.add(told.get("reason", kind))
     return found
+
+
+def _has_restarted(demo: HandMoved, app: str, times: int) -> bool:
+    return _restarts(demo, app) >= times
 
 
 def _restarts(demo: HandMoved, app: str) -> int:

@@ -34,6 +34,7 @@ def test_a_command_that_cannot_be_run_again_is_a_loop_before_the_kubelet_says_so
 def test_a_command_that_is_not_there_is_told_at_its_first_try() -> None:
     why = 'runc create failed: unable to start container process: exec: "srv": not found: unknown'
     never = terminated(started=NEVER, finished=ago(1), reason="StartError", exit_code=128)
+    assert never.terminated is not None
     failed = msgspec.structs.replace(never.terminated, message=why)
     state = msgspec.structs.replace(never, terminated=failed)
 

@@ -5,7 +5,7 @@ import pytest
 
 from copilot.detect.rules.job_failed import check
 from copilot.domain.alert import Seen
-from copilot.domain.objects import Pod
+from copilot.domain.objects import Condition, Pod
 from tests.builders_detect import seen
 from tests.builders_objects import (
     a_cron_job,
@@ -19,7 +19,7 @@ from tests.builders_objects import (
 )
 
 
-def failed(*, ago_s: float = 5, kind: str = "Failed") -> list:
+def failed(*, ago_s: float = 5, kind: str = "Failed") -> list[Condition]:
     return [
         condition(
             kind,

@@ -367,6 +367,7 @@ def test_a_full_container_without_a_kill_is_quiet(look: Seen) -> None:
 def test_a_limit_too_small_to_start_with_is_a_kill() -> None:
     never = terminated(started=NEVER, finished=ago(1), reason="StartError", exit_code=128)
     why = "container init was OOM-killed (memory limit too low?)"
+    assert never.terminated is not None
     failed = msgspec.structs.replace(never.terminated, message=why)
     state = msgspec.structs.replace(never, terminated=failed)
 

@@ -28,11 +28,13 @@ def a_config_map(**data: str) -> Json:
 
 
 def a_node() -> Json:
-    return json.loads(kubernetes_text("node.json")) | {"kind": "Node"}
+    node: Json = json.loads(kubernetes_text("node.json"))
+    return node | {"kind": "Node"}
 
 
 def a_pod() -> Json:
-    return json.loads(kubernetes_text("pod_oomkilled_crashloop.json")) | {"kind": "Pod"}
+    pod: Json = json.loads(kubernetes_text("pod_oomkilled_crashloop.json"))
+    return pod | {"kind": "Pod"}
 
 
 def a_service() -> Json:

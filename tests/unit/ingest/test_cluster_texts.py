@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from copilot.domain.event import Severity, Stream
-from copilot.domain.objects import epoch_us
+from copilot.domain.event import KernelKill, Severity, Stream
+from copilot.domain.objects import KubeEvent, epoch_us
 from copilot.ingest.sources import kernel, pod_logs
 from copilot.ingest.sources.kube_events import batch_of, is_kube_event, kube_event_of
 from tests.builders_ingest import RECEIVED_US, kubernetes_text
@@ -19,7 +19,7 @@ IDS = (
 )
 
 
-def kills_of(text: str, node: str = "dev") -> list[kernel.KernelKill]:
+def kills_of(text: str, node: str = "dev") -> list[KernelKill]:
     numbered = [(1_000_000 * n, line) for n, line in enumerate(text.splitlines(), start=1)]
     return list(kernel.kills_in(numbered, node=node))
 
@@ -157,11 +157,11 @@ def test_both_apis_events_come_out_alike() -> None:
     core = [kube_event_of(e) for e in json.loads(kubernetes_text("events_corev1.json"))["items"]]
     newer = [kube_event_of(e) for e in json.loads(kubernetes_text("events_eventsv1.json"))["items"]]
 
-    def told(events: list[kernel.KernelKill] | list[object]) -> list[object]:
-        return sorted(
+    def told(events: list[KubeEvent]) -> list[tuple[object, ...]]:
+        return [
             (e.metadata.uid, e.reason, e.message, e.involved_object.name, e.count, e.occurred)
-            for e in events
-        )
+            for e in sorted(events, key=lambda e: e.metadata.uid)
+        ]
 
     assert len(core) == len(newer) == 14
     assert told(core) == told(newer)

@@ -16,7 +16,9 @@ DB = ObjectRef(kind="Secret", namespace="payments", name="db")
 
 
 def an_entry(manager: str, at: str, *keys: str, part: str = "f:data", **more: Any) -> Any:
-    fields = {part: {".": {}, **{f"f:{key}": {} for key in keys}}, "f:type": {}} if keys else {}
+    fields: dict[str, Any] = (
+        {part: {".": {}, **{f"f:{key}": {} for key in keys}}, "f:type": {}} if keys else {}
+    )
     return {"manager": manager, "operation": "Update", "time": at, "fieldsV1": fields, **more}
 
 

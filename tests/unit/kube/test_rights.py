@@ -64,7 +64,9 @@ from tests.unit.remediate.test_operate import RESTORE
 from tests.unit.remediate.test_resizing import TO_64, a_pod
 
 READING = {"get", "list", "watch"}
-OWNER = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+OWNER: Json = {
+    "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]
+}
 
 
 def may(account: Account, verb: str, kind: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 from copilot.domain.action import ChaosMemory
 from copilot.domain.errors import Conflict, Invalid, Unavailable
 from copilot.domain.proposal import ActionState, Proposal
-from copilot.remediate.apply import TRIES, applied_of, apply
+from copilot.remediate.apply import applied_of, apply
+from copilot.remediate.operate import TRIES
 from tests.builders_remediate import TARGET, a_claim, a_cluster, a_proposal, to_memory
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, Trouble

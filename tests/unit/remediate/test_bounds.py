@@ -61,7 +61,9 @@ WEB = ref("Deployment")
 QUOTA = ref("ResourceQuota", "quota")
 JOB = ref("Job", "load")
 GONE = ObjectRef(kind="ConfigMap", namespace="shop", name="gone")
-POD = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+POD: Json = {
+    "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]
+}
 
 
 def a_job_of(deadline_s: int, image: str = "shop/load:1") -> Json:

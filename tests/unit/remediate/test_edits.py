@@ -78,7 +78,7 @@ def app_of(workload: Json) -> Json:
     return container
 
 
-TEMPLATE_ACTIONS = [
+TEMPLATE_ACTIONS: list[Action] = [
     SetMemory(target=WEB, container="app", limit="128Mi"),
     SetMemory(target=WEB, container="side", limit="128Mi", request="64Mi"),
     SetResources(target=WEB, container="app", requests=(("cpu", "50m"),), limits=(("cpu", None),)),

@@ -17,6 +17,7 @@ from copilot.domain.objects import ObjectRef
 from copilot.remediate.apply import apply
 from tests.builders_remediate import a_claim, a_cluster_with, a_proposal, again, proposed
 from tests.builders_workloads import (
+    Json,
     a_claim_object,
     a_config_map,
     a_failed_job,
@@ -32,7 +33,9 @@ RESTORE = RestoreConfigMap(
     target=ObjectRef(kind="ConfigMap", namespace="shop", name="routes"),
     data=(("routes.conf", "/"),),
 )
-OWNER = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+OWNER: Json = {
+    "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]
+}
 
 
 async def test_a_dry_run_of_operations_changes_nothing() -> None:

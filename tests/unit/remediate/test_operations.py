@@ -33,7 +33,9 @@ from tests.builders_workloads import (
 )
 
 CLAIM = ref("PersistentVolumeClaim", "data")
-OWNED = {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]}
+OWNED: Json = {
+    "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]
+}
 
 
 def planned(action: Action, live: Json, watched: Json | None = None) -> Plan:

@@ -64,15 +64,20 @@ def with_unknown(value: Any, kind: inspect.Type) -> Any:
             return [with_unknown(*pair) for pair in zip(value, kind.item_types, strict=True)]
         case _, inspect.UnionType():
             return with_unknown(value, _of_union(value, kind))
-    return value
+        case _:
+            return value
 
 
 def _of_union(value: Any, kind: inspect.UnionType) -> inspect.Type:
     for one in kind.types:
-        if isinstance(value, dict) and isinstance(one, inspect.StructType | inspect.DataclassType):
-            tag = getattr(one, "tag", None)
-            if tag is None or value.get(one.tag_field) == tag:  # type: ignore[union-attr]
-                return one
+        if isinstance(value, dict) and isinstance(one, inspect.DataclassType):
+            return one
+        if (
+            isinstance(value, dict)
+            and isinstance(one, inspect.StructType)
+            and (one.tag is None or value.get(one.tag_field) == one.tag)
+        ):
+            return one
         if isinstance(value, list) and isinstance(one, inspect.VarTupleType | inspect.ListType):
             return one
     return inspect.AnyType()

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -64,7 +65,7 @@ def actors_in(store: Path) -> list[str]:
     return [row[0] for row in asked(store, "SELECT actor FROM audit_log ORDER BY seq")]
 
 
-def asked(store: Path, sql: str) -> list[tuple[str, ...]]:
+def asked(store: Path, sql: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(store)) as connection, connection:
         return connection.execute(sql).fetchall()
 

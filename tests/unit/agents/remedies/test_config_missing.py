@@ -13,9 +13,9 @@ from copilot.domain.objects import OwnerReference, epoch_us
 from copilot.domain.secrets import MASK
 from copilot.domain.surroundings import ConfigMap, DeletedConfigMap, Surroundings
 from tests.builders_around import a_config_map, a_workload, with_surroundings
-from tests.builders_case import a_case, a_change, a_ref
+from tests.builders_case import a_case, a_change
 from tests.builders_net import drafts_and_notes, the_action
-from tests.builders_objects import ago
+from tests.builders_objects import a_ref, ago
 from tests.unit.causes.test_config_missing import a_waiting_pod, reads
 
 REMEDY = REMEDIES[Cause.CONFIG_MISSING]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from copilot.domain.errors import Invalid
 from copilot.remediate.gitops.merge import Edit, Item, Path, applied
 from copilot.remediate.gitops.text import documents, edited
+from copilot.remediate.tree import Fields, Tree
 
 FILE = """\
 # top
@@ -207,7 +209,7 @@ SCALARS = (
     | st.sampled_from(["64Mi", "a b", "x: y", "# no", "8080", "it's", 'say "so"', "- dash", "é ✓"])
     | st.text("ab :#'\"\\{}[],&*!|>%@`-\n", max_size=8)
 )
-TREES = st.recursive(
+TREES: st.SearchStrategy[Tree] = st.recursive(
     SCALARS,
     lambda inner: (
         st.dictionaries(KEYS, inner, min_size=1, max_size=4)
@@ -215,14 +217,16 @@ TREES = st.recursive(
     ),
     max_leaves=12,
 )
-FILES = st.dictionaries(KEYS, TREES, min_size=1, max_size=4)
+FILES: st.SearchStrategy[Fields] = st.dictionaries(KEYS, TREES, min_size=1, max_size=4)
 
 
 def places(tree: Any, path: Path = ()) -> list[Path]:
     """Every place in it, itself left out."""
-    children = tree.items() if isinstance(tree, dict) else ()
-    if isinstance(tree, list):
-        children = enumerate(tree)  # type: ignore[assignment]
+    children: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(tree, dict):
+        children = tree.items()
+    elif isinstance(tree, list):
+        children = enumerate(tree)
     found = [] if not path else [path]
     for step, child in children:
         found += places(child, (*path, step))
