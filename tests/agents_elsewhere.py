@@ -17,8 +17,8 @@ from copilot.ports import Agents, Clock
 from copilot.remote import Asker, RemoteAgents
 from copilot.roles import problems
 from copilot.roles.agent import Agent, agent_routes
-from copilot.roles.app import Running, listen, run
 from copilot.roles.callers import SharedKey
+from copilot.roles.serving import Running, listen, run
 from copilot.roles.tls import Certificate
 from tests.fakes import FixedClock
 

@@ -22,6 +22,8 @@ class Journal:
 
     cluster: str
     channels: tuple[Channel, ...] = ()
+    knows_channels: bool = True
+    """Whether these are set up; else they are all that there may be."""
     link_base: str = ""
 
     async def tell(
@@ -95,6 +97,7 @@ class Journal:
                     link=f"{self.link_base}/incident/?id={incident.id}",
                     attempts=0,
                     incident_key=f"{self.cluster}/{incident.opened_us}",
+                    is_sure=self.knows_channels,
                 ),
                 due_us=at_us,
             )

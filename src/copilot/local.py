@@ -141,7 +141,8 @@ class LocalAgents:
     async def notify(self, notification: Notification) -> tuple[Delivery, str]:
         notifier = self._notifiers.get(notification.channel)
         if notifier is None:
-            return Delivery.NOT_DELIVERED, f"{notification.channel} is not set up"
+            outcome = Delivery.NOT_DELIVERED if notification.is_sure else Delivery.NOT_SET_UP
+            return outcome, f"{notification.channel} is not set up"
         return await notifier.deliver(notification)
 
     async def _prepare(self, draft: Draft, incident: Incident | None) -> Proposal:

@@ -116,11 +116,12 @@ async def wired(
         if needs_cluster:
             cluster, name = await _watched(settings, clock, stack)
         model = _model(settings)
-        embedder = embedder_of(settings, clock)
+        embedder = embedder_of(settings, clock) if _EMBEDDING & set(roles) else _NOTHING_TO_EMBED
         stack.push_async_callback(embedder.close)
         meaning = Meaning(embedder)
         git = _git(settings, stack) if _REMEDIATOR in roles else None
         notifiers, policy = _notifiers(settings), policy_of(settings)
+        is_told = knows_channels(settings, roles)
         local = LocalAgents(
             store=store,
             clock=clock,
@@ -143,7 +144,8 @@ async def wired(
             clock=clock,
             journal=Journal(
                 cluster=name,
-                channels=tuple(notifiers),
+                channels=tuple(notifiers) if is_told else tuple(Channel),
+                knows_channels=is_told,
                 link_base=settings.public_url or link_base,
             ),
             rules=RULES,
@@ -225,6 +227,10 @@ def embedded_file(settings: Settings) -> Path | None:
 
 _REMEDIATOR = "agent-remediator"
 """The one role that may change anything, and so the one that has the Git host's token."""
+
+_EMBEDDING = frozenset({"gateway", "agent-context", "agent-runbook"})
+"""Those that search by meaning or keep the index; the others need no embedder, nor its key."""
+_NOTHING_TO_EMBED = NoEmbedder("this role has nothing to embed")
 
 _NO_CLUSTER = (
     "Does `kubectl get nodes` answer with it? Choose another with --context or --kubeconfig, or "
@@ -441,6 +447,13 @@ def _notifiers(settings: Settings) -> dict[Channel, Notifier]:
             token=settings.jira_token.get_secret_value(),
         )
     return found
+
+
+def knows_channels(settings: Settings, roles: Collection[str]) -> bool:
+    """Whether this process is told which channels are set up. Where agent-reporter is one of its
+    own, only that has their secrets: the others leave messages for all there may be, and it drops
+    those for channels that are not there."""
+    return not settings.reporter_url or "agent-reporter" in roles
 
 
 def _agents_elsewhere(settings: Settings, roles: Collection[str]) -> dict[str, str]:

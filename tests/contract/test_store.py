@@ -47,6 +47,16 @@ async def write_and_fail(store: SqlStore) -> None:
         raise ZeroDivisionError
 
 
+async def test_what_the_database_is_and_can_do_is_the_same_whenever_it_is_asked(
+    store: SqlStore,
+) -> None:
+    able = await store.capabilities()
+
+    assert able.kind in ("SQLite", "TiDB", "MariaDB", "MySQL")
+    assert any(sign.isdigit() for sign in able.version)
+    assert await store.capabilities() == able
+
+
 # --------------------------------------------------------------------------- transactions
 
 

@@ -342,7 +342,7 @@ async def test_a_feed_keeps_so_many_entries(store: SqlStore) -> None:
     assert went.n == 3
 
 
-@pytest.mark.parametrize("delivery", [Delivery.DELIVERED, Delivery.NOT_DELIVERED])
+@pytest.mark.parametrize("delivery", list(Delivery))
 async def test_a_message_goes_long_after_it_was_settled(
     store: SqlStore, delivery: Delivery
 ) -> None:

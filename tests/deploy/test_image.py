@@ -15,10 +15,12 @@ from typing import IO, Any
 import pytest
 
 from tests.deploy.started import started
+from tools.image.assemble import DISTRIBUTIONS_LEFT_OUT
 
 ROOT = Path(__file__).parents[2]
 BILL = "usr/share/incident-copilot/sbom.cdx.json"
 BUDGET_BYTES = 300_000_000
+LARGE_BYTES = 1_000_000
 SHELLS_AND_TOOLS = re.compile(
     r"(ba|da|a|z)?sh|busybox|(g|c)?cc(-.*)?|c\+\+|g\+\+(-.*)?|clang.*|ld(\..*)?|as|make|perl.*"
     r"|pip.*|uv|apt.*|dpkg.*|npm|node|curl|wget"
@@ -37,12 +39,6 @@ exec chroot --userspec=10001:10001 --groups= "$root" "$@"
 """
 """A read-only root but for /tmp and /data, no rights: as the restricted level has it."""
 
-IMPORT_ALL = """
-import importlib, pkgutil, copilot
-for module in pkgutil.walk_packages(copilot.__path__, "copilot."):
-    if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
-"""
 EMBED = """
 import asyncio
 from copilot.embed.local import LocalEmbedder
@@ -67,6 +63,14 @@ class Image:
         return [*isolated, str(self.root)]
 
 
+@dataclass(frozen=True)
+class Used:
+    """What was loaded once all that a role can reach was imported (tools/image/used.py)."""
+
+    unused: list[str]
+    libraries: list[str]
+
+
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     made = subprocess.run(
@@ -82,6 +86,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
                 files.extractall(root, numeric_owner=True, filter="fully_trusted")
         config = json.load(named(archive, manifest["config"]))["config"]
     return Image(root, config, sum(layer["size"] for layer in manifest["layers"]))
+
+
+@pytest.fixture(scope="session")
+def used(image: Image) -> Used:
+    program = (ROOT / "tools/image/used.py").read_text()
+    command = [*image.command, "python", "-c", program]
+    done = subprocess.run(command, env=environment(image), stdout=subprocess.PIPE, check=True)
+    return Used(**json.loads(done.stdout))
 
 
 def test_it_fits_into_its_budget_with_the_embedder_inside(image: Image) -> None:
@@ -118,10 +130,8 @@ def test_its_bill_names_every_package_in_it_as_locked(image: Image) -> None:
     bill = json.loads((image.root / BILL).read_text())
     listed = {one["purl"] for one in bill["components"]}
 
-    installed = set()
-    for folder in image.root.glob("opt/**/*.dist-info"):
-        name, version = folder.name.removesuffix(".dist-info").rsplit("-", 1)
-        installed.add((re.sub(r"[-_.]+", "-", name).lower(), version))
+    folders = list(image.root.glob("opt/**/*.dist-info"))
+    installed = {(package_of(one), one.stem.rpartition("-")[2]) for one in folders}
     assert installed - {("incident-copilot", "0.1.0")} <= {
         tuple(purl.removeprefix("pkg:pypi/").split("@")) for purl in listed
     }
@@ -132,8 +142,24 @@ def test_its_bill_names_every_package_in_it_as_locked(image: Image) -> None:
     assert {"libc6", "libssl3", "zlib1g"} <= records
 
 
-def test_every_module_of_ours_finds_what_it_imports(image: Image) -> None:
-    subprocess.run([*image.command, "python", "-c", IMPORT_ALL], env=environment(image), check=True)
+def test_every_package_in_it_is_imported_by_something_of_ours(image: Image, used: Used) -> None:
+    assert used.unused == []
+
+    installed = {package_of(folder) for folder in image.root.glob("opt/**/*.dist-info")}
+    assert not installed & {*DISTRIBUTIONS_LEFT_OUT}
+
+
+def test_every_library_of_the_base_is_loaded_by_something_of_ours(image: Image, used: Used) -> None:
+    of_the_base = {path.name for path in image.root.glob("usr/lib/**/lib*.so*")}
+
+    assert of_the_base - {Path(name).name for name in used.libraries} == set()
+
+
+def test_no_large_compiled_module_lies_in_it_that_nothing_loads(image: Image, used: Used) -> None:
+    site = image.root / "opt/copilot/lib"
+    large = {path.name for path in site.rglob("*.so*") if path.stat().st_size > LARGE_BYTES}
+
+    assert large - {Path(name).name for name in used.libraries} == set()
 
 
 def test_the_embedding_model_works_in_it(image: Image) -> None:
@@ -164,6 +190,11 @@ def environment(image: Image) -> dict[str, str]:
     system = "/usr/sbin:/usr/bin:/sbin:/bin"  # for the sandbox; the image's follows it
     added = {"COPILOT_HOST": "127.0.0.1"}
     return {**own, **added, "PATH": f"{system}:{own['PATH']}"}
+
+
+def package_of(record: Path) -> str:
+    """The package that a `.dist-info` is of, as the index writes it."""
+    return re.sub(r"[-_.]+", "-", record.stem.rpartition("-")[0]).lower()
 
 
 def lock() -> str:

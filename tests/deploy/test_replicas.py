@@ -11,11 +11,10 @@ import os
 import random
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
@@ -23,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
 from copilot.store.mysql import Address
+from tests.beside import Beside
 from tests.cluster.conftest import limit
 from tests.contract.cluster_targets import KubeHttp, limit_patch
 from tests.deploy.installation import HOME, ROLES, Shell, pods, trust, wait_until_ready
@@ -88,20 +88,19 @@ def doors(shell: Shell, database: Address, demo: KubeHttp) -> Iterator[Doors]:
 
 
 @dataclass
-class Follower:
+class Follower(Beside):
     """A screen: it follows the feed, and where it is cut off it goes on after what it has."""
 
     doors: Doors
     seen: list[int] = field(default_factory=list)
     greetings: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             try:
                 self._follow()
             except (OSError, ConnectionClosed, InvalidHandshake, TimeoutError):
-                self._over.wait(0.3)
+                self.over.wait(0.3)
 
     def _follow(self) -> None:
         query = f"?since={self.seen[-1]}" if self.seen else "?since=0"
@@ -111,36 +110,26 @@ class Follower:
             sock=way,
             additional_headers={"Authorization": f"Bearer {ACCESS}"},
         ) as feed:
-            while not self._over.is_set():
+            while not self.over.is_set():
                 message = json.loads(feed.recv(timeout=15))
                 if message["kind"] == "hello":
                     self.greetings += 1
                 elif message["kind"] != "ping":
                     self.seen.append(message["seq"])
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(20)
-
 
 @dataclass
-class Havoc:
+class Havoc(Beside):
     """Deletes pods, at their leisure or at once, and restarts roles, until it is told to stop."""
 
     shell: Shell
     chance: random.Random
     done: list[str] = field(default_factory=list)
     trouble: list[BaseException] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         turns: list[str] = []
-        while not self._over.wait(STRIKE_EVERY_S):
+        while not self.over.wait(STRIKE_EVERY_S):
             turns = turns or self.chance.sample(ROLES, len(ROLES))
             try:
                 self._strike(turns.pop())
@@ -157,15 +146,6 @@ class Havoc:
             at_once = " --grace-period=0 --force" if how == "killed" else ""
             self.shell.run(f"kubectl -n {HOME} delete pod {name} --wait=false{at_once} 2>&1")
         self.done.append(f"{role} {how}")
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(30)
 
 
 @dataclass

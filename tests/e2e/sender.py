@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
 
 import httpx
 
+from tests.beside import Beside
 from tests.builders_ingest import JSON, a_record, as_json
 
 SEND_EVERY_S = 0.25
 
 
 @dataclass
-class Sender:
+class Sender(Beside):
     """Posts numbered lines all along; what was not acknowledged is sent again, byte for byte."""
 
     url: str
@@ -26,15 +25,14 @@ class Sender:
     headers: Mapping[str, str] = field(default_factory=dict)
     acknowledged: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         headers = {**JSON, **self.headers, "Authorization": f"Bearer {self.token}"}
         with httpx.Client(base_url=self.url, headers=headers, trust_env=False) as http:
             number = 0
-            while not self._over.wait(SEND_EVERY_S):
+            while not self.over.wait(SEND_EVERY_S):
                 body = as_json(a_record(f"{self.marker} line {number:05d}"))
-                while not self._is_taken(http, body, number) and not self._over.wait(0.1):
+                while not self._is_taken(http, body, number) and not self.over.wait(0.1):
                     pass
                 number += 1
 
@@ -48,15 +46,6 @@ class Sender:
         elif status < 500 and status != 429:
             self.refused.append(status)
         return status == 200
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(20)
 
 
 def numbers_found(client: httpx.Client, marker: str) -> Counter[int]:

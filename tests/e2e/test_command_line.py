@@ -50,7 +50,7 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
         (["up"], ["--demo", "--context", "--kubeconfig", "--data", "--port", "--no-open"]),
         (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
-        (["token"], ["access", "sender", "agent"]),
+        (["token"], ["access", "sender", "agent", "create", "revoke", "sign-out"]),
         (["rbac"], ["--namespace", "--opted-in", "--nodes", "--secret", "--kubelet-usage"]),
         (["migrate"], ["--from", "--to", "Stop the co-pilot"]),
         (["backup"], ["FILE", "--force", "tokens.json"]),

@@ -13,7 +13,6 @@ from copilot.detect.rules import RULES
 from copilot.domain.errors import Away, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Channel, Delivery, Notification, NotificationId
-from copilot.domain.objects import epoch_us
 from copilot.domain.proposal import ProposalStatus
 from copilot.flow import Flow
 from copilot.journal import Journal
@@ -26,11 +25,10 @@ from copilot.roles.room import room_view
 from copilot.roles.views import RoomView
 from copilot.wiring import sync_runbooks
 from tests.agents_elsewhere import Elsewhere, elsewhere
-from tests.builders_objects import a_container, a_deployment, a_replica_set, an_oom_killed_pod
 from tests.builders_store import a_store
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
-from tests.flow.test_decide import KILLED, a_delta
+from tests.killed import a_tight_deployment, sees_it_killed, soon_after
 
 INCIDENT = IncidentId(1)
 SINCE = f"{datetime(2026, 11, 23, 8, 0, 5, tzinfo=UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -57,11 +55,11 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    clock = FixedClock(epoch_us(KILLED) + 5_000_000)
+    clock = soon_after()
     async with a_store("sqlite-file", tmp_path) as store:
         await sync_runbooks(store, clock)
         cluster = FakeCluster(clock)
-        deployment = a_deployment(containers=[a_container(limit="32Mi")])
+        deployment = a_tight_deployment()
         cluster.put(Kind.DEPLOYMENT, deployment)
         local = LocalAgents(
             store=store, clock=clock, cluster=cluster, policy=Policy(), model=None, notifiers={}
@@ -74,12 +72,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
                 journal=Journal(cluster="home"),
                 rules=RULES,
             )
-            for kind, thing in (
-                (Kind.DEPLOYMENT, deployment),
-                (Kind.REPLICA_SET, a_replica_set(containers=[a_container(limit="32Mi")])),
-                (Kind.POD, an_oom_killed_pod(killed=KILLED)),
-            ):
-                await flow.observe(a_delta(kind, thing, clock.now_us()))
+            await sees_it_killed(flow, clock)
             yield House(flow=flow, store=store, there=there, agents=agents, clock=clock)
 
 

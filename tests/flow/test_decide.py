@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,10 +12,8 @@ import pytest
 
 from copilot.detect.rules import RULES
 from copilot.domain.action import Scale
-from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import Conflict
 from copilot.domain.incident import EntryKind, IncidentId, Status
-from copilot.domain.objects import Deployment, ObjectRef, Pod, controller_of, epoch_us
 from copilot.domain.proposal import Proposal, ProposalId, ProposalStatus
 from copilot.flow import Flow
 from copilot.journal import Journal
@@ -27,14 +24,11 @@ from tests.builders_objects import (
     a_container,
     a_deployment,
     a_pod,
-    a_replica_set,
-    an_oom_killed_pod,
 )
 from tests.builders_store import opened
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
-
-KILLED = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+from tests.killed import a_delta, a_tight_deployment, sees_it_killed, soon_after
 
 
 @dataclass
@@ -63,30 +57,13 @@ class Scene:
         await self.flow.approve(proposal.id, digest=proposal.digest, reason="", actor="ada")
 
 
-def a_delta(kind: Kind, thing: Deployment | Pod, seen_us: int, *, actor: str = "kubectl") -> Delta:
-    """The whole list of a kind, of one thing."""
-    meta, owner = thing.metadata, controller_of(thing.metadata)
-    version = ObjectVersion(
-        cluster="home",
-        object=ObjectRef(kind=kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
-        resource_version=meta.resource_version,
-        generation=meta.generation,
-        owner_uid=owner.uid if owner else "",
-        actor=actor,
-        seen_us=seen_us,
-        is_deleted=False,
-        json=msgspec.json.encode(thing),
-    )
-    return Delta(kind=kind, versions=(version,), is_synced=True)
-
-
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    clock = FixedClock(epoch_us(KILLED) + 5_000_000)
+    clock = soon_after()
     store = await opened(tmp_path / "copilot.db", clock=clock)
     await store.migrate()
     cluster = FakeCluster(clock)
-    deployment = a_deployment(containers=[a_container(limit="32Mi")])
+    deployment = a_tight_deployment()
     cluster.put(Kind.DEPLOYMENT, deployment)
     agents = LocalAgents(
         store=store, clock=clock, cluster=cluster, policy=Policy(), model=None, notifiers={}
@@ -94,12 +71,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     flow = Flow(
         store=store, agents=agents, clock=clock, journal=Journal(cluster="home"), rules=RULES
     )
-    for kind, thing in (
-        (Kind.DEPLOYMENT, deployment),
-        (Kind.REPLICA_SET, a_replica_set(containers=[a_container(limit="32Mi")])),
-        (Kind.POD, an_oom_killed_pod(killed=KILLED)),
-    ):
-        await flow.observe(a_delta(kind, thing, clock.now_us()))
+    await sees_it_killed(flow, clock)
     incident_id = IncidentId(1)
     await flow.investigate(incident_id)
     yield Scene(flow=flow, store=store, clock=clock, cluster=cluster, incident_id=incident_id)

@@ -14,7 +14,6 @@ import yaml
 from copilot.detect.rules import RULES
 from copilot.domain.errors import Busy, Conflict, CopilotError, NotFound, Refused, Unavailable
 from copilot.domain.incident import IncidentId, Status
-from copilot.domain.objects import epoch_us
 from copilot.domain.proposal import Proposal, ProposalStatus
 from copilot.domain.pull_request import FileEdit, PullRequest, PullState
 from copilot.flow import REMEDIATE, Flow
@@ -25,12 +24,11 @@ from copilot.local import LocalAgents, ThroughGit
 from copilot.ports import Kind, Store
 from copilot.remediate.gitops.pull import digest_of
 from copilot.remediate.guard import Policy
-from tests.builders_objects import a_container, a_deployment, a_replica_set, an_oom_killed_pod
 from tests.builders_remediate import TARGET
 from tests.builders_store import opened
 from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster, needs
-from tests.flow.test_decide import KILLED, a_delta
+from tests.killed import a_tight_deployment, sees_it_killed, soon_after
 
 MANIFEST = """\
 # the demo
@@ -153,11 +151,11 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    clock = FixedClock(epoch_us(KILLED) + 5_000_000)
+    clock = soon_after()
     store = await opened(tmp_path / "copilot.db", clock=clock)
     await store.migrate()
     cluster = FakeCluster(clock, lives=needs("48Mi"))
-    deployment = a_deployment(containers=[a_container(limit="32Mi")])
+    deployment = a_tight_deployment()
     cluster.put(Kind.DEPLOYMENT, deployment)
     host = LossyHost(tmp_path / "cluster.git")
     await host.seed({PATH: MANIFEST, "README.md": "ours"})
@@ -179,12 +177,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         cluster=cluster,
         git=host,
     )
-    for kind, thing in (
-        (Kind.DEPLOYMENT, deployment),
-        (Kind.REPLICA_SET, a_replica_set(containers=[a_container(limit="32Mi")])),
-        (Kind.POD, an_oom_killed_pod(killed=KILLED)),
-    ):
-        await flow.observe(a_delta(kind, thing, clock.now_us()))
+    await sees_it_killed(flow, clock)
     await flow.investigate(IncidentId(1))
     yield Scene(
         flow=flow,

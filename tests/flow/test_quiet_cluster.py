@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from copilot.demo.cluster import kubeconfig, serve_demo
-from copilot.roles.app import ROLES, compose, listen, run
+from copilot.roles.app import ROLES, compose
 from copilot.roles.security import Doorkeeper, Tokens
+from copilot.roles.serving import listen, run
 from copilot.settings import EmbedderKind, Settings
 from copilot.wiring import wired
 from tests.contract.cluster_targets import limit_patch

@@ -14,7 +14,8 @@ from copilot.journal import Journal
 from copilot.ports import Kind
 from copilot.remedy import LEASE_US, Remedy
 from tests.builders_objects import a_container, a_deployment, an_oom_killed_pod
-from tests.flow.test_decide import KILLED, Scene, a_delta, scene
+from tests.flow.test_decide import Scene, scene
+from tests.killed import KILLED, a_delta
 
 __all__ = ["scene"]
 RAISED = "64Mi"

@@ -17,7 +17,7 @@ from copilot.remediate.policy import Policy
 from copilot.roles.workers import OUTBOX_TRIES, Workers
 from copilot.store import SqlStore
 from tests.builders_notify import FakeJira, a_message, jira_at, slack_at
-from tests.builders_store import NOW_US, a_store
+from tests.builders_store import NOW_US, a_new_incident, a_store
 from tests.fakes import FixedClock
 from tests.fakes_embedder import FakeEmbedder
 from tests.fakes_http import Answer, HttpServer, served
@@ -192,6 +192,24 @@ async def test_a_message_waits_for_a_channel_that_is_not_set_up_yet(
     async with served(lambda _: Answer(body=b"ok")) as server:
         assert await sends(a_reporter(store, clock, slack=slack_at(server.url)))
         assert posts(server) == 1
+
+
+async def test_a_role_that_knows_no_channels_leaves_messages_for_all_and_the_reporter_sorts_them(
+    store: SqlStore, clock: FixedClock
+) -> None:
+    journal = Journal(cluster="lab", channels=tuple(Channel), knows_channels=False)
+    async with store.transaction() as tx:
+        incident = await tx.incidents.open(a_new_incident("a"))
+        await journal.notify(tx, incident, "opened", "a pod crashes", at_us=NOW_US)
+
+    async with served(lambda _: Answer(body=b"ok")) as server:
+        reporter = a_reporter(store, clock, slack=slack_at(server.url))
+        while await sends(reporter):
+            pass
+
+    assert posts(server) == 1
+    async with store.view() as view:
+        assert (await view.outbox.unsent()).n == 0  # Jira's is not kept for later
 
 
 class Broken:

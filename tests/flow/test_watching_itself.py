@@ -20,12 +20,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from copilot.embed import NoEmbedder
-from copilot.roles.app import compose, listen, run
+from copilot.roles.app import compose
 from copilot.roles.drain import Drain
 from copilot.roles.figures import Figures
 from copilot.roles.health import Health
 from copilot.roles.health_routes import health_routes
 from copilot.roles.security import Doorkeeper, Tokens
+from copilot.roles.serving import listen, run
 from copilot.settings import EmbedderKind, Settings
 from copilot.telemetry import INCIDENT, SERVICE
 from copilot.wiring import Parts, traced, wired
@@ -198,6 +199,21 @@ async def test_requests_are_counted_by_route_whatever_is_asked_for(running: Runn
     assert {route for route, _, _ in counted if "nothing" in route} == set()
     assert "other" in {method for _, method, _ in counted}
     assert {method for _, method, _ in counted} <= {"GET", "POST", "other"}
+
+
+async def test_people_are_told_what_the_database_is_and_what_it_can_do(running: Running) -> None:
+    async with running.client(TOKENS.access) as client:
+        told = (await client.get("/api/database")).json()
+        asked = (await client.get("/readyz?verbose")).json()["store"]
+
+    assert (told["product"], told["version"]) == (asked["kind"], asked["version"]) != ("", "")
+    assert {one["name"]: one["state"] for one in told["abilities"]} == {
+        "Vectors": "missing",
+        "Vector index": "missing",
+        "Full text": "used",
+        "Partitions by day": "missing",
+        "Scattered keys": "unneeded",
+    }
 
 
 @pytest.mark.parametrize("token", [TOKENS.access, TOKENS.sender, TOKENS.agent, SCRAPER])

@@ -25,8 +25,8 @@ from starlette.requests import Request
 from copilot.domain.errors import Unauthenticated, Unavailable
 from copilot.domain.event import Batch
 from copilot.ports import StoredBatch
-from copilot.roles.app import Running, listen, run
 from copilot.roles.ingestion import ingestion_routes
+from copilot.roles.serving import Running, listen, run
 from copilot.wiring import SystemClock
 from tools.collector.build import built
 

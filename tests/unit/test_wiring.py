@@ -1,5 +1,6 @@
 """The policy and the embedder as they are set."""
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from copilot.ports import Embedder
 from copilot.remediate.policy import KINDS, Guardrail, Mode, Policy
 from copilot.settings import CallersKind, EmbedderKind, Settings
 from copilot.settings import Mode as SettingsMode
-from copilot.wiring import embedder_of, policy_of, wired
+from copilot.wiring import Parts, embedder_of, knows_channels, policy_of, wired
 from tests.fakes import FixedClock
 from tests.fakes_http import says, served
+
+URL = "http://127.0.0.1:9"
 
 
 def test_without_settings_it_is_what_a_careful_team_would_start_with() -> None:
@@ -136,3 +139,35 @@ async def test_service_accounts_without_a_token_to_show_are_no_shared_key(tmp_pa
     with pytest.raises(Invalid, match="needs COPILOT_CALLER_TOKEN_FILE"):
         async with wired(settings, roles=("gateway",), agent_token="key", needs_cluster=False):
             pass
+
+
+# --------------------------------------------------------------------------- what a role is given
+
+
+def a_role(tmp_path: Path, role: str, **given: object) -> AbstractAsyncContextManager[Parts]:
+    """What `incident-copilot serve ROLE` is made of, with no cluster."""
+    settings = Settings(data=tmp_path, cluster="home", **given)  # type: ignore[arg-type]  # pydantic checks them
+    return wired(settings, roles=(role,), agent_token="key", needs_cluster=False)
+
+
+async def test_a_role_that_searches_nothing_by_meaning_needs_no_key_for_it(tmp_path: Path) -> None:
+    async with a_role(tmp_path, "ingestion", embedder=EmbedderKind.OPENAI) as parts:
+        assert parts.embedder.name == ""
+
+    with pytest.raises(Invalid, match="OPENAI_API_KEY"):
+        async with a_role(tmp_path, "agent-context", embedder=EmbedderKind.OPENAI):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("role", "reporter_url", "knows"),
+    [
+        pytest.param("gateway", URL, False, id="another-has-their-secrets"),
+        pytest.param("agent-reporter", URL, True, id="it-is-the-reporter"),
+        pytest.param("gateway", "", True, id="there-is-none-elsewhere"),
+    ],
+)
+def test_only_who_has_the_secrets_of_channels_knows_which_are_set_up(
+    role: str, reporter_url: str, knows: bool
+) -> None:
+    assert knows_channels(Settings(reporter_url=reporter_url), (role,)) is knows

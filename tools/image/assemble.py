@@ -2,7 +2,8 @@
 
 What is kept is a list, not what is thrown away: the interpreter with its library, the installed
 packages, and the system libraries that these load. So there is no shell, no compiler and no package
-manager, whichever base the interpreter came from. Needs nothing but the standard library.
+manager, whichever base the interpreter came from. Of those, what no role uses is named below, with
+the reason; `used.py` finds what should be. Needs nothing but the standard library.
 
     TO/runtime   interpreter, system libraries, packages: changes with the lock file
     TO/product   our own package and the bill of materials: changes with every version
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -33,21 +35,54 @@ USER = 10001
 
 STDLIB_LEFT_OUT = {
     "__pycache__": "compiled anew below, for a file system that cannot be written to",
+    "_crypt.*": "passwords of this system's accounts",
+    "_ctypes_test.*": "tests",
+    "_curses*": "draws in a terminal",
+    "_dbm.*": "files that we do not write",
+    "_gdbm.*": "the same",
+    "_test*": "tests",
+    "_tkinter.*": "windows",
+    "_xxtest*": "tests",
     "config-*": "the static library, for programs that embed Python",
+    "curses": "draws in a terminal",
     "dist-packages": "Debian's own",
     "site-packages": "of the base, among them pip",
     "distutils": "the package manager and what belongs to it",
     "ensurepip": "brings pip",
     "idlelib": "an editor",
     "lib2to3": "rewrites Python 2",
+    "nis.*": "accounts of a network, by way of Kerberos",
+    "ossaudiodev.*": "sound",
     "pydoc_data": "help texts",
+    "readline.*": "edits lines in a terminal",
     "test": "tests",
     "tkinter": "windows",
+    "turtle.py": "windows",
     "turtledemo": "windows",
     "venv": "makes environments to install into",
+    "xxlimited*": "examples",
 }
+DISTRIBUTIONS_LEFT_OUT = {
+    "filelock": "of huggingface-hub",
+    "flatbuffers": "writes models; onnxruntime reads them without",
+    "fsspec": "of huggingface-hub",
+    "googleapis-common-protos": "of the OpenTelemetry exporter, which imports none of it",
+    "hf-xet": "of huggingface-hub",
+    "huggingface-hub": "fetches models for tokenizers; ours lies beside our code",
+    "packaging": "of onnxruntime's interface for others, and of huggingface-hub",
+    "pycparser": "reads C for cffi, which has been compiled",
+    "regex": "of tiktoken",
+    "tiktoken": "counts tokens before they are sent; we count what was used",
+    "tqdm": "of huggingface-hub",
+    "watchfiles": "starts uvicorn anew when its sources change",
+}
+"""Of the lock file: what others ask for and no code of theirs imports on a way that is ours."""
 PACKAGES_LEFT_OUT = {
     "**/__pycache__": "compiled anew below",
+    "**/.agents": "for who writes code with it",
+    "**/_test*.so": "tests",
+    "**/_tests": "tests of packages",
+    "**/testdata": "tests of packages",
     "**/tests": "tests of packages",
     "**/*.pyi": "for type checkers",
     "**/*.pyx": "sources of compiled modules",
@@ -56,14 +91,21 @@ PACKAGES_LEFT_OUT = {
     "**/*.h": "for compilers",
     "**/*.hpp": "for compilers",
     "**/*.a": "for compilers",
+    "asyncmy/replication": "follows the changes of a server",
     "kubernetes/aio/client/api/*_api.py": "a class for each call; ours are made by path",
     "kubernetes/client/api/*_api.py": "the same, for those who wait",
     "kubernetes/client/models/v[0-9]*.py": "the same; ours are those of kubernetes.aio",
+    "numpy/_core/*_tests.*.so": "tests",
+    "numpy/_core/_simd.*": "tests",
     "numpy/f2py": "compiles Fortran",
     "numpy/distutils": "compiles packages",
+    "onnxruntime/backend": "for programs that have onnx",
+    "onnxruntime/capi/libonnxruntime*": "the same again, for programs in C",
+    "onnxruntime/datasets": "examples",
     "onnxruntime/quantization": "makes models smaller",
     "onnxruntime/tools": "converts models",
     "onnxruntime/transformers": "converts models",
+    "zstandard/_cffi.*": "the same again, for interpreters other than this one",
 }
 """Under site-packages; what is not there in a version is not missed."""
 
@@ -123,9 +165,14 @@ class Assembly:
         site = Path(sysconfig.get_path("purelib"))
         to = self._inside(site)
         shutil.copytree(site, to)
+        for path in distributions_left_out(to):
+            path.unlink()
         for pattern in PACKAGES_LEFT_OUT:
             for path in list(to.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for folder in sorted(filter(Path.is_dir, to.rglob("*")), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
         shutil.copy(self.environment / "pyvenv.cfg", self._inside(self.environment))
         programs = self.environment / "bin"
         self._inside(programs).mkdir()
@@ -197,7 +244,9 @@ class Assembly:
         to = self.product / "usr/share/incident-copilot"
         to.mkdir(parents=True)
         lock = Path("ui/package-lock.json")
-        (to / bill.NAME).write_text(bill.printed(debian=packages, npm=lock))
+        site = self._inside(Path(sysconfig.get_path("purelib")))
+        sites = (site, self.product / site.relative_to(self.runtime))
+        (to / bill.NAME).write_text(bill.printed(sites=sites, debian=packages, npm=lock))
 
     def _system_file(self, path: Path) -> None:
         """Under the name it is asked for by, in the folder that it really lies in."""
@@ -208,6 +257,15 @@ class Assembly:
 
     def _inside(self, path: Path) -> Path:
         return self.runtime / (path.parent.resolve() / path.name).relative_to("/")
+
+
+def distributions_left_out(site: Path) -> list[Path]:
+    """Their files under site-packages; the programs that they bring are in no image anyway."""
+    left_out = [
+        d for d in distributions(path=[str(site)]) if bill.normal(d) in DISTRIBUTIONS_LEFT_OUT
+    ]
+    named = [Path(str(d.locate_file(file))) for d in left_out for file in d.files or ()]
+    return [path for path in named if ".." not in path.parts and path.is_file()]
 
 
 def files_in(folder: Path) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """The bill of materials of the image, as CycloneDX: packages of Python, of the screens, of the base.
 
-It runs inside the build, in the environment that is shipped, so it lists what is there and not what
-was asked for. The same image gives the same bytes.
+It runs inside the build, over what is shipped, so it lists what is there and not what was asked
+for. The same image gives the same bytes.
 https://cyclonedx.org/docs/1.6/json/
 """
 
@@ -26,9 +26,10 @@ PRODUCT = "incident-copilot"
 Component = dict[str, Any]
 
 
-def printed(*, debian: Iterable[str], npm: Path) -> str:
-    """The document; `debian` names packages of the base, `npm` is the lock file of the screens."""
-    found = {normal(d): d for d in distributions()}
+def printed(*, sites: Iterable[Path], debian: Iterable[str], npm: Path) -> str:
+    """The document; `sites` hold the packages of Python, `debian` names those of the base, `npm` is
+    the lock file of the screens."""
+    found = {normal(d): d for d in distributions(path=[str(site) for site in sites])}
     product = of_python(found.pop(PRODUCT))
     components = [
         *(of_python(distribution) for _, distribution in sorted(found.items())),

@@ -1,4 +1,4 @@
-import type { Health, HitKind, ProposalStatus, PullStage, Risk, Verdict } from './api/types'
+import type { Ability, Health, HitKind, ProposalStatus, PullStage, Risk, Verdict } from './api/types'
 
 /** How closed sets are called on screen, and which of the meanings each one has. */
 export type Tone = 'crit' | 'warn' | 'ok' | 'info' | 'idle'
@@ -80,4 +80,17 @@ export const MODE: Record<string, { label: string; detail: string }> = {
     label: 'Autonomous',
     detail: 'Changes that a guardrail names are applied without asking.',
   },
+}
+
+export const ABILITY: Record<Ability, string> = {
+  used: 'In use',
+  unused: 'Not used',
+  unneeded: 'Not needed',
+  missing: 'Not available',
+}
+
+/** How somebody signed in, as it goes on after "as admin,": `laptop`, `token`, or a provider's host. */
+export function signedInBy(via: string): string {
+  if (via === 'laptop') return "with the co-pilot's own access token"
+  return via === 'token' ? 'with a personal access token' : `through ${via}`
 }

@@ -50,6 +50,44 @@ export function status(now) {
   }
 }
 
+/** @returns {api.DatabaseView} */
+export function database() {
+  return {
+    product: 'MariaDB',
+    version: '10.11.6',
+    abilities: [
+      { name: 'Vectors', state: 'missing', about: 'Texts are compared by meaning in the co-pilot instead, exactly.' },
+      { name: 'Vector index', state: 'missing', about: 'Every text is compared in the co-pilot instead.' },
+      { name: 'Full text', state: 'unused', about: "It cuts texts into other words; the co-pilot's own word index finds the same on every database." },
+      { name: 'Partitions by day', state: 'used', about: 'Old events and spans go by whole days.' },
+      { name: 'Scattered keys', state: 'unneeded', about: 'New rows all lie in one place; their keys count up.' },
+    ],
+  }
+}
+
+/** @param {number} now @returns {api.TokenView[]} */
+export function tokens(now) {
+  const day = 86_400_000_000
+  /** @type {api.TokenView} */
+  const maya = {
+    id: '7f3b1c2d9e04',
+    kind: 'person',
+    name: 'maya',
+    role: 'responder',
+    created_us: now - 3 * day,
+    created_by: 'root by command',
+    expires_us: now + 27 * day,
+    used_us: now - day / 12,
+    revoked_us: null,
+    state: 'open',
+  }
+  return [
+    maya,
+    { ...maya, id: '19c0aa51be77', kind: 'sender', name: 'fluent-bit', role: null, expires_us: null },
+    { ...maya, id: 'd00d3f6a8812', name: 'tom', used_us: null, revoked_us: now - day, state: 'revoked' },
+  ]
+}
+
 /**
  * @param {string} app @param {number} index @param {Partial<api.PodView>} [more]
  * @returns {api.PodView}

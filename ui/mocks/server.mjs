@@ -89,6 +89,8 @@ function answer(url, method) {
   const isOf = (/** @type {string} */ status) => !q.has('status') || q.getAll('status').includes(status)
   if (path === '/api/me') return { name: 'maya', role: 'admin', via: 'token', has_session: true }
   if (path === '/api/status') return { ...make.status(now()), feed_head: seq }
+  if (path === '/api/database') return make.database()
+  if (path === '/api/tokens') return make.tokens(now())
   if (path === '/api/cluster') return make.cluster(now())
   if (path === '/api/changes') return make.changes(started)
   if (path === '/api/incidents') {
@@ -127,6 +129,9 @@ function answerPost(path) {
     return room.timeline.at(-1)
   }
   if (path === '/api/incidents/3/remediate') return room.proposals
+  const [maya] = make.tokens(now())
+  if (path === '/api/tokens') return { token: maya, secret: 'invented-for-this-screen-and-opens-nothing' }
+  if (path.startsWith('/api/tokens/')) return { ...maya, state: 'revoked', revoked_us: now() }
   if (path === '/api/chaos') return { object: room.incident.workload, title: 'The limit of checkout was lowered to 32Mi', started_us: room.incident.opened_us }
   return undefined
 }

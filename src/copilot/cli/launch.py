@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 
 async def up(settings: Settings, *, demo: bool, gitops: bool, open_page: bool) -> None:
-    from copilot.roles.app import ROLES, compose, listen, run
+    from copilot.roles.app import ROLES, compose
     from copilot.roles.security import Doorkeeper
+    from copilot.roles.serving import listen, run
     from copilot.wiring import traced, wired
 
     tokens, is_new = tokens_of(settings)
@@ -133,8 +134,9 @@ async def demo(
 
 
 async def serve(settings: Settings, role: str) -> None:
-    from copilot.roles.app import ACTING_ROLES, ROLES, compose, listen, run
+    from copilot.roles.app import ACTING_ROLES, ROLES, compose
     from copilot.roles.security import Doorkeeper
+    from copilot.roles.serving import listen, run
     from copilot.wiring import traced, wired
 
     if role not in ROLES:

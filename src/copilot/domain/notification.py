@@ -22,6 +22,8 @@ class Delivery(StrEnum):
     """Surely not: it may be sent again."""
     UNKNOWN = "unknown"
     """It may have arrived: it is marked and never sent again by itself."""
+    NOT_SET_UP = "not_set_up"
+    """There is no such channel, and nobody said that there is: it is dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +39,5 @@ class Notification:
     incident_key: str = ""
     """Tells the incident from one with the same number elsewhere (its cluster and when it was
     opened); empty where nobody says."""
+    is_sure: bool = True
+    """False of one that is left for a channel that may not be there: by a role that cannot know."""

@@ -24,9 +24,11 @@ from copilot.flow import Flow
 from copilot.learn.postmortem import postmortem
 from copilot.ports import Clock, Embedder, Store
 from copilot.roles import heatmap, problems, room
+from copilot.roles.database_view import database_view
 from copilot.roles.index_view import index_view
 from copilot.roles.live import feed_message
 from copilot.roles.people import Person
+from copilot.roles.token_routes import token_router
 from copilot.roles.views import (
     ApprovalAccepted,
     ApproveBody,
@@ -37,6 +39,7 @@ from copilot.roles.views import (
     ChaosStarted,
     ChaosView,
     ClusterView,
+    DatabaseView,
     FeedMessage,
     IncidentPage,
     IncidentRow,
@@ -93,6 +96,7 @@ def gateway_router(gateway: Gateway) -> APIRouter:
     router.include_router(_search(gateway))
     router.include_router(_knowledge(gateway))
     router.include_router(_chaos(gateway))
+    router.include_router(token_router(gateway.store, gateway.clock, gateway.whoami))
     return router
 
 
@@ -190,6 +194,12 @@ def _about(gateway: Gateway) -> APIRouter:
                 set_aside=counts.set_aside,
                 index=index,
             )
+
+    @router.get("/database")
+    async def database() -> DatabaseView:
+        """What the store's database can do. By itself, beside the status that every page asks for:
+        the first time the database is asked by changes of its schema, which may have to wait."""
+        return database_view(await gateway.store.capabilities())
 
     @router.get("/cluster")
     async def cluster() -> ClusterView:

@@ -16,7 +16,7 @@ from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Hypothesis, Statement
 from copilot.domain.incident import Incident, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
-from copilot.domain.people import Role
+from copilot.domain.people import Role, TokenKind, TokenState
 from copilot.domain.proposal import Approval, ProposalStatus, Risk, Way
 from copilot.domain.runbook import RunbookMatch
 from copilot.domain.search import Counted, Hit
@@ -70,6 +70,35 @@ class Trouble:
     """`store`, `leg`, `work`, `outbox`, `watcher`, `ingest` or `disk`."""
     since_us: int
     message: str
+
+
+class Ability(StrEnum):
+    """What becomes of something that a database may be able to do."""
+
+    USED = "used"
+    UNUSED = "unused"
+    """It is there, and we go without."""
+    UNNEEDED = "unneeded"
+    """It is not there, and makes no difference here."""
+    MISSING = "missing"
+    """It is not there, or not in a form that we use; something stands in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbilityView:
+    name: str
+    state: Ability
+    about: str
+    """What it is used for, or what stands in for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseView:
+    """What the store's database is, and what it can do."""
+
+    product: str
+    version: str
+    abilities: list[AbilityView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,6 +449,31 @@ class SetAsideView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenView:
+    """An access token, for admins: whose it is, never what opens."""
+
+    id: str
+    kind: TokenKind
+    name: str
+    role: Role | None
+    """None of senders: they only send."""
+    created_us: int
+    created_by: str
+    expires_us: int | None
+    used_us: int | None
+    """Coarse: within an hour."""
+    revoked_us: int | None
+    state: TokenState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMade:
+    token: TokenView
+    secret: str
+    """What opens: told this once, and kept nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChaosTarget:
     object: ObjectRef
     container: str
@@ -512,3 +566,18 @@ class NoteBody:
 class ChaosBody:
     namespace: str
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTokenBody:
+    name: str
+    role: Role | None
+    """None: for a sender."""
+    expires: str = ""
+    """`8h`, `30d`; empty for never."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeBody:
+    reason: str = ""

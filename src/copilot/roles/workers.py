@@ -343,7 +343,7 @@ class Workers:
         except Exception as failure:  # the worker loop: a bug must not end it
             delivery, error = Delivery.UNKNOWN, f"a bug of ours: {type(failure).__name__}"
             log.error("notification.broke", channel=message.channel, exc_info=failure)
-        if delivery is not Delivery.DELIVERED:
+        if delivery not in (Delivery.DELIVERED, Delivery.NOT_SET_UP):
             log.warning(
                 "notification.failed",
                 channel=message.channel,

@@ -310,7 +310,7 @@ class Retention:
         shelf = Shelf(tier=Tier.MESSAGES, table="notifications", owner="status", time="next_us")
         n = 0
         if before_us is not None:
-            for status in ("delivered", "unknown", "failed"):
+            for status in ("delivered", "unknown", "failed", "not_set_up"):
                 if self._is_dry:
                     async with self._engine.view() as database:
                         n += await older_of(database, shelf, (status,), before_us)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from copilot.detect.rules import RULES
 from copilot.domain.action import ChaosMemory
 from copilot.domain.incident import IncidentId
-from copilot.domain.objects import ObjectRef, epoch_us
+from copilot.domain.objects import ObjectRef
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
@@ -27,12 +27,10 @@ from copilot.remote.asking import Question
 from copilot.wiring import sync_runbooks
 from tests.agents_elsewhere import an_asker, elsewhere
 from tests.builders_notify import a_message
-from tests.builders_objects import a_container, a_deployment, a_replica_set, an_oom_killed_pod
 from tests.builders_remediate import a_namespace
 from tests.builders_store import a_store
-from tests.fakes import FixedClock
 from tests.fakes_cluster import FakeCluster
-from tests.flow.test_decide import KILLED, a_delta
+from tests.killed import a_tight_deployment, sees_it_killed, soon_after
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "wire"
 
@@ -54,11 +52,11 @@ class Recorder(Asker):
 
 async def main(folder: Path) -> None:
     FOLDER.mkdir(exist_ok=True)
-    clock = FixedClock(epoch_us(KILLED) + 5_000_000)
+    clock = soon_after()
     async with a_store("sqlite-file", folder) as store:
         await sync_runbooks(store, clock)
         cluster = FakeCluster(clock)
-        deployment = a_deployment(containers=[a_container(limit="32Mi")])
+        deployment = a_tight_deployment()
         cluster.put(Kind.DEPLOYMENT, deployment)
         cluster.put("Namespace", a_namespace("demo", {"incident-copilot.io/demo": "true"}))
         local = LocalAgents(
@@ -74,12 +72,7 @@ async def main(folder: Path) -> None:
                 journal=Journal(cluster="home"),
                 rules=RULES,
             )
-            for kind, thing in (
-                (Kind.DEPLOYMENT, deployment),
-                (Kind.REPLICA_SET, a_replica_set(containers=[a_container(limit="32Mi")])),
-                (Kind.POD, an_oom_killed_pod(killed=KILLED)),
-            ):
-                await flow.observe(a_delta(kind, thing, clock.now_us()))
+            await sees_it_killed(flow, clock)
             await flow.investigate(IncidentId(1))
             await flow.consult(IncidentId(1))
             async with store.view() as view:

@@ -13,10 +13,13 @@ import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { meQuery, statusQuery } from '@/lib/api/queries'
 import type { StatusView } from '@/lib/api/types'
 import { number } from '@/lib/format'
-import { MODE } from '@/lib/labels'
+import { MODE, signedInBy } from '@/lib/labels'
 import { signOut } from '@/lib/session'
 import { Appearance } from './Appearance'
+import { DatabaseCard } from './DatabaseCard'
+import { Row, Small } from './Row'
 import { SetAsideCard } from './SetAsideCard'
+import { TokensCard } from './TokensCard'
 import { Troubles } from './Troubles'
 
 export function SettingsPage() {
@@ -25,20 +28,31 @@ export function SettingsPage() {
     <div className="grid items-start gap-3 lg:grid-cols-2">
       <MorePages />
       {query.data && <Troubles troubles={query.data.troubles} nowUs={query.data.now_us} />}
-      <Card title="This co-pilot">
-        <Loaded query={query} what="the status" skeleton={<RowSkeletons rows={6} height="h-9" />}>
-          {(status) => <About status={status} />}
-        </Loaded>
-      </Card>
-      <Appearance />
-      <Card title="Could not be seen" aside={query.data?.gaps.length}>
-        <Loaded query={query} what="the gaps" skeleton={<RowSkeletons rows={1} />}>
-          {(status) => <Gaps status={status} />}
-        </Loaded>
-      </Card>
-      <SetAsideCard total={query.data?.set_aside} />
+      <Stack>
+        <Card title="This co-pilot">
+          <Loaded query={query} what="the status" skeleton={<RowSkeletons rows={6} height="h-9" />}>
+            {(status) => <About status={status} />}
+          </Loaded>
+        </Card>
+        <TokensCard />
+        <Card title="Could not be seen" aside={query.data?.gaps.length}>
+          <Loaded query={query} what="the gaps" skeleton={<RowSkeletons rows={1} />}>
+            {(status) => <Gaps status={status} />}
+          </Loaded>
+        </Card>
+      </Stack>
+      <Stack>
+        <Appearance />
+        <DatabaseCard />
+        <SetAsideCard total={query.data?.set_aside} />
+      </Stack>
     </div>
   )
+}
+
+/** One of the two columns; on a small screen they follow each other. */
+function Stack({ children }: { children: ReactNode }) {
+  return <div className="grid min-w-0 gap-3">{children}</div>
 }
 
 function About({ status }: { status: StatusView }) {
@@ -65,7 +79,7 @@ function About({ status }: { status: StatusView }) {
       </Row>
       <Row name="Signed in as">
         {me?.name ?? '…'}
-        {me && <Small>as {me.role}, by {me.via}</Small>}
+        {me && <Small>as {me.role}, {signedInBy(me.via)}</Small>}
         {me?.has_session && (
           <span className="mt-1.5 flex flex-wrap gap-2">
             <Button onClick={() => void signOut(false)}>Sign out</Button>
@@ -94,19 +108,6 @@ function Waiting({ index }: { index: StatusView['index'] }) {
       )}
     </>
   )
-}
-
-function Row({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="grid grid-cols-[8.5rem_minmax(0,1fr)] px-3 py-2">
-      <dt className="text-fg-3">{name}</dt>
-      <dd className="break-words">{children}</dd>
-    </div>
-  )
-}
-
-function Small({ children }: { children: ReactNode }) {
-  return <span className="block text-meta text-fg-3">{children}</span>
 }
 
 function Gaps({ status }: { status: StatusView }) {

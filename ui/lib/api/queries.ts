@@ -10,6 +10,14 @@ export const meQuery = () =>
 export const statusQuery = () =>
   queryOptions({ queryKey: ['status'], queryFn: () => unwrap(api.GET('/api/status')) })
 
+/** It stays the same for as long as the gateway runs. */
+export const databaseQuery = () =>
+  queryOptions({
+    queryKey: ['database'],
+    queryFn: () => unwrap(api.GET('/api/database')),
+    staleTime: Infinity,
+  })
+
 export const clusterQuery = () =>
   queryOptions({ queryKey: ['cluster'], queryFn: () => unwrap(api.GET('/api/cluster')) })
 
@@ -116,3 +124,7 @@ export const setAsideQuery = () =>
 
 export const chaosQuery = () =>
   queryOptions({ queryKey: ['chaos'], queryFn: () => unwrap(api.GET('/api/chaos')) })
+
+/** For admins; nobody else is answered. */
+export const tokensQuery = () =>
+  queryOptions({ queryKey: ['tokens'], queryFn: () => unwrap(api.GET('/api/tokens')) })

@@ -88,6 +88,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/database": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Database
+         * @description What the store's database can do. By itself, beside the status that every page asks for:
+         *     the first time the database is asked by changes of its schema, which may have to wait.
+         */
+        get: operations["database_api_database_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/{event_id}": {
         parameters: {
             query?: never;
@@ -575,10 +596,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens
+         * @description Every access token that was made, newest first, closed ones too; not those of the first
+         *     start.
+         */
+        get: operations["tokens_api_tokens_get"];
+        put?: never;
+        /**
+         * Create
+         * @description Make one, and tell it this once. Where that answer is lost, the second time is a 409 and
+         *     makes none: close the first, and make another.
+         */
+        post: operations["create_api_tokens_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{token_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke
+         * @description Close it for good, and sign out everybody who came in with it; again, it stays as it is.
+         */
+        post: operations["revoke_api_tokens__token_id__revoke_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Ability
+         * @description What becomes of something that a database may be able to do.
+         * @enum {string}
+         */
+        Ability: "used" | "unused" | "unneeded" | "missing";
+        /** AbilityView */
+        AbilityView: {
+            /** About */
+            about: string;
+            /** Name */
+            name: string;
+            state: components["schemas"]["Ability"];
+        };
         /**
          * Alert
          * @description What a rule says about one place.
@@ -819,6 +900,18 @@ export interface components {
             namespaces: components["schemas"]["Facet"][];
             /** Scanned Lines */
             scanned_lines: number;
+        };
+        /**
+         * DatabaseView
+         * @description What the store's database is, and what it can do.
+         */
+        DatabaseView: {
+            /** Abilities */
+            abilities: components["schemas"]["AbilityView"][];
+            /** Product */
+            product: string;
+            /** Version */
+            version: string;
         };
         /**
          * Decision
@@ -1191,6 +1284,22 @@ export interface components {
             /** Title */
             title: string;
         };
+        /** NewTokenBody */
+        NewTokenBody: {
+            /**
+             * Expires
+             * @default
+             */
+            expires: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            role: components["schemas"]["Role"] | null;
+        };
         /** NoteBody */
         NoteBody: {
             /** Text */
@@ -1372,6 +1481,14 @@ export interface components {
         ResolveBody: {
             /** Resolution */
             resolution: string;
+        };
+        /** RevokeBody */
+        RevokeBody: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
         };
         /**
          * Risk
@@ -1597,6 +1714,45 @@ export interface components {
             ts_us: number;
         };
         /**
+         * TokenKind
+         * @enum {string}
+         */
+        TokenKind: "person" | "sender";
+        /** TokenMade */
+        TokenMade: {
+            /** Secret */
+            secret: string;
+            token: components["schemas"]["TokenView"];
+        };
+        /**
+         * TokenState
+         * @enum {string}
+         */
+        TokenState: "open" | "expired" | "revoked";
+        /**
+         * TokenView
+         * @description An access token, for admins: whose it is, never what opens.
+         */
+        TokenView: {
+            /** Created By */
+            created_by: string;
+            /** Created Us */
+            created_us: number;
+            /** Expires Us */
+            expires_us: number | null;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["TokenKind"];
+            /** Name */
+            name: string;
+            /** Revoked Us */
+            revoked_us: number | null;
+            role: components["schemas"]["Role"] | null;
+            state: components["schemas"]["TokenState"];
+            /** Used Us */
+            used_us: number | null;
+        };
+        /**
          * Trouble
          * @description What ails the co-pilot itself, as it is now.
          */
@@ -1783,6 +1939,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClusterView"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    database_api_database_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseView"];
                 };
             };
             /** @description Default Response */
@@ -2590,6 +2775,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tokens_api_tokens_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_tokens_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTokenBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_tokens__token_id__revoke_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"];
                 };
             };
             /** @description Default Response */
