@@ -118,6 +118,21 @@ def test_every_line_of_the_log_that_a_page_explains_is_written(page: Path) -> No
     assert events - set(texts()) == set()
 
 
+def test_the_table_of_faults_is_of_the_scenarios_that_there_are() -> None:
+    kinds = {
+        path.parent.name: re.findall(r"^kind: (\w+)", path.read_text(), re.MULTILINE)[0]
+        for path in (ROOT / "lab/scenarios").glob("*/expect.yaml")
+    }
+    table = (DOCS / "faults.md").read_text()
+    listed = set(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.MULTILINE))
+    n = [str(list(kinds.values()).count(one)) for one in ("fault", "quiet")]
+
+    told = re.findall(r"(\d+) faults and (\d+) quiet scenes", table + changelog())
+
+    assert told == [tuple(n)] * 2
+    assert kinds.keys() - listed == set()
+
+
 def test_what_people_are_told_to_look_for_stands_on_the_screens() -> None:
     page = (DOCS / "how-to/handle-an-incident.md").read_text()
     screens = "\n".join(
@@ -191,6 +206,10 @@ def test_every_message_that_is_explained_is_one_of_ours() -> None:
 
     assert len(explained) > 20
     assert [said for said in explained if not any(said in text for text in texts())] == []
+
+
+def changelog() -> str:
+    return (ROOT / "CHANGELOG.md").read_text()
 
 
 def architecture() -> str:
