@@ -879,6 +879,10 @@ class Index(Protocol):
         """Some of them, the oldest first."""
         ...
 
+    async def meant(self, corpus: Corpus, doc_id: int, model: str) -> Near | None:
+        """What a document means to the model, to find others by; None where it has not read it."""
+        ...
+
     async def backlog(self, model: str | None) -> tuple[Backlog, ...]:
         """How far each corpus is behind; without a model no vectors are missing."""
         ...

@@ -304,6 +304,21 @@ async def test_vectors_of_another_length_under_the_same_name_are_made_again(
     assert {one.text for one in behind} == {"no space left", "cache warmed"}
 
 
+async def test_what_a_document_means_is_known_of_the_model_that_read_it(
+    embedded: SqlStore,
+) -> None:
+    async with embedded.transaction() as tx:
+        documents = await tx.index.unembedded(_T, "none", 10)
+        full = next(one for one in documents if one.text == "disk full")
+        await tx.index.keep_vectors(_T, "other", [(full, a_vector(0.5, -1.0))])
+
+        assert await tx.index.meant(_T, full.doc_id, "other") == Near(
+            model="other", vector=a_vector(0.5, -1.0)
+        )
+        assert await tx.index.meant(_T, full.doc_id, "none") is None
+        assert await tx.index.meant(_T, full.doc_id + 99, "other") is None
+
+
 async def test_vectors_of_another_length_are_left_out_while_they_are_there(
     embedded: SqlStore,
 ) -> None:

@@ -46,7 +46,7 @@ class House:
 
     async def room(self) -> RoomView:
         async with self.store.view() as view:
-            return await room_view(view, INCIDENT)
+            return await room_view(view, INCIDENT, model="")
 
     async def unasked(self) -> dict[str, str]:
         gaps = (await self.room()).gaps

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import msgspec
 
 from copilot.agents.around import surroundings
+from copilot.agents.earlier import similar
 from copilot.agents.evidence import speaking_pods, telling_pods, with_evidence
 from copilot.agents.reading import read
 from copilot.agents.referred import referred
-from copilot.agents.similar import LOOK_AT, ranked, told, usual_cause
+from copilot.agents.similar import usual_cause
 from copilot.agents.subject import About, about, ref_of, selects
 from copilot.causes import failures
 from copilot.causes.wording import clock
@@ -37,7 +38,7 @@ from copilot.domain.objects import (
     epoch_us,
 )
 from copilot.domain.proposal import ProposalStatus
-from copilot.domain.retrieval import Corpus, Near
+from copilot.domain.retrieval import Near
 from copilot.domain.surroundings import Job
 from copilot.ports import Kind, Session
 
@@ -295,30 +296,10 @@ async def _changes(view: Session, incident: Incident, now_us: int) -> tuple[Chan
 async def _similar(
     view: Session, case: Case, now_us: int, near: Near | None
 ) -> tuple[SimilarIncident, ...]:
-    incident = case.incident
     rules = frozenset(a.rule for a in case.alerts)
-    memories = await view.memories.find(
-        cluster=incident.cluster,
-        namespace=incident.namespace,
-        app=incident.app,
-        cause=usual_cause(rules),
-        now_us=now_us,
+    return await similar(
+        view, case.incident, rules, cause=usual_cause(rules), now_us=now_us, near=near
     )
-    found = await view.index.rank(
-        Corpus.INCIDENT, told(incident), limit=LOOK_AT + 1, near=near
-    )  # one of them is the incident itself
-    alike = [IncidentId(one.doc_id) for one in found]
-    known = {memory.incident_id: memory for memory in memories}
-    known |= {m.incident_id: m for m in await view.memories.of_incidents(alike, now_us=now_us)}
-    titles = {incident_id: await _title(view, incident_id) for incident_id in known}
-    return ranked(incident, rules, known.values(), titles, alike)
-
-
-async def _title(view: Session, incident_id: IncidentId) -> str:
-    try:
-        return (await view.incidents.get(incident_id)).title
-    except NotFound:
-        return ""
 
 
 async def _attempts(view: Session, incident_id: IncidentId) -> tuple[FailedAttempt, ...]:

@@ -271,7 +271,7 @@ def _incidents(gateway: Gateway) -> APIRouter:
     async def read(incident_id: int) -> RoomView:
         """Everything the incident room shows."""
         async with gateway.store.view() as view:
-            return await room.room_view(view, IncidentId(incident_id))
+            return await room.room_view(view, IncidentId(incident_id), model=gateway.embedder.name)
 
     @router.get("/incidents/{incident_id}/timeline")
     async def timeline(incident_id: int, after_seq: int = 0) -> list[TimelineEntry]:

@@ -8,6 +8,8 @@ from typing import assert_never
 
 import msgspec
 
+from copilot.agents.earlier import similar
+from copilot.agents.similar import usual_cause
 from copilot.domain import attributes
 from copilot.domain.change import ObjectVersion
 from copilot.domain.errors import NotFound
@@ -37,6 +39,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery, PullState
 from copilot.domain.quantity import parse_bytes
+from copilot.domain.retrieval import Corpus
 from copilot.domain.runbook import Runbook
 from copilot.domain.surroundings import CronJob
 from copilot.ports import Kind, Session
@@ -74,8 +77,11 @@ _FIRST = (
 )
 
 
-async def room_view(view: Session, incident_id: IncidentId) -> RoomView:
-    """Raises: NotFound."""
+async def room_view(view: Session, incident_id: IncidentId, *, model: str) -> RoomView:
+    """`model` is what search finds by meaning with; empty where it finds by words alone.
+
+    Raises: NotFound.
+    """
     incident = await view.incidents.get(incident_id)
     found = await view.incidents.findings(incident_id)
     findings, gaps = found or (_NOTHING, ())
@@ -98,7 +104,7 @@ async def room_view(view: Session, incident_id: IncidentId) -> RoomView:
         gaps=list(gaps),
         proposals=proposals,
         runbooks=list(await view.incidents.runbooks(incident_id)),
-        similar=await similar_views(view, incident),
+        similar=await similar_views(view, incident, model),
         moves=sorted(MOVES[incident.status]),
         feed_head=await view.feed.head(incident.cluster),
     )
@@ -272,35 +278,33 @@ def _verification_view(verification: Verification) -> VerificationView:
     )
 
 
-async def similar_views(view: Session, incident: Incident) -> list[SimilarView]:
-    """Earlier incidents of the same workload or cause, with what fixed them."""
+async def similar_views(view: Session, incident: Incident, model: str) -> list[SimilarView]:
+    """Earlier incidents that resemble it, with what fixed them: what the context agent finds, as far
+    as it was known when this one was opened."""
     found = await view.incidents.findings(incident.id)
     top = found[0].hypotheses[0] if found and found[0].hypotheses else None
-    memories = await view.memories.find(
-        cluster=incident.cluster,
-        namespace=incident.namespace,
-        app=incident.app,
-        cause=top.cause if top and top.cause is not Cause.UNKNOWN else None,
-        now_us=incident.opened_us,
-    )
-    shown = []
-    for memory in memories[:5]:
-        if memory.incident_id == incident.id or memory.created_us > incident.opened_us:
-            continue
-        is_same = (memory.namespace, memory.app) == (incident.namespace, incident.app)
-        earlier = await view.incidents.get(memory.incident_id)
-        shown.append(
-            SimilarView(
-                incident_id=memory.incident_id,
-                title=earlier.title,
-                fix=memory.fix,
-                has_held=memory.has_held,
-                mttr_seconds=memory.mttr_seconds,
-                score=1.0 if is_same else 0.5,
-                reason="same workload" if is_same else f"same cause in {memory.app}",
-            )
+    rules = frozenset(alert.rule for alert in await view.incidents.alerts(incident.id))
+    cause = top.cause if top and top.cause is not Cause.UNKNOWN else usual_cause(rules)
+    near = await view.index.meant(Corpus.INCIDENT, incident.id, model) if model else None
+    return [
+        SimilarView(
+            incident_id=one.memory.incident_id,
+            title=one.title,
+            fix=one.memory.fix,
+            has_held=one.memory.has_held,
+            mttr_seconds=one.memory.mttr_seconds,
+            score=one.score,
+            reason=one.reason,
         )
-    return shown
+        for one in await similar(
+            view,
+            incident,
+            rules,
+            cause=cause,
+            now_us=incident.opened_us,
+            near=near,
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

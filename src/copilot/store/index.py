@@ -234,6 +234,17 @@ class SqlIndex:
         )
         await self._remove_vectors(home, model, oldest)
 
+    async def meant(self, corpus: Corpus, doc_id: int, model: str) -> Near | None:
+        """See the port."""
+        home = HOMES[corpus]
+        row = await self._db.fetch_one(
+            f"SELECT embedding FROM {home.vectors} WHERE {home.key} = ? AND model = ?",
+            (doc_id, clip(model, MODEL_CHARS)),
+        )
+        if row is None:
+            return None
+        return Near(model=model, vector=Vector(self._db.dialect.vector_bytes(row["embedding"])))
+
     async def _remove_vectors(self, home: Home, model: str, of: Sequence[Row]) -> None:
         ids = [int(row["doc_id"]) for row in of]
         await self._db.execute(
