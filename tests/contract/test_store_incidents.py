@@ -26,6 +26,7 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import (
     ActionState,
     Applied,
+    Claim,
     Decision,
     Proposal,
     ProposalId,
@@ -34,7 +35,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery, PullRequest, PullState
 from copilot.domain.runbook import RunbookId, RunbookMatch
-from copilot.ports import Claim
+from copilot.ports import Session
 from copilot.store import SqlStore
 from tests.builders_store import (
     DEPLOYMENT,
@@ -394,12 +395,11 @@ async def test_a_stale_claim_may_not_write(store: SqlStore) -> None:
     assert applied.state is ActionState.APPLIED
 
 
-async def record_applied(tx: object, claim: Claim) -> Claim:
+async def record_applied(tx: Session, claim: Claim) -> Claim:
     applied = Applied(at_us=NOW_US + 5, resource_version="77", generation=4)
-    recorded: Claim = await tx.remediation.record(  # type: ignore[attr-defined]
+    return await tx.remediation.record(
         claim, state=ActionState.APPLIED, at_us=NOW_US + 5, applied=applied, lease_us=1000
     )
-    return recorded
 
 
 async def test_what_was_applied_survives_a_take_over(store: SqlStore) -> None:

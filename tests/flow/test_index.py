@@ -21,10 +21,11 @@ from copilot.roles.workers import LEASE_US, Workers
 from copilot.search.indexing import catch_up
 from copilot.search.meaning import Meaning
 from copilot.store import open_store
+from tests.builders_detect import an_alert
 from tests.builders_store import a_batch
 from tests.fakes import FixedClock
 from tests.fakes_embedder import FakeEmbedder
-from tests.unit.agents.test_runbook import a_case, an_alert, shipped
+from tests.unit.agents.test_runbook import a_case, shipped
 
 RUNBOOK = """---
 title: {title}

@@ -103,6 +103,22 @@ class WatchedCluster:
     ) -> bytes:
         raise NotImplementedError
 
+    async def serves(self, resource: str) -> bool:
+        raise NotImplementedError
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        raise NotImplementedError
+
+    async def create(
+        self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        raise NotImplementedError
+
+    async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
+        raise NotImplementedError
+
     async def watch(self, kind: Kind) -> AsyncGenerator[Delta, None]:
         self.n_open += 1
         try:
@@ -256,12 +272,12 @@ def a_killed_pod(now_is: str = "waiting", killed_s: float = 2, suffix: str = "jh
 async def test_every_kind_is_watched_and_every_delta_handed_over_in_order(scene: Scene) -> None:
     deltas = [Delta(kind=kind, is_synced=n == 1) for kind in Kind for n in range(3)]
     for delta in deltas:
-        scene.cluster.deltas[delta.kind].put_nowait(delta)
+        scene.cluster.deltas[Kind(delta.kind)].put_nowait(delta)
 
     async with watching(scene):
         await settled()
 
-    by_kind = sorted(scene.flow.observed, key=lambda delta: list(Kind).index(delta.kind))
+    by_kind = sorted(scene.flow.observed, key=lambda delta: list(Kind).index(Kind(delta.kind)))
     assert by_kind == deltas
 
 

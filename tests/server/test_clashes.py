@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from copilot.domain.errors import Clash, Conflict
 from copilot.domain.incident import IncidentId
+from copilot.domain.proposal import Proposal
 from copilot.domain.retrieval import Corpus, Document
 from copilot.ports import Session
 from copilot.store import SqlStore
@@ -221,7 +223,5 @@ async def test_two_approvals_at_once_are_both_counted(stores: list[SqlStore]) ->
         assert (await look.remediation.get(proposal.id)).status == "approved"
 
 
-def _needs_two(proposal):  # type: ignore[no-untyped-def]
-    import msgspec
-
+def _needs_two(proposal: Proposal) -> Proposal:
     return msgspec.structs.replace(proposal, approvals_needed=2)
