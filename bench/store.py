@@ -118,7 +118,7 @@ async def _sink(sink: str, folder: Path, clock: Clock) -> ReceiveAll:
         return await _rows(store, has_text=sink == "full-text")
     flow = Flow(
         store=store,
-        agents=None,  # type: ignore[arg-type]
+        agents=None,  # type: ignore[arg-type]  # leg 1 asks none
         clock=clock,
         journal=Journal(cluster="bench"),
         rules=RULES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -315,12 +316,12 @@ async def test_an_approval_of_the_right_digest_is_kept_and_moves_the_proposal(
         pytest.param({"ts_us": NOW_US + 3600 * SECOND_US}, id="too late"),
     ],
 )
-async def test_a_flawed_approval_writes_nothing(store: SqlStore, flaw: dict[str, object]) -> None:
+async def test_a_flawed_approval_writes_nothing(store: SqlStore, flaw: dict[str, Any]) -> None:
     async with store.transaction() as tx:
         proposal = await tx.remediation.add(a_proposal())
 
         with pytest.raises(Conflict):
-            await tx.remediation.decide(an_approval(proposal, **flaw))  # type: ignore[arg-type]
+            await tx.remediation.decide(an_approval(proposal, **flaw))
 
         assert await tx.remediation.approvals(proposal.id) == ()
         assert (await tx.remediation.get(proposal.id)).status is ProposalStatus.PROPOSED

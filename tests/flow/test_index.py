@@ -252,7 +252,7 @@ def workers(store: Store, owner: str, embedder: FakeEmbedder, clock: FixedClock)
     return Workers(
         store=store,
         flow=None,  # type: ignore[arg-type]  # the index needs none
-        agents=None,  # type: ignore[arg-type]
+        agents=None,  # type: ignore[arg-type]  # nor these
         clock=clock,
         owner=owner,
         embedder=embedder,

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 import pytest
@@ -31,6 +32,7 @@ from tests.builders_objects import (
     waiting,
 )
 
+NowIs = Literal["waiting", "terminated", "running"]
 LOG = ("2026-11-23T07:59:39.5Z cache grew to 28 MiB", "2026-11-23T07:59:40Z cache grew to 30 MiB")
 
 
@@ -256,10 +258,13 @@ def a_point(node: str = "dev", ts_us: int = 1, value: float = 1.0) -> Point:
     return Point(name=MEMORY_WORKING_SET, stream=stream, ts_us=ts_us, value=value)
 
 
-def a_killed_pod(now_is: str = "waiting", killed_s: float = 2, suffix: str = "jhblt") -> Pod:
-    assert now_is in ("waiting", "terminated", "running")
+def a_killed_pod(
+    now_is: NowIs = "waiting",
+    killed_s: float = 2,
+    suffix: str = "jhblt",
+) -> Pod:
     return an_oom_killed_pod(
-        now_is=now_is,  # type: ignore[arg-type]
+        now_is=now_is,
         killed=ago(killed_s),
         restart_count=0,
         suffix=suffix,
@@ -440,7 +445,7 @@ async def test_points_that_could_not_be_stored_come_again(scene: Scene) -> None:
     ("now_is", "previous"), [("terminated", False), ("waiting", True), ("running", True)]
 )
 async def test_the_log_of_a_killed_run_is_read_where_it_is(
-    now_is: str, previous: bool, scene: Scene
+    now_is: NowIs, previous: bool, scene: Scene
 ) -> None:
     pod = a_killed_pod(now_is)
 
@@ -494,7 +499,8 @@ async def test_a_container_that_started_again_meanwhile_is_read_as_previous(scen
 async def test_reading_the_same_run_again_after_a_restart_gives_the_same_batch() -> None:
     first, second = Scene(), Scene()
 
-    for scene, now_is in ((first, "terminated"), (second, "running")):
+    shown: tuple[tuple[Scene, NowIs], ...] = ((first, "terminated"), (second, "running"))
+    for scene, now_is in shown:
         async with watching(scene):
             scene.cluster.show(a_killed_pod(now_is))
             await settled()
