@@ -7,13 +7,13 @@ PORT ?= 3000
 PYTHON_CODE := src tests bench lab tools
 
 .DEFAULT_GOAL := help
-.PHONY: help install ui up dev fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
-        soak-kill bench-loop bench-migrate bench api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
-        test-cluster test-deploy soak-deploy soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors mariadb test-mysql test-tidb \
+.PHONY: help install ui up fmt lint types arch check test test-unit test-pure test-contract test-contract-cluster test-flow test-browser test-ui \
+        soak-kill bench-loop bench-migrate api schema ci clean chromium lock test-model soak-three lab-up lab-down lab-scenarios \
+        test-cluster test-deploy soak-deploy soak-cluster soak-cluster-one bench-watcher bench-store bench-templates bench-retrieval bench-vectors bench-ready mariadb test-mysql test-tidb \
         sqlcheck wheel image lab-image promtool test-telemetry
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # ------------------------------------------------------------------ set-up
 
@@ -192,7 +192,7 @@ soak-kill: $(STAMP)/dev ## kill -9 at random points of the loop; ROUNDS=50
 soak-three:
 	@$(MAKE) --no-print-directory soak-kill ROUNDS=3
 
-bench-templates: $(STAMP)/dev ## Accuracy of log templates beside drain3, on labelled logs in ../shared/data
+bench-templates: $(STAMP)/dev ## Accuracy of log templates beside drain3; ARGS=loghub.tar.xz (bench/templates.py says what is in it)
 	@$(BIN)/python bench/templates.py $(ARGS)
 
 bench-store: $(STAMP)/dev ## Ingest beside a plain file, bytes a line, search over 10 M lines; ARGS=--small
@@ -212,6 +212,9 @@ bench-migrate: $(STAMP)/dev ## A store of a million events moves house, killed o
 
 bench-loop: $(STAMP)/dev ## Kill to verdict, kill to verified fix, on the demo cluster
 	@$(BIN)/python bench/loop.py
+
+bench-ready: $(STAMP)/dev mariadb ## Start to the first 200 of /readyz, each role by itself; ARGS="--store sqlite gateway"
+	@$(BIN)/python bench/ready.py $(ARGS)
 
 # ------------------------------------------------------------------ generated files
 

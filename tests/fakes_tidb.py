@@ -20,7 +20,7 @@ VERSION = "8.0.11-TiDB-v8.5.7"
 
 class FakeTidb:
     """`rows` are what statements bring, by how they begin; `refused` fail with a number, by what
-    they hold."""
+    they hold; `counts` are how many rows one DELETE after another finds, then none."""
 
     version = VERSION
     is_tidb = True
@@ -29,9 +29,11 @@ class FakeTidb:
         self,
         rows: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         refused: Mapping[str, int] | None = None,
+        counts: Sequence[int] = (),
     ) -> None:
         self.rows = dict(rows or {})
         self.refused = dict(refused or {})
+        self.counts = list(counts)
         self.sent: list[str] = []
         self.values: list[bytes] = []
 
@@ -47,6 +49,8 @@ class FakeTidb:
         for start, rows in self.rows.items():
             if text.startswith(start):
                 return Answer(rows=[dict(row) for row in rows], count=1, new_id=0)
+        if text.startswith("DELETE"):
+            return Answer(rows=[], count=self.counts.pop(0) if self.counts else 0, new_id=0)
         return Answer(rows=[], count=1, new_id=0)
 
     @asynccontextmanager

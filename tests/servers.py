@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from copilot.store.mysql import Address
+from copilot.store.mysql import Address, MysqlEngine
 from copilot.store.mysql.connections import Answer, Link
 from copilot.store.mysql.literals import statement
 
@@ -42,6 +43,15 @@ async def created(address: Address) -> None:
     )
 
 
+async def migrated(address: Address, now_us: int) -> None:
+    """With the schema, and days from this one on."""
+    engine = await MysqlEngine.open(address)
+    try:
+        await engine.migrate(now_us)
+    finally:
+        await engine.close()
+
+
 async def dropped(address: Address) -> None:
     await asked(address, f"DROP DATABASE IF EXISTS {address.database}", database=NEUTRAL)
 
@@ -67,3 +77,17 @@ async def emptied(address: Address) -> None:
 
 
 NUMBERED = {"incidents", "proposals", "log_segments"}
+
+_CLIENT_SSL = 0x0800
+_GREETING_S = 10.0
+
+
+def offers_tls(host: str, port: int) -> bool:
+    """What a server says of itself before anybody says who they are."""
+    with socket.create_connection((host, port), _GREETING_S) as link, link.makefile("rb") as said:
+        length = int.from_bytes(said.read(4)[:3], "little")
+        greeting = said.read(length)
+    version_ends = greeting.index(b"\0", 1)
+    capabilities = version_ends + 1 + 4 + 8 + 1  # after a number, half a nonce and a filler
+    low = int.from_bytes(greeting[capabilities : capabilities + 2], "little")
+    return bool(low & _CLIENT_SSL)

@@ -1,4 +1,4 @@
-"""The five agents in this process, behind the same port as agents elsewhere (`remote.py`)."""
+"""The five agents in this process, behind the same port as agents elsewhere (`remote/`)."""
 
 from __future__ import annotations
 

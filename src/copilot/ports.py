@@ -6,7 +6,7 @@ retries by itself.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -729,6 +729,15 @@ class CheckedChain(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     broken_at: int
     fault: str
+    hash: str
+    """Of its last entry; empty where it does not hold."""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to where a chain was found to hold, and the hash of that entry."""
+
+    seq: int
+    hash: str
 
 
 class Audit(Protocol):
@@ -746,8 +755,19 @@ class Audit(Protocol):
         """Chains whose hashes do not add up."""
         ...
 
-    async def check(self, *, after: str = "", limit: int) -> tuple[CheckedChain, ...]:
-        """The next chains in the order of their names."""
+    async def check(
+        self,
+        *,
+        after: str = "",
+        limit: int,
+        held: Mapping[str, Held] | None = None,
+        is_whole: bool = False,
+    ) -> tuple[CheckedChain, ...]:
+        """The next chains in the order of their names, each hashed anew from its beginning.
+
+        Where some `held` before, only what follows that is read, and held against its hash; unless
+        `is_whole`: then all is read, and must lead through what held.
+        """
         ...
 
     async def entries(

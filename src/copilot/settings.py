@@ -193,8 +193,8 @@ class Settings(BaseSettings):
     says that it is going; then what is being answered has as long again to end. Ctrl-C
     waits for nothing."""
     mode: Mode = Mode.REVIEW
-    """What the co-pilot may do: `read_only` proposes nothing, `review` asks a person, `autonomous`
-    asks nobody where a guardrail names both the action and the resource."""
+    """What the co-pilot may do: `read_only` changes nothing and shows each fix as refused, `review`
+    asks a person, `autonomous` asks nobody where a guardrail names both the action and the resource."""
     guardrails: tuple[str, ...] = ()
     """What autonomous mode may apply by itself: a JSON list such as `["set_memory:Deployment/shop/*"]`.
     Where a fix starts another object anew (pods that read a ConfigMap), that must be named as well:

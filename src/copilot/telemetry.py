@@ -106,7 +106,7 @@ def set_up_tracing(
 ) -> Callable[[], None]:
     """Send spans to `endpoint` (its `/v1/traces`) from now on; what to call at the end.
 
-    `sample` is the share of traces that are kept, 0 to 1; whoever calls us decides for us.
+    `sample` is the share of traces that are kept, 0 to 1; a role that asks another decides for it.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
@@ -170,7 +170,8 @@ def doing(
 
 @contextmanager
 def serving(method: str, headers: Mapping[str, str], *, is_traced: bool) -> Iterator[Traced]:
-    """A span around a request that came in, below the span of who asks."""
+    """A span around a request that came in, below the span that its `headers` name: give none where
+    whoever asks has no say in that."""
     if _tracer is None or not is_traced:
         yield NOT_TRACED
         return

@@ -199,6 +199,7 @@ async def opened_store(settings: Settings, clock: Clock) -> SqlStore:
         Unavailable: it cannot be reached.
     """
     if file := embedded_file(settings):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return await open_store(file, clock=clock)
     from copilot.store import mysql  # only who has a server pays for its client
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot.ports import CheckedChain
+from copilot.ports import CheckedChain, Held
 from copilot.store import SqlStore
 from tests.builders_store import NOW_US, STORES, a_store
 
@@ -97,3 +97,80 @@ async def test_entries_are_read_chain_by_chain_from_where_a_page_ended(
         *(("incident-1", seq) for seq in range(1, 6)),
         *(("incident-2", 1), ("incident-3", 1), ("incident-3", 2)),
     ]
+
+
+# --------------------------------------------------------------------------- from where it held
+
+
+async def held(store: SqlStore) -> dict[str, Held]:
+    return {one.chain: Held(seq=one.n, hash=one.hash) for one in await checked(store)}
+
+
+async def test_only_what_was_added_is_read_after_what_was_found_to_hold(store: SqlStore) -> None:
+    before = await held(store)
+    async with store._engine.transaction() as database:
+        await database.execute("UPDATE audit_log SET actor = 'bob' WHERE seq = 1")
+    await add(store, "incident-3")
+
+    async with store.view() as look:
+        found = await look.audit.check(held=before, limit=10)
+
+    assert [(one.chain, one.n, one.fault) for one in found] == [
+        ("incident-1", 5, ""),
+        ("incident-2", 1, ""),
+        ("incident-3", 3, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tampering", "at", "told"),
+    [
+        ("UPDATE audit_log SET actor = 'bob' WHERE chain = 'incident-1' AND seq = 6", 6, "changed"),
+        ("DELETE FROM audit_log WHERE chain = 'incident-1' AND seq = 6", 6, "missing, with all"),
+        ("UPDATE audit_heads SET seq = 3 WHERE chain = 'incident-1'", 4, "missing, with all"),
+        ("UPDATE audit_heads SET hash = 'x' WHERE chain = 'incident-1'", 6, "another hash"),
+        (
+            "UPDATE audit_log SET prev_hash = 'x' WHERE chain = 'incident-1' AND seq = 6",
+            6,
+            "does not follow",
+        ),
+    ],
+)
+async def test_what_was_added_is_held_against_what_held_before(
+    store: SqlStore, tampering: str, at: int, told: str
+) -> None:
+    before = await held(store)
+    await add(store, "incident-1")
+    async with store._engine.transaction() as database:
+        await database.execute(tampering)
+
+    async with store.view() as look:
+        first, *others = await look.audit.check(held=before, limit=10)
+
+    assert (first.chain, first.broken_at) == ("incident-1", at)
+    assert told in first.fault
+    assert [one.fault for one in others] == ["", ""]
+
+
+async def test_a_chain_that_was_written_anew_is_not_the_one_that_held(store: SqlStore) -> None:
+    """Its hashes add up; only who remembers one of them notices."""
+    before = await held(store)
+    async with store._engine.transaction() as database:
+        await database.execute("DELETE FROM audit_log WHERE chain = 'incident-2'")
+        await database.execute("DELETE FROM audit_heads WHERE chain = 'incident-2'")
+    for _ in range(2):
+        await add(store, "incident-2")
+
+    async with store.view() as look:
+        added = await look.audit.check(held=before, limit=10)
+        whole = await look.audit.check(held=before, limit=10, is_whole=True)
+
+    for found in (added, whole):
+        assert [one.chain for one in found if one.fault] == ["incident-2"]
+
+
+async def add(store: SqlStore, chain: str) -> None:
+    async with store.transaction() as tx:
+        await tx.audit.append(
+            chain=chain, ts_us=NOW_US + 9, actor="eve", action="noted", object="p-9", detail="{}"
+        )

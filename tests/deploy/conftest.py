@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
+import sys
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.browser import browser
 from tests.contract.cluster_targets import KubeHttp, Target
 from tests.deploy.installation import Shell, inventory
 from tests.mariadb import MariaDb, is_installed
-from tests.servers import created, dropped
+from tests.servers import created, dropped, offers_tls
 
 __all__ = ["Browser", "browser"]
 
@@ -37,16 +38,8 @@ def cluster() -> Target:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """The TiDB that is named, else MariaDB at the node's address, at TiDB's port, with TLS."""
-    given = os.environ
-    if given.get("TIDB_HOST"):
-        yield Address(
-            host=given["TIDB_HOST"],
-            port=int(given.get("TIDB_PORT", "4000")),
-            user=given.get("TIDB_USER", "root"),
-            password=given.get("TIDB_PASSWORD", ""),
-            database=DATABASE,
-            authority=Path(given["TIDB_CA"]) if given.get("TIDB_CA") else None,
-        )
+    if (named := _named_tidb()) is not None:
+        yield named
         return
     assert is_installed(), "MariaDB is missing: run `make mariadb`"
     folder = tmp_path_factory.mktemp("mariadb")
@@ -54,6 +47,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     made.start()
     yield made.address(DATABASE)
     made.stop()
+
+
+def _named_tidb() -> Address | None:
+    """The one that TIDB_HOST names, where pods can talk to it: from elsewhere, over TLS."""
+    given = os.environ
+    host, port = given.get("TIDB_HOST", ""), int(given.get("TIDB_PORT") or 4000)
+    if not host:
+        return None
+    if host in ("127.0.0.1", "localhost", "::1") or not offers_tls(host, port):
+        told = f"TiDB was NOT run: pods cannot talk to {host}:{port} over TLS; MariaDB stands in"
+        print(told, file=sys.__stderr__, flush=True)  # not only where a test fails
+        return None
+    return Address(
+        host=host,
+        port=port,
+        user=given.get("TIDB_USER") or "root",
+        password=given.get("TIDB_PASSWORD", ""),
+        database=f"incidentdb_test_{secrets.token_hex(4)}",
+        authority=Path(given["TIDB_CA"]) if given.get("TIDB_CA") else None,
+    )
 
 
 def done(work: Coroutine[object, object, None]) -> None:
@@ -64,9 +77,7 @@ def done(work: Coroutine[object, object, None]) -> None:
 
 @pytest.fixture(scope="module")
 def database(server: Address) -> Iterator[Address]:
-    """An empty one. Where the server is somebody's, `incidentdb` must not be there before."""
-    if os.environ.get("TIDB_HOST"):
-        server = replace(server, database=os.environ.get("TIDB_DB", "incidentdb_test_deploy"))
+    """An empty one. Where the server is somebody's its name is ours alone: it is dropped."""
     done(created(server))
     yield server
     done(dropped(server))

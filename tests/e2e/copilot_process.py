@@ -20,6 +20,7 @@ import httpx
 
 T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "copilot")
+_OURS = ("COPILOT_", "OPENAI_", "TIDB_")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -43,7 +44,7 @@ def free_port() -> int:
 
 def environment(data: Path, **more: str) -> dict[str, str]:
     """Ours and nothing of the developer's."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("COPILOT_", "OPENAI_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
     ours = {"COPILOT_DATA": str(data), "COPILOT_USER": "ada", "COPILOT_EMBEDDER": "off"}
     return {**kept, **ours, **more}
 

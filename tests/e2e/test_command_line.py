@@ -50,7 +50,7 @@ def error_of(ended: subprocess.CompletedProcess[str]) -> str:
         (["up"], ["--demo", "--context", "--kubeconfig", "--data", "--port", "--no-open"]),
         (["serve"], ["ROLE", "gateway", "watcher", "--kubeconfig"]),
         (["demo"], ["--write-kubeconfig", "--ingest-url"]),
-        (["token"], ["access", "sender", "agent"]),
+        (["token"], ["access", "sender", "agent", "create", "revoke", "sign-out"]),
         (["rbac"], ["--namespace", "--opted-in", "--nodes", "--secret", "--kubelet-usage"]),
         (["migrate"], ["--from", "--to", "Stop the co-pilot"]),
         (["backup"], ["FILE", "--force", "tokens.json"]),
@@ -141,6 +141,7 @@ def test_a_token_can_be_shown_again(tmp_path: Path, kind: str) -> None:
         pytest.param(["serve", "agent-oracle"], "agent-detective", id="no such role"),
         pytest.param(["up", "--port", "70000"], "port", id="no such port"),
         pytest.param(["up", "--no-open"], "up --demo", id="no cluster at all"),
+        pytest.param(["rbac", "--action", "set_memory"], "--namespace", id="an action and nowhere"),
         pytest.param(
             ["up", "--no-open", "--kubeconfig", "no/such/file"], "no/such/file", id="no kubeconfig"
         ),
@@ -186,6 +187,18 @@ def test_a_cluster_that_cannot_be_reached_is_named_with_what_to_do(
     assert "kubectl get nodes" in line
     assert "--context" in line
     assert "up --demo" in line
+
+
+@pytest.mark.parametrize(
+    "args", [("schema", "apply"), ("token", "create", "--sender", "fluent-bit")], ids=" ".join
+)
+def test_the_first_command_of_all_makes_the_folder_for_its_owner_alone(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    ended = run(tmp_path, *args)
+
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from copilot.domain.action import ChaosMemory
 from copilot.domain.errors import Away
@@ -148,6 +149,23 @@ async def test_a_stranger_is_turned_away_before_it_is_read(
     assert slow.n_begun == 0
 
 
+async def test_a_stranger_at_the_door_is_in_the_log_once_a_minute(
+    http: httpx.AsyncClient, there: Elsewhere
+) -> None:
+    with capture_logs() as said:
+        for _ in range(3):
+            await post(http, Authorization="Bearer guess")
+        cast(FixedClock, there.clock).move(60)
+        await post(http, Authorization="Bearer guess")
+
+    told = [line for line in said if line["event"] == "caller.refused"]
+    assert [(line["status"], line["path"], line["left_out"]) for line in told] == [
+        (401, "/chaos", 0),
+        (401, "/chaos", 2),
+    ]
+    assert "guess" not in repr(told)
+
+
 # --------------------------------------------------------------------------- TLS
 
 
@@ -173,6 +191,12 @@ async def test_a_certificate_that_is_trusted_is_spoken_to(
     slow.go_on.set()
 
     assert (await asked(there, trusting(certificate))).generation == 3
+
+
+async def test_nothing_older_than_tls_1_2_is_spoken(tmp_path: Path) -> None:
+    context = (await a_certificate(tmp_path)).context()
+
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 async def test_a_certificate_of_somebody_else_gets_no_token_and_no_question(

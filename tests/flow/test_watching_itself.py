@@ -155,6 +155,17 @@ async def test_one_trace_leads_from_the_leg_through_another_role_with_the_incide
     assert {str(span["attrs"][INCIDENT]) for span in (leg, asking)} == {"1"}
 
 
+async def test_a_request_to_the_api_is_in_no_trace_but_its_own(running: Running) -> None:
+    theirs = "0af7651916cd43dd8448eb211c80319c"
+    async with running.client(TOKENS.access) as client:
+        await client.get("/api/status", headers={"traceparent": f"00-{theirs}-b7ad6b7169203331-01"})
+
+    spans = await until_traced(running, "GET /api/status")
+
+    asked = [span for span in spans if span["name"] == "GET /api/status"]
+    assert [(span["trace"] == theirs, span["parent"]) for span in asked] == [(False, "")]
+
+
 async def test_spans_that_are_sent_make_no_spans(running: Running) -> None:
     await send(running, "alertmanager/firing_node_oom_kill")
 

@@ -77,6 +77,16 @@ def test_every_trouble_is_explained(ailment: Ailment) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "manifest", ["base/every-role.yaml", "overlays/embedded/incident-copilot.yaml"]
+)
+def test_every_pod_says_what_the_how_to_tells_prometheus_to_look_for(manifest: str) -> None:
+    said = re.findall(r"`(prometheus\.io/\w+): \"?([^`\"]+)", (ROOT / RUNBOOK).read_text())
+    deployment = next(yaml.safe_load_all((ROOT / "deploy" / manifest).read_text()))
+
+    assert deployment["spec"]["template"]["metadata"]["annotations"] == dict(said)
+
+
 @pytest.mark.parametrize("folder", ["fluentbit", "otel"])
 def test_each_sender_has_a_token_of_its_own_from_a_secret_that_is_not_in_the_repository(
     folder: str,

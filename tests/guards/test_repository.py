@@ -90,6 +90,13 @@ def test_every_kustomization_lists_what_is_beside_it() -> None:
         assert listed == beside - {kustomization.name, "secrets.example.yaml"}, kustomization
 
 
+@pytest.mark.parametrize("name", ["base/configmap", "overlays/production/settings"])
+def test_a_probe_and_a_terminal_in_the_pod_itself_are_answered(name: str) -> None:
+    said = yaml.safe_load((ROOT / f"deploy/{name}.yaml").read_text())["data"]
+
+    assert {"localhost", "127.0.0.1"} <= set(json.loads(said["COPILOT_ALLOWED_HOSTS"]))
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_has_a_service_account(role: str) -> None:
     base = yaml.safe_load_all((ROOT / "deploy/base/rbac.yaml").read_text())

@@ -14,7 +14,8 @@ from copilot.domain.people import Role
 from copilot.ports import AuditRow, Store
 from copilot.roles import handing_out
 from copilot.roles.app import compose
-from copilot.roles.people import CHAIN
+from copilot.roles.browsers import Cookies
+from copilot.roles.people import CHAIN, People
 from copilot.roles.security import Doorkeeper, Tokens
 from copilot.roles.serving import Running
 from copilot.settings import EmbedderKind, Settings
@@ -40,9 +41,10 @@ class House:
 
     async def token(self, name: str, role: Role | None = None, expires: str = "") -> str:
         """A new one of this person; of a sender where there is no role."""
-        return await handing_out.create(
+        _, secret = await handing_out.create(
             self.store, self.clock, name=name, role=role, expires=expires, actor="root"
         )
+        return secret
 
     async def revoke(self, which: str) -> None:
         await handing_out.revoke(self.store, self.clock, which=which, actor="root")
@@ -59,6 +61,19 @@ class House:
         async with self.store.view() as view:
             rows = await view.audit.rows(chain=CHAIN, limit=200)
         return [row for row in rows if row.ts_us >= self.began_us]
+
+
+def people_of(store: Store, house: House) -> People:
+    """Who lets people in, over this store and at the time of the house."""
+    return People(
+        store=store,
+        clock=house.clock,
+        tokens=TOKENS,
+        user="root",
+        cookies=Cookies(),
+        idle_s=3600,
+        lifetime_s=3600,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from structlog.testing import capture_logs
 
 from copilot.domain.errors import Invalid
 from copilot.domain.people import Role
+from copilot.roles import problems
 from copilot.roles.app import compose
 from copilot.roles.patience import MAX_HEAD_BYTES, PatientProtocol, patient
 from copilot.roles.security import Doorkeeper
 from copilot.roles.serving import listen, run
 from copilot.settings import EmbedderKind, Settings
 from copilot.wiring import wired
-from tests.security.conftest import PAGE, TOKENS, House
+from tests.security.conftest import OURS, PAGE, TOKENS, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -88,6 +92,93 @@ async def test_every_answer_says_how_little_a_browser_may_do_with_it(house: Hous
         assert "server" not in headers
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/readyz?verbose", "/healthz", "/api/me", "/api/x"])
+async def test_nobody_keeps_what_is_told_of_a_cluster(house: House, path: str) -> None:
+    answer = await house.client_of(token=TOKENS.access).get(path)
+
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/incidents", "/session", "/login", "/ingest", "/healthz"]
+)
+async def test_nobody_is_told_their_own_request_again(house: House, path: str) -> None:
+    answer = await house.client_of(token=TOKENS.access).request(
+        "TRACE", path, headers={"X-Secret": "told again"}
+    )
+
+    assert answer.status_code == 405
+    assert "told again" not in answer.text
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", OURS])
+async def test_no_other_site_may_read_what_we_answer(house: House, origin: str) -> None:
+    client = house.client_of(token=TOKENS.access, headers={"Origin": origin})
+
+    answers = [
+        await client.request(method, path, headers={"Access-Control-Request-Method": "POST"})
+        for method in ("OPTIONS", "GET", "POST")
+        for path in ("/api/incidents", "/session", "/healthz")
+    ]
+
+    assert [name for one in answers for name in one.headers if "access-control" in name] == []
+
+
+@pytest.mark.parametrize("path", ["/api/incidents/{}", "/api/proposals/{}", "/api/audit?after={}"])
+async def test_a_number_that_is_too_large_is_told_without_the_stores_own_words(
+    house: House, path: str
+) -> None:
+    answer = await house.client_of(token=TOKENS.access).get(path.format("9" * 25))
+
+    assert answer.status_code == 422
+    assert "SQLite" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "why"),
+    [
+        pytest.param("GET", "/api/me", {"Host": "evil.example"}, "evil.example", id="a host"),
+        pytest.param(
+            "POST",
+            "/api/incidents",
+            {"Origin": "http://evil.example"},
+            "evil.example",
+            id="another site's change",
+        ),
+        pytest.param(
+            "POST",
+            "/session",
+            {"Origin": "http://evil.example"},
+            "evil.example",
+            id="another site's form",
+        ),
+    ],
+)
+async def test_who_is_turned_away_is_in_the_log_once_a_minute(
+    house: House, method: str, path: str, headers: dict[str, str], why: str
+) -> None:
+    browser = await house.browser(TOKENS.access)
+    house.clock.move(60)
+
+    with capture_logs() as said:
+        for _ in range(3):
+            assert (await browser.request(method, path, headers=headers)).status_code == 403
+        house.clock.move(60)
+        await browser.request(method, path, headers=headers)
+
+    told = [line for line in said if line["event"] == "request.refused"]
+    assert [(line["status"], line["left_out"]) for line in told] == [(403, 0), (403, 2)]
+    assert all(why in line["reason"] and line["address"] == "10.0.0.1" for line in told)
+
+
+async def test_who_guesses_without_end_is_in_the_log_as_turned_away(house: House) -> None:
+    with capture_logs() as said:
+        for n in range(25):
+            await house.client_of(token=f"guess-{n}").get("/api/me")
+
+    assert 429 in [line["status"] for line in said if line["event"] == "request.refused"]
+
+
 async def test_a_body_over_the_limit_is_refused(house: House) -> None:
     client = house.client_of(token=await house.token("ada", Role.RESPONDER))
     stranger = house.client_of(headers=PAGE)
@@ -96,6 +187,27 @@ async def test_a_body_over_the_limit_is_refused(house: House) -> None:
     of_a_stranger = await stranger.post("/session", content=b"token=" + b"x" * 5000)
 
     assert (of_a_person.status_code, of_a_stranger.status_code) == (413, 413)
+
+
+async def test_a_bug_is_told_by_a_reference_under_which_the_log_has_it() -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("no row in incidents at copilot-db.internal")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=OURS) as client:
+        with capture_logs() as said:
+            answer = await client.get("/broken")
+
+    told = answer.json()
+    assert answer.status_code == 500
+    assert told["detail"] == f"internal error; the log has it under {told['reference']}"
+    assert [(line["event"], line["reference"], str(line["exc_info"])) for line in said] == [
+        ("request.failed", told["reference"], "no row in incidents at copilot-db.internal")
+    ]
 
 
 # --------------------------------------------------------------------------- pace

@@ -444,6 +444,21 @@ async def test_a_provider_that_says_it_is_another_is_not_asked(liar: Liar) -> No
     assert isinstance(await outcome(liar.provider()), Unavailable)
 
 
+async def test_a_provider_that_sends_us_elsewhere_is_not_followed(liar: Liar) -> None:
+    evil = httpx.Response(302, headers={"Location": "https://evil.example/token"})
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return evil if request.url.path == "/token" else liar.answer(request)
+
+    def client() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    assert isinstance(await outcome(Provider(AGREEMENT, liar.clock, client)), Unavailable)
+    assert set(asked) == {"id.example.org"}
+
+
 async def test_an_address_that_is_none_is_the_providers_fault(liar: Liar) -> None:
     liar.discovery["token_endpoint"] = "https://[id.example.org/token"
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from starlette.applications import Starlette
+from structlog.testing import capture_logs
 
 from copilot.domain.incident import IncidentId
 from copilot.domain.people import Role
 from copilot.domain.proposal import ProposalId
 from copilot.roles.permissions import NEEDS
+from copilot.roles.screens import screen_routes
+from copilot.roles.signing_in import SignInPage
 from tests.builders_people import HOUR_US
 from tests.builders_store import a_new_incident, a_proposal
-from tests.security.conftest import House
+from tests.security.conftest import TOKENS, House, people_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 EVERYBODY = list(Role)
+FOUNDING = ("/incidents", "/proposals")
+"""What is answered at the root too."""
 
 
 def address(path: str) -> str:
@@ -33,12 +40,24 @@ async def test_who_has_too_small_a_role_changes_nothing(
     client = house.client_of(token=await house.token("ada", role))
 
     for (method, path), needed in NEEDS.items():
-        if prefix == "" and path == "/chaos":
-            continue  # at the root that is a page
+        if prefix == "" and not path.startswith(FOUNDING):
+            continue  # at the root there is no such API
         answer = await client.request(method, prefix + address(path), json={})
 
         is_refused = answer.status_code == 403 and "takes the role" in answer.text
         assert is_refused is not role.may(needed), f"{method} {path} as {role}: {answer.text}"
+
+
+async def test_a_refusal_is_in_the_log_with_who_and_what(house: House) -> None:
+    client = house.client_of(token=await house.token("ada", Role.VIEWER))
+
+    with capture_logs() as said:
+        await client.post("/api/incidents/1/ack")
+
+    told = [line for line in said if line["event"] == "person.refused"]
+    assert [(one["person"], one["role"], one["method"], one["path"]) for one in told] == [
+        ("ada", "viewer", "POST", "/api/incidents/1/ack")
+    ]
 
 
 async def test_a_viewer_reads_everything_that_there_is(house: House) -> None:
@@ -98,6 +117,32 @@ async def test_every_act_is_recorded_with_who_did_it_and_why(house: House) -> No
     assert "not now" in acts["proposal.rejected"][1]
     assert acts["incident.resolved"][0] == "ada"
     assert "by hand" in acts["incident.resolved"][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("index.html", "text/html; charset=utf-8"),
+        ("boot.js", "text/javascript; charset=utf-8"),
+        ("look.css", "text/css; charset=utf-8"),
+        ("page.txt", "text/plain; charset=utf-8"),
+        ("data.json", "application/json"),
+        ("icon.svg", "image/svg+xml; charset=utf-8"),
+        ("letters.woff2", "font/woff2"),
+        ("unheard.of", "application/octet-stream"),
+    ],
+)
+async def test_every_file_of_the_screens_says_what_it_is(
+    house: House, tmp_path: Path, name: str, kind: str
+) -> None:
+    (tmp_path / name).write_text("x")
+    people = people_of(house.store, house)
+    app = Starlette(routes=screen_routes(tmp_path, people, SignInPage(people)))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
+
+    answer = await client.get(f"/{name}", headers={"Authorization": f"Bearer {TOKENS.access}"})
+
+    assert answer.headers["content-type"] == kind
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copilot.domain.people import Role
+from copilot.roles import handing_out
 from copilot.roles.people import KEPT_S, SESSION
 from tests.security.conftest import OURS, PAGE, TOKENS, House
 
@@ -132,6 +133,30 @@ async def test_signing_out_everywhere_ends_all_of_the_person_and_of_nobody_else(
     house.clock.move(KEPT_S)
     assert (await there.get("/api/me")).status_code == 401
     assert (await other.get("/api/me")).status_code == 200
+
+
+async def test_an_admin_ends_all_sessions_of_a_person_and_of_nobody_else(house: House) -> None:
+    ada = await house.token("ada", Role.VIEWER)
+    here, there = await house.browser(ada), await house.browser(ada)
+    other = await house.browser(TOKENS.access)
+
+    ended = await handing_out.sign_out(house.store, house.clock, name="Ada", actor="root")
+
+    house.clock.move(KEPT_S)
+    row = (await house.audit())[0]
+    assert ended == 2
+    assert [(await one.get("/api/me")).status_code for one in (here, there, other)] == [
+        401,
+        401,
+        200,
+    ]
+    assert (row.actor, row.action, row.object) == ("root", "person.signed_out", "ada")
+
+
+async def test_where_somebody_came_in_from_is_in_the_audit_log(house: House) -> None:
+    await house.browser(TOKENS.access)
+
+    assert (await house.audit())[0].detail == "as admin by laptop from 10.0.0.1"
 
 
 async def test_coming_and_going_is_in_the_audit_log(house: House) -> None:

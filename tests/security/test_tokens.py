@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from copilot.domain.errors import Conflict, Invalid, NotFound
+import pytest
+from starlette.requests import HTTPConnection
+
+from copilot.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from copilot.domain.people import Role
-from copilot.roles.browsers import Cookies
-from copilot.roles.people import KEPT_S, People
-from tests.security.conftest import TOKENS, House
+from copilot.ports import Session
+from copilot.roles.people import KEPT_S
+from tests.security.conftest import TOKENS, House, people_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -82,15 +86,7 @@ async def test_a_browser_signed_in_while_a_revocation_spreads_stays_in_no_longer
 
 async def test_who_listens_by_a_token_is_put_out_once_it_is_revoked(house: House) -> None:
     secret = await house.token("ada", Role.VIEWER)
-    people = People(
-        store=house.store,
-        clock=house.clock,
-        tokens=TOKENS,
-        user="root",
-        cookies=Cookies(),
-        idle_s=3600,
-        lifetime_s=3600,
-    )
+    people = people_of(house.store, house)
     ada, root = [await people.of_token(one, "10.0.0.1") for one in (secret, TOKENS.access)]
     assert await people.is_still_in(ada)
     await house.revoke("ada")
@@ -190,6 +186,39 @@ async def test_making_and_revoking_are_in_the_audit_log(house: House) -> None:
         ("root", "token.revoked", "person ada"),
         ("root", "token.created", "person ada"),
     ]
+
+
+class LostStore:
+    """Where the database is away, and says where that would be."""
+
+    @asynccontextmanager
+    async def view(self) -> AsyncIterator[Session]:
+        raise Unavailable("the store went away: no route to copilot-db.internal:4000")
+        yield  # a context that is never entered
+
+
+@pytest.mark.parametrize(
+    "given", [{"Authorization": "Bearer guess"}, {"Cookie": "copilot_session=guess"}]
+)
+async def test_while_the_store_is_away_a_stranger_is_not_told_where_it_is(
+    house: House, given: dict[str, str]
+) -> None:
+    people = people_of(LostStore(), house)  # type: ignore[arg-type]  # as much of a store as is asked
+    request = HTTPConnection(
+        {
+            "type": "http",
+            "scheme": "http",
+            "method": "GET",
+            "path": "/api/me",
+            "client": ("10.0.0.1", 1),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        }
+    )
+
+    with pytest.raises(Unavailable, match="try again") as told:
+        await people.person(request)
+
+    assert "copilot-db" not in told.value.message
 
 
 # --------------------------------------------------------------------------- guessing

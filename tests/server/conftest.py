@@ -15,6 +15,9 @@ from tests.mariadb import MariaDb, is_installed
 from tests.servers import created, dropped
 
 IS_TIDB = SERVER.startswith("tidb")
+LIMIT_S = 600 if IS_TIDB else 120
+"""TiDB takes up to a second for each of the sixty changes that make a schema, and up to some for
+each index that is added."""
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from enum import StrEnum
+
+from copilot.store.mysql import Address
 
 
 class Cut(StrEnum):
@@ -18,8 +22,8 @@ class Cut(StrEnum):
 class Line:
     """Forwards bytes (TLS goes through unread) until it is told to cut."""
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self, host: str, port: int) -> None:
+        self._to = (host, port)
         self._next: Cut | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -29,7 +33,7 @@ class Line:
         self._next = cut
 
     async def serve(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-        server, ask = await asyncio.open_connection("127.0.0.1", self._to)
+        server, ask = await asyncio.open_connection(*self._to)
         self._ends |= {answer, ask}
         cut: list[Cut] = []
 
@@ -67,10 +71,27 @@ class Line:
             end.transport.abort()
 
 
+class Through(Address):
+    """An address that a line leads to: the certificate is verified, but names the other end."""
+
+    __slots__ = ()
+
+    def tls(self) -> ssl.SSLContext | None:
+        context = Address.tls(self)
+        if context is not None:
+            context.check_hostname = False
+        return context
+
+
+def through(line: Line, address: Address) -> Address:
+    """The address, by way of this line."""
+    return Through(**{**asdict(address), "host": "127.0.0.1", "port": line.port})
+
+
 @contextlib.asynccontextmanager
-async def a_line(port: int) -> AsyncIterator[Line]:
-    """A line to this port of ours."""
-    line = Line(port)
+async def a_line(host: str, port: int) -> AsyncIterator[Line]:
+    """A line from a port of ours to there."""
+    line = Line(host, port)
     listening = await asyncio.start_server(line.serve, "127.0.0.1", 0)
     line.port = listening.sockets[0].getsockname()[1]
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -12,7 +13,10 @@ from copilot.store import SqlStore
 from copilot.store.mysql import MysqlEngine, parse_address
 from tests.builders_store import NOW_US, SERVER, a_batch
 from tests.fakes import FixedClock
+from tests.server.conftest import LIMIT_S
 from tests.servers import asked, created, dropped
+
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 OLD_US = NOW_US - 20 * DAY_US
 WEEK = Keep(age_us=7 * DAY_US, size=None)
@@ -31,8 +35,10 @@ async def store() -> AsyncIterator[SqlStore]:
     for at_us in (OLD_US, OLD_US + DAY_US, NOW_US):
         async with store.transaction() as tx:
             await tx.telemetry.add(a_batch(f"failed at {at_us}", ts_us=at_us, severity=17))
-    # Numbers of rows are the server's estimate, which it makes when it likes.
+    # Numbers of rows are the server's estimate, which it makes when it likes and tells when it likes.
     await asked(address, "ANALYZE TABLE raw_events", "ANALYZE TABLE raw_event_terms")
+    while sum(day.n for day in await engine.days("raw_events")) != 3:
+        await asyncio.sleep(0.2)
     yield store
     await store.close()
     await dropped(address)

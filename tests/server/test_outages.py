@@ -6,21 +6,21 @@ import asyncio
 import random
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
 from copilot.domain.errors import Clash, Unavailable
 from copilot.ports import Job
 from copilot.store import SqlStore
-from copilot.store.mysql import Address, open_store, parse_address
-from tests.builders_store import NOW_US, SECOND_US, SERVER, a_batch
+from copilot.store.mysql import Address, open_store
+from tests.builders_store import NOW_US, SECOND_US, a_batch
 from tests.fakes import FixedClock
 from tests.mariadb import MariaDb
-from tests.server.proxy import Cut, a_line
+from tests.server.conftest import LIMIT_S
+from tests.server.proxy import Cut, a_line, through
 from tests.servers import created
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 PER_BATCH = 5
 KILLS = 3
@@ -98,7 +98,7 @@ async def until_looks(looks: Counter[str]) -> None:
 async def test_a_commit_whose_answer_is_lost_is_repeated_without_harm(
     address: Address, cut: Cut
 ) -> None:
-    async with a_line(parse_address(SERVER).port) as line:
+    async with a_line(address.host, address.port) as line:
         armed = False
 
         def told(sql: str) -> None:
@@ -106,7 +106,7 @@ async def test_a_commit_whose_answer_is_lost_is_repeated_without_harm(
                 line.cut_at_next(cut)
 
         store = await open_store(
-            replace(address, port=line.port), clock=FixedClock(NOW_US), on_statement=told
+            through(line, address), clock=FixedClock(NOW_US), on_statement=told
         )
         await store.migrate()
         batch = a_batch("once", severity=17)
@@ -130,7 +130,7 @@ async def test_a_commit_whose_answer_is_lost_is_repeated_without_harm(
 async def test_a_job_whose_taking_was_not_heard_of_is_done_by_whoever_comes_after_its_lease(
     address: Address, cut: Cut
 ) -> None:
-    async with a_line(parse_address(SERVER).port) as line:
+    async with a_line(address.host, address.port) as line:
         armed = False
 
         def told(sql: str) -> None:
@@ -138,7 +138,7 @@ async def test_a_job_whose_taking_was_not_heard_of_is_done_by_whoever_comes_afte
                 line.cut_at_next(cut)
 
         store = await open_store(
-            replace(address, port=line.port), clock=FixedClock(NOW_US), on_statement=told
+            through(line, address), clock=FixedClock(NOW_US), on_statement=told
         )
         await store.migrate()
         async with store.transaction() as tx:

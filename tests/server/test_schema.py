@@ -15,10 +15,10 @@ from copilot.store.mysql import Address, MysqlEngine, open_store
 from copilot.store.mysql.schema import DAY_US, DAYS_AHEAD, DAYS_LEFT
 from tests.builders_store import NOW_US, a_batch
 from tests.fakes import FixedClock
-from tests.server.conftest import IS_TIDB
+from tests.server.conftest import IS_TIDB, LIMIT_S
 from tests.servers import asked
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 NAMES = tuple(migration.name for migration in migrations(TIDB))
 ROOT = Path(__file__).parents[2]

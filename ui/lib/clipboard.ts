@@ -21,7 +21,9 @@ function writeBySelection(text: string): boolean {
   area.value = text
   area.style.position = 'fixed'
   area.style.opacity = '0'
-  document.body.append(area)
+  // A dialog keeps the focus to itself: outside of it nothing would be selected.
+  const dialog = document.activeElement?.closest('[role="dialog"], [role="alertdialog"]')
+  ;(dialog ?? document.body).append(area)
   area.select()
   const isCopied = document.execCommand('copy')
   area.remove()

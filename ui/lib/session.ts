@@ -1,10 +1,14 @@
+import { toast } from './toasts'
+
 /** What shows the server that a change comes from a page of its own: other sites cannot send it. */
 export const PROOF = { 'X-Requested-By': 'incident-copilot' }
 
-/** Ends this browser's session, or all of the person; then the server asks who one is. */
+/** Ends this browser's session, or all of the person; then the server asks who one is. Who could not be signed out is told so. */
 export async function signOut(everywhere: boolean): Promise<void> {
-  await fetch(`/session/end${everywhere ? '?everywhere=1' : ''}`, { method: 'POST', headers: PROOF })
-  location.assign('/')
+  const path = `/session/end${everywhere ? '?everywhere=1' : ''}`
+  const answer = await fetch(path, { method: 'POST', headers: PROOF }).catch(() => null)
+  if (answer?.ok || answer?.status === 401) location.assign('/')
+  else toast('You are still signed in: the server could not end it. Try again', { isError: true })
 }
 
 const RELOADED = 'copilot.signed-out'

@@ -65,6 +65,29 @@ export function database() {
   }
 }
 
+/** @param {number} now @returns {api.TokenView[]} */
+export function tokens(now) {
+  const day = 86_400_000_000
+  /** @type {api.TokenView} */
+  const maya = {
+    id: '7f3b1c2d9e04',
+    kind: 'person',
+    name: 'maya',
+    role: 'responder',
+    created_us: now - 3 * day,
+    created_by: 'root by command',
+    expires_us: now + 27 * day,
+    used_us: now - day / 12,
+    revoked_us: null,
+    state: 'open',
+  }
+  return [
+    maya,
+    { ...maya, id: '19c0aa51be77', kind: 'sender', name: 'fluent-bit', role: null, expires_us: null },
+    { ...maya, id: 'd00d3f6a8812', name: 'tom', used_us: null, revoked_us: now - day, state: 'revoked' },
+  ]
+}
+
 /**
  * @param {string} app @param {number} index @param {Partial<api.PodView>} [more]
  * @returns {api.PodView}
@@ -670,6 +693,9 @@ export function audit(now) {
     ],
     next_after: null,
     broken: [],
+    intact_entries: 4,
+    checked_us: now,
+    whole_us: now - 12 * MINUTE,
   }
 }
 

@@ -90,6 +90,7 @@ function answer(url, method) {
   if (path === '/api/me') return { name: 'maya', role: 'admin', via: 'token', has_session: true }
   if (path === '/api/status') return { ...make.status(now()), feed_head: seq }
   if (path === '/api/database') return make.database()
+  if (path === '/api/tokens') return make.tokens(now())
   if (path === '/api/cluster') return make.cluster(now())
   if (path === '/api/changes') return make.changes(started)
   if (path === '/api/incidents') {
@@ -128,6 +129,9 @@ function answerPost(path) {
     return room.timeline.at(-1)
   }
   if (path === '/api/incidents/3/remediate') return room.proposals
+  const [maya] = make.tokens(now())
+  if (path === '/api/tokens') return { token: maya, secret: 'invented-for-this-screen-and-opens-nothing' }
+  if (path.startsWith('/api/tokens/')) return { ...maya, state: 'revoked', revoked_us: now() }
   if (path === '/api/chaos') return { object: room.incident.workload, title: 'The limit of checkout was lowered to 32Mi', started_us: room.incident.opened_us }
   return undefined
 }
@@ -167,7 +171,7 @@ const EMPTY = new Map(
     '/api/changes': [],
     '/api/runbooks': [],
     '/api/set-aside': [],
-    '/api/audit': { rows: [], next_after: null, broken: [] },
+    '/api/audit': { ...make.audit(started), rows: [], intact_entries: 0 },
     '/api/chaos': { targets: [], reason: 'no namespace with a memory-limited workload has incident-copilot.io/demo=true' },
     '/api/search': { hits: [], words: [], next: '', looked_back_to_us: 0, scanned_lines: 0, took_ms: 4 },
     '/api/cluster': { ...make.cluster(started), namespaces: [], counts: { failing: 0, degraded: 0, pending: 0, healthy: 0, completed: 0 }, open_incidents: 0, mtta_seconds_30d: null, mttr_seconds_30d: null, resolved_incidents_30d: 0, is_synced: false },

@@ -13,7 +13,7 @@ from copilot.cli.store import existing_store
 if TYPE_CHECKING:
     from copilot.settings import Settings
 
-app = typer.Typer(help="Show the audit log, or prove that nobody changed it.", no_args_is_help=True)
+app = typer.Typer(help="Show the audit log, or find what was changed in it.", no_args_is_help=True)
 
 Chain = Annotated[str, typer.Option(help="Only this one, such as incident-7.")]
 

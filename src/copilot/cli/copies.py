@@ -48,7 +48,7 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `backup` wrote.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote; - is the standard input.")],
     force: Annotated[
         bool, typer.Option("--force", help="Replace the store that is there, for good.")
     ] = False,
@@ -64,8 +64,9 @@ def restore(
     from copilot.wiring import SystemClock
 
     store = _embedded(settings_from(data=data))
+    archive = typer.get_binary_stream("stdin") if str(file) == "-" else file
     with expecting_errors(), bars() as on_step:
-        done = restored(file, store, clock=SystemClock(), replaces=force, on_step=on_step)
+        done = restored(archive, store, clock=SystemClock(), replaces=force, on_step=on_step)
     typer.echo(f"{_described(done)}: restored into {store}")
 
 

@@ -57,6 +57,8 @@ def rbac(
     if table:
         typer.echo(manifests.rights_table(), nl=False)
         return
+    if action and not (namespace or opted_in or nodes):
+        fail("--action says what and not where: add --namespace, --opted-in or --nodes")
     try:
         chosen = list(namespace or ())
         if opted_in:

@@ -13,6 +13,9 @@ from copilot.cli.store import existing_store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.table import Table
+
+    from copilot.domain.people import Token
     from copilot.settings import Settings
 
 app = typer.Typer(help="Show, make and revoke access tokens.")
@@ -75,6 +78,15 @@ def revoke(
     run(_revoke(settings_from(data=data), which))
 
 
+@app.command("sign-out")
+def sign_out(
+    name: Annotated[str, typer.Argument(help="Whom, as the audit log names them.")],
+    data: Data = None,
+) -> None:
+    """Sign a person out of every browser; they may sign in again where they still can."""
+    run(_sign_out(settings_from(data=data), name))
+
+
 def _show(kind: str, data: Path | None) -> None:
     tokens, _ = tokens_of(settings_from(data=data))
     typer.echo({"access": tokens.access, "sender": tokens.sender, "agent": tokens.agent}[kind])
@@ -91,7 +103,7 @@ async def _create(settings: Settings, name: str, role: str, expires: str) -> Non
     store = await opened_store(settings, clock)
     try:
         await store.migrate()
-        secret = await handing_out.create(
+        _, secret = await handing_out.create(
             store,
             clock,
             name=name,
@@ -111,7 +123,6 @@ async def _create(settings: Settings, name: str, role: str, expires: str) -> Non
 async def _list(settings: Settings) -> None:
     from rich.console import Console
 
-    from copilot.roles.handing_out import tokens_table
     from copilot.wiring import SystemClock
 
     store = await existing_store(settings)
@@ -120,7 +131,36 @@ async def _list(settings: Settings) -> None:
             tokens = await view.accounts.tokens()
     finally:
         await store.close()
-    Console().print(tokens_table(tokens, SystemClock().now_us()))
+    Console().print(_table(tokens, SystemClock().now_us()))
+
+
+def _table(tokens: tuple[Token, ...], now_us: int) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from copilot.roles.handing_out import day
+
+    table = Table("id", "name", "role", "made", "by", "last used", "state", box=None)
+    for token in tokens:
+        cells = (
+            token.id,
+            token.name,
+            token.role or token.kind,
+            day(token.created_us),
+            token.created_by,
+            day(token.used_us) if token.used_us else "never",
+            _state(token, now_us),
+        )
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return table
+
+
+def _state(token: Token, now_us: int) -> str:
+    from copilot.roles.handing_out import day, until
+
+    if token.revoked_us is not None:
+        return f"revoked {day(token.revoked_us)}"
+    return until(token) if token.opens_at(now_us) else "expired"
 
 
 async def _revoke(settings: Settings, which: str) -> None:
@@ -135,5 +175,21 @@ async def _revoke(settings: Settings, which: str) -> None:
         await store.close()
     typer.echo(
         f"revoked {gone.id} of {gone.name}; it opens nothing any more within "
+        f"{handing_out.effective_after_s()} s"
+    )
+
+
+async def _sign_out(settings: Settings, name: str) -> None:
+    from copilot.roles import handing_out
+    from copilot.wiring import SystemClock
+
+    store = await existing_store(settings)
+    try:
+        actor = f"{settings.user} by command"
+        n_ended = await handing_out.sign_out(store, SystemClock(), name=name, actor=actor)
+    finally:
+        await store.close()
+    typer.echo(
+        f"ended {n_ended} sign-ins of {name}; they open nothing any more within "
         f"{handing_out.effective_after_s()} s"
     )

@@ -67,11 +67,12 @@ class Member:
 
 
 def united(members: Iterable[Member]) -> dict[int, int]:
-    """Family ids that are another's from now on, each with the one that holds."""
+    """Family ids that are another's from now on, each with the one that holds: the oldest, and of
+    those equally old the one whose member is given first."""
     places: dict[tuple[int, str, tuple[str, ...]], list[Member]] = defaultdict(list)
     born: dict[int, tuple[int, int]] = {}
-    for member in members:
-        age = (member.first_us, member.family_id)
+    for at, member in enumerate(members):
+        age = (member.first_us, at)  # an id says nothing of age
         born[member.family_id] = min(age, born.get(member.family_id, age))
         if member.keys:
             for place in member.places():

@@ -37,6 +37,12 @@ class TokenKind(StrEnum):
     SENDER = "sender"
 
 
+class TokenState(StrEnum):
+    OPEN = "open"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """An access token as it is kept: its hash, never itself."""
@@ -58,9 +64,15 @@ class Token:
         """Short, for people; says nothing about the token."""
         return self.digest.hex()[:12]
 
+    def state_at(self, now_us: int) -> TokenState:
+        if self.revoked_us is not None:
+            return TokenState.REVOKED
+        is_over = self.expires_us is not None and now_us >= self.expires_us
+        return TokenState.EXPIRED if is_over else TokenState.OPEN
+
     def opens_at(self, now_us: int) -> bool:
         """Whether it lets anybody in."""
-        return self.revoked_us is None and (self.expires_us is None or now_us < self.expires_us)
+        return self.state_at(now_us) is TokenState.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,7 +21,7 @@ from starlette.routing import Route
 from copilot.deadline import within
 from copilot.domain.action import ChaosMemory
 from copilot.domain.case import Case
-from copilot.domain.errors import Invalid, TooLarge
+from copilot.domain.errors import Invalid, Refused, TooLarge, Unauthenticated
 from copilot.domain.notification import Notification
 from copilot.domain.proposal import Proposal
 from copilot.ports import Agents, Clock
@@ -35,9 +36,12 @@ from copilot.remote.wire import (
 )
 from copilot.roles.answered import Answered
 from copilot.roles.callers import Callers
+from copilot.roles.muffled import Muffled
 from copilot.roles.problems import problem
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class Agent(StrEnum):
@@ -57,6 +61,8 @@ MAY_ASK: Mapping[Agent, frozenset[str]] = {
 }
 """Whose question each agent answers: leg 2 and what people do run in the gateway, and nothing else
 asks (docs/adr/0005-who-runs-which-leg.md)."""
+ASKING = frozenset[str]().union(*MAY_ASK.values())
+"""Roles that ask any."""
 
 AT_ONCE = 8
 """Questions that one agent works on side by side, in one process."""
@@ -67,7 +73,12 @@ LONGEST_S = 300.0
 
 def agent_routes(agent: Agent, agents: Agents, callers: Callers, clock: Clock) -> list[Route]:
     """The endpoints of one agent."""
-    door = _Door(may_ask=MAY_ASK[agent], callers=callers, answered=Answered(clock))
+    door = _Door(
+        may_ask=MAY_ASK[agent],
+        callers=callers,
+        answered=Answered(clock),
+        muffled=Muffled(clock),
+    )
 
     def route(path: str, question: type[T], answer: Callable[[T], Awaitable[object]]) -> Route:
         async def answered(request: Request) -> bytes:
@@ -110,10 +121,11 @@ class _Door:
     may_ask: frozenset[str]
     callers: Callers
     answered: Answered
+    muffled: Muffled
     n_inside: int = 0
 
     async def serve(self, request: Request, answer: Callable[[], Awaitable[bytes]]) -> Response:
-        await self.callers.check(request.headers, self.may_ask)
+        await self._check(request)
         if self.n_inside >= AT_ONCE:
             turned_away = problem(503, "Busy", f"{AT_ONCE} questions are worked on; ask again")
             turned_away.headers.update({"Retry-After": str(RETRY_AFTER_S), NOT_BEGUN: "1"})
@@ -126,6 +138,23 @@ class _Door:
         finally:
             self.n_inside -= 1
         return Response(body, media_type="application/json")
+
+    async def _check(self, request: Request) -> None:
+        """Lets in who may ask. Who is turned away is in the log, once a minute for each kind."""
+        try:
+            await self.callers.check(request.headers, self.may_ask)
+        except (Unauthenticated, Refused) as refusal:
+            before = self.muffled.left_out(refusal.status)
+            if before is not None:
+                log.warning(
+                    "caller.refused",
+                    status=refusal.status,
+                    reason=refusal.message,
+                    path=request.url.path,
+                    address=request.client.host if request.client else "",
+                    left_out=before,
+                )
+            raise
 
 
 def _patience_s(request: Request) -> float:

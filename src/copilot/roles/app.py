@@ -72,7 +72,7 @@ def compose(
     for_people = process.add_routes(app)
     front = Front(Routed(app), doorkeeper, process.people, for_people)
     return Running(
-        app=Measured(front, process.figures),
+        app=Measured(front, process.figures, callers=process.callers),
         loops=tuple(process.loops()),
         drain=process.drain,
         drain_s=settings.drain,
@@ -93,6 +93,7 @@ class _Process:
         self._settings = settings
         self.figures = Figures(roles=_named(roles))
         self.drain = Drain()
+        self.callers = _callers(parts, settings)
         self.people = People(
             store=parts.store,
             clock=parts.clock,
@@ -107,7 +108,6 @@ class _Process:
     def add_routes(self, app: FastAPI) -> BaseRoute | None:
         """What it answers; the one route that only people may pass, where it has that."""
         parts, settings, people = self._parts, self._settings, self.people
-        callers = _callers(parts, settings)
         token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
         app.router.routes.extend(
             health_routes(
@@ -115,7 +115,7 @@ class _Process:
                 self.figures,
                 self._health,
                 self.drain,
-                let_in=lambda request: _let_in(request, people, callers),
+                let_in=lambda request: _let_in(request, people, self.callers),
                 metrics_token=token,
             )
         )
@@ -132,7 +132,9 @@ class _Process:
             )
         for agent in Agent:
             if agent in self._roles:
-                app.router.routes.extend(agent_routes(agent, parts.agents, callers, parts.clock))
+                app.router.routes.extend(
+                    agent_routes(agent, parts.agents, self.callers, parts.clock)
+                )
         if GATEWAY not in self._roles:
             return None
         return _add_gateway(app, parts, self._doorkeeper, people, settings, self._health)

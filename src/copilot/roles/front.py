@@ -39,10 +39,10 @@ class Front:
                 and self._for_people.matches(scope)[0] is not Match.NONE
             )
             is_https = self._people.cookies.is_https(connection)
-            send = _guarded(send, is_private=is_for_people, is_https=is_https)
+            send = _guarded(send, is_https=is_https)
             receive = patient(receive)
             try:
-                self._doorkeeper.check_host(connection.headers.get("host", ""), scope["path"])
+                self._check_host(connection)
                 if is_for_people:
                     person = await self._people.person(connection)
                     _check_role(person, scope)
@@ -53,6 +53,15 @@ class Front:
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _check_host(self, connection: HTTPConnection) -> None:
+        """Raises: Refused where the request is addressed to a name that is not ours."""
+        host, path = connection.headers.get("host", ""), connection.scope["path"]
+        try:
+            self._doorkeeper.check_host(host, path)
+        except Refused as refusal:
+            self._people.turned_away(connection, refusal)
+            raise
 
 
 def _check_role(person: Person, scope: Scope) -> None:
@@ -74,9 +83,9 @@ _BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; for
 """Of what is no page: nothing in it is run or shown."""
 
 
-def _guarded(send: Send, *, is_private: bool, is_https: bool) -> Send:
+def _guarded(send: Send, *, is_https: bool) -> Send:
     """Answers that a browser takes for nothing but what they say they are, and that nobody keeps
-    where they are one person's."""
+    where they do not say so themselves, as the screens do."""
 
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -88,8 +97,7 @@ def _guarded(send: Send, *, is_private: bool, is_https: bool) -> Send:
             headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
             if is_https:
                 headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-            if is_private:
-                headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Cache-Control", "no-store")
         await send(message)
 
     return with_headers

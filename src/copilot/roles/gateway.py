@@ -24,10 +24,12 @@ from copilot.flow import Flow
 from copilot.learn.postmortem import postmortem
 from copilot.ports import Clock, Embedder, Store
 from copilot.roles import heatmap, problems, room
+from copilot.roles.audited import AuditCheck
 from copilot.roles.database_view import database_view
 from copilot.roles.index_view import index_view
 from copilot.roles.live import feed_message
 from copilot.roles.people import Person
+from copilot.roles.token_routes import token_router
 from copilot.roles.views import (
     ApprovalAccepted,
     ApproveBody,
@@ -95,6 +97,7 @@ def gateway_router(gateway: Gateway) -> APIRouter:
     router.include_router(_search(gateway))
     router.include_router(_knowledge(gateway))
     router.include_router(_chaos(gateway))
+    router.include_router(token_router(gateway.store, gateway.clock, gateway.whoami))
     return router
 
 
@@ -424,6 +427,7 @@ def _search(gateway: Gateway) -> APIRouter:
 
 def _knowledge(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["knowledge"])
+    check = AuditCheck(gateway.store, gateway.clock)
 
     @router.get("/events/{event_id}")
     async def event(event_id: int) -> Event:
@@ -460,10 +464,11 @@ def _knowledge(gateway: Gateway) -> APIRouter:
 
     @router.get("/audit")
     async def audit(chain: str = "", after: Annotated[int, Query(ge=0)] = 0) -> AuditPage:
-        """The audit log, newest first; `broken` names chains that were tampered with."""
+        """The audit log, newest first; `broken` names chains that were tampered with, as far as
+        was read: all at `whole_us`, what was added since then at `checked_us`."""
         async with gateway.store.view() as view:
             rows = await view.audit.rows(chain=chain, after=after, limit=PAGE)
-            broken = await view.audit.broken()
+        integrity = await check.look()
         views = [
             AuditView(
                 chain=row.chain,
@@ -480,7 +485,10 @@ def _knowledge(gateway: Gateway) -> APIRouter:
         return AuditPage(
             rows=views,
             next_after=after + PAGE if len(rows) == PAGE else None,
-            broken=list(broken),
+            broken=list(integrity.broken),
+            intact_entries=integrity.n,
+            checked_us=integrity.checked_us,
+            whole_us=integrity.whole_us,
         )
 
     @router.get("/set-aside")

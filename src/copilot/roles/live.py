@@ -100,6 +100,7 @@ def live_route(
             doorkeeper.check_host(socket.headers.get("host", ""))
             person = await people.person(socket)
         except CopilotError as refusal:
+            people.turned_away(socket, refusal)
             await socket.accept()
             await socket.close(UNAUTHENTICATED, refusal.message[:120])
             return

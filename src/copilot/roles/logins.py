@@ -47,6 +47,7 @@ def login_routes(
         try:
             check_own_form(request)
         except Refused as refusal:  # nobody is signed in but by an act of their own
+            people.turned_away(request, refusal)
             return page.ask(request, refusal.message, status=refusal.status, to=to)
         try:
             starts.check(address_of(request))
@@ -123,7 +124,9 @@ async def _taken(
 
 
 async def _note(people: People, error: CopilotError, request: Request) -> None:
-    if not isinstance(error, Busy):
+    if isinstance(error, Busy):
+        people.turned_away(request, error)
+    else:
         await people.refused(error.message, address_of(request))
 
 

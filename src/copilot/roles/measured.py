@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from copilot.domain.errors import CopilotError
+from copilot.roles.agent import ASKING
+from copilot.roles.callers import Callers
 from copilot.roles.figures import Figures
-from copilot.telemetry import serving
+from copilot.telemetry import NONE, serving
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NOTED = "copilot.noted"
@@ -21,11 +25,16 @@ NO_ROUTE = "none"
 
 
 class Measured:
-    """Around everything: what each request took and how it ended."""
+    """Around everything: what each request took and how it ended.
 
-    def __init__(self, app: ASGIApp, figures: Figures) -> None:
+    A request goes on with the trace it names only where another role asks. A browser or a sender
+    would else say which of our traces are kept, and in whose they lie.
+    """
+
+    def __init__(self, app: ASGIApp, figures: Figures, *, callers: Callers) -> None:
         self._app = app
         self._figures = figures
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -55,7 +64,8 @@ class Measured:
         self._figures.in_flight.add(n=1)
         began = time.perf_counter()
         try:
-            with serving(method, headers, is_traced=is_traced) as span:
+            asker = headers if is_traced and await self._is_role(headers) else NONE
+            with serving(method, asker, is_traced=is_traced) as span:
                 await self._app({**scope, _NOTED: noted}, receive, with_status)
                 span.answered(noted.get("route", NO_ROUTE), status)
         finally:
@@ -63,6 +73,16 @@ class Measured:
             self._figures.in_flight.add(n=-1)
             route = noted.get("route", NO_ROUTE)
             self._figures.requests.observe(route, method, f"{status // 100}xx", value=took)
+
+    async def _is_role(self, headers: Headers) -> bool:
+        """Whether a role of ours says in whose trace this is."""
+        if "traceparent" not in headers:
+            return False
+        try:
+            await self._callers.check(headers, ASKING)
+        except CopilotError:  # the door says so; here it only is nobody's trace
+            return False
+        return True
 
 
 class Routed:

@@ -10,17 +10,18 @@ import base64
 import contextlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import structlog
 from starlette.requests import HTTPConnection
 
-from copilot.domain.errors import Busy, CopilotError, Unauthenticated
+from copilot.domain.errors import Busy, CopilotError, Refused, Unauthenticated, Unavailable
 from copilot.domain.people import Role, SignIn, Token, TokenKind, digest_of, person_name
 from copilot.ports import Clock, Store
 from copilot.roles.browsers import Cookies, address_of, check_page
 from copilot.roles.limits import Allowance, Guesses
+from copilot.roles.muffled import Muffled
 from copilot.roles.recent import Recent
 from copilot.roles.security import Tokens
 
@@ -38,6 +39,8 @@ USED_EVERY_US = 3_600_000_000
 SEEN_EVERY_US = 300_000_000
 TOLD_EVERY_US = 60_000_000
 """Wrong attempts are in the audit log once in that time, with how many there were."""
+MOST_TOLD_CHARS = 200
+"""Of a path that a stranger made up."""
 GUESSED_TOKENS = Allowance(burst=20, every_s=3), Allowance(burst=200, every_s=0.1)
 GUESSED_COOKIES = Allowance(burst=100, every_s=1), Allowance(burst=1000, every_s=0.02)
 
@@ -85,6 +88,7 @@ class People:
         self._known_sign_ins: Recent[SignIn] = Recent(clock, keep_s=KEPT_S, most=MOST_KEPT)
         self._wrong_tokens = _guesses(clock, *GUESSED_TOKENS)
         self._wrong_cookies = _guesses(clock, *GUESSED_COOKIES)
+        self._muffled = Muffled(clock)
         self._untold = 0
         self._told_us = 0
 
@@ -98,6 +102,13 @@ class People:
             Refused: a cookie that came with another site's request.
             Busy: too many wrong tokens from there.
         """
+        try:
+            return await self._person(request)
+        except CopilotError as refusal:
+            self.turned_away(request, refusal)
+            raise
+
+    async def _person(self, request: HTTPConnection) -> Person:
         if bearer := _bearer(request.headers):
             return await self.of_token(bearer, address_of(request))
         if cookie := self.cookies.get(request, SESSION):
@@ -179,7 +190,7 @@ class People:
         """Revoked and expired ones too."""
         token = self._known_tokens.get(digest)
         if token is None:
-            async with self._store.view() as view:
+            async with _for_strangers(), self._store.view() as view:
                 token = await view.accounts.token(digest)
             if token is not None:
                 self._known_tokens.put(digest, token)
@@ -215,7 +226,7 @@ class People:
         now_us = self._clock.now_us()
         sign_in = self._known_sign_ins.get(digest)
         if sign_in is None:
-            async with self._store.view() as view:
+            async with _for_strangers(), self._store.view() as view:
                 sign_in = await view.accounts.sign_in_of(digest)
             if sign_in is None:
                 self._known_sign_ins.drop(digest)
@@ -269,6 +280,7 @@ class People:
     ) -> str:
         """A new sign-in, whatever cookie the browser had before; its cookie's value."""
         cookie, now_us = secrets.token_urlsafe(32), self._clock.now_us()
+        address = address_of(request)[:64]
         expires_us = now_us + self.lifetime_s * 1_000_000
         sign_in = SignIn(
             digest=digest_of(cookie),
@@ -292,11 +304,11 @@ class People:
                 actor=name,
                 action="person.signed_in",
                 object=name,
-                detail=f"as {role} by {via}",
+                detail=f"as {role} by {via} from {address}",
             )
         if before:
             self._known_sign_ins.drop(digest_of(before))
-        log.info("person.signed_in", person=name, role=role.value, via=via)
+        log.info("person.signed_in", person=name, role=role.value, via=via, address=address)
         return cookie
 
     async def sign_out(self, person: Person, *, everywhere: bool) -> None:
@@ -326,6 +338,22 @@ class People:
         """Raises: Busy where there were too many wrong attempts from there."""
         self._wrong_tokens.check(address)
 
+    def turned_away(self, request: HTTPConnection, refusal: CopilotError) -> None:
+        """In the log, once a minute for each kind: what another site, or under another name of ours,
+        or by guessing, somebody tried. Who only has not signed in yet tried nothing."""
+        if not isinstance(refusal, Refused | Busy):
+            return
+        before = self._muffled.left_out(refusal.status, request.scope["type"])
+        if before is not None:
+            log.warning(
+                "request.refused",
+                status=refusal.status,
+                reason=refusal.message,
+                path=request.scope["path"][:MOST_TOLD_CHARS],
+                address=address_of(request),
+                left_out=before,
+            )
+
     async def _tell_wrong(self, address: str) -> None:
         """Wrong attempts in the audit log: coarse, so that nobody fills it."""
         self._untold += 1
@@ -344,6 +372,17 @@ class People:
                     object=address[:64],
                     detail=f"{untold} wrong since the last such entry, the last from there",
                 )
+
+
+@contextlib.asynccontextmanager
+async def _for_strangers() -> AsyncIterator[None]:
+    """Raises: Unavailable without what the store says of itself: nobody has been let in yet."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unavailable(
+            "the store does not answer, so nobody can be let in; try again"
+        ) from error
 
 
 def _guesses(clock: Clock, each: Allowance, all_together: Allowance) -> Guesses:

@@ -1,4 +1,5 @@
-"""Who may do what: one table from routes to roles. A change that is not in it is an admin's."""
+"""Who may do what: one table from routes to roles. A change that is not in it is an admin's, and
+reading is everybody's."""
 
 from __future__ import annotations
 
@@ -19,6 +20,9 @@ NEEDS: Mapping[tuple[str, str], Role] = {
     ("POST", "/proposals/{proposal_id}/merge"): Role.RESPONDER,
     ("POST", "/proposals/{proposal_id}/reject"): Role.RESPONDER,
     ("POST", "/chaos"): Role.ADMIN,
+    ("GET", "/tokens"): Role.ADMIN,
+    ("POST", "/tokens"): Role.ADMIN,
+    ("POST", "/tokens/{token_id}/revoke"): Role.ADMIN,
 }
 """Paths without `/api`: the founding ones at the root need the same."""
 
@@ -30,8 +34,9 @@ _COMPILED = [(method, compile_path(path)[0], role) for (method, path), role in N
 def needed(method: str, path: str) -> Role:
     """The role that a request takes."""
     plain = path.removeprefix("/api")
+    asked = "GET" if method == "HEAD" else method
     for known, pattern, role in _COMPILED:
-        if method == known and pattern.match(plain):
+        if asked == known and pattern.match(plain):
             return role
     return Role.VIEWER if method in READING else Role.ADMIN
 

@@ -27,6 +27,9 @@ from copilot.roles.signing_in import SignInPage, check_own_form
 
 _INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _TEXT = (".html", ".js", ".css", ".svg", ".json", ".txt", ".map")
+_KINDS = {".js": "text/javascript", ".svg": "image/svg+xml; charset=utf-8", ".woff2": "font/woff2"}
+"""Where what Python knows depends on the machine, or names no letters. Starlette says of `text/`
+itself that it is UTF-8."""
 _WEEKS = 30 * 24 * 3600
 
 _NO_UI = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Co-Pilot</title>
@@ -68,6 +71,7 @@ def screen_routes(folder: Path, people: People, sign_in: SignInPage) -> list[Rou
             check_own_form(request)
             cookie = await people.sign_in_with(token, request)
         except CopilotError as refusal:
+            people.turned_away(request, refusal)
             return sign_in.ask(request, refusal.message, status=refusal.status)
         rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
         where = "/" + request.url.path.lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
@@ -131,7 +135,9 @@ def _load(path: Path) -> _File:
     return _File(
         plain=plain,
         packed=packed,
-        media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        media_type=_KINDS.get(path.suffix)
+        or mimetypes.guess_type(path.name)[0]
+        or "application/octet-stream",
         etag=f'"{hashlib.sha256(plain).hexdigest()[:20]}"',
         policy=(
             f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "

@@ -91,6 +91,7 @@ def session_routes(people: People, page: SignInPage) -> list[Route]:
             check_own_form(request)
             cookie = await people.sign_in_with(form.get("token", "").strip(), request)
         except CopilotError as refusal:
+            people.turned_away(request, refusal)
             return page.ask(request, refusal.message, status=refusal.status, to=to)
         return page.welcome(request, cookie, to)
 

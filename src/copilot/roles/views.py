@@ -16,7 +16,7 @@ from copilot.domain.evidence import Evidence, Gap
 from copilot.domain.hypothesis import Hypothesis, Statement
 from copilot.domain.incident import Incident, Status, TimelineEntry
 from copilot.domain.objects import ObjectRef
-from copilot.domain.people import Role
+from copilot.domain.people import Role, TokenKind, TokenState
 from copilot.domain.proposal import Approval, ProposalStatus, Risk, Way
 from copilot.domain.runbook import RunbookMatch
 from copilot.domain.search import Counted, Hit
@@ -437,6 +437,12 @@ class AuditPage:
     next_after: int | None
     broken: list[str]
     """Chains whose hashes do not add up; empty is good."""
+    intact_entries: int
+    """Entries of the whole log, in chains whose hashes add up."""
+    checked_us: int
+    """When the newest of them was read."""
+    whole_us: int
+    """When all of them were last read from the beginning; since then only what was added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -446,6 +452,31 @@ class SetAsideView:
     source: str
     reason: str
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenView:
+    """An access token, for admins: whose it is, never what opens."""
+
+    id: str
+    kind: TokenKind
+    name: str
+    role: Role | None
+    """None of senders: they only send."""
+    created_us: int
+    created_by: str
+    expires_us: int | None
+    used_us: int | None
+    """Coarse: within an hour."""
+    revoked_us: int | None
+    state: TokenState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMade:
+    token: TokenView
+    secret: str
+    """What opens: told this once, and kept nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -541,3 +572,18 @@ class NoteBody:
 class ChaosBody:
     namespace: str
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTokenBody:
+    name: str
+    role: Role | None
+    """None: for a sender."""
+    expires: str = ""
+    """`8h`, `30d`; empty for never."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeBody:
+    reason: str = ""

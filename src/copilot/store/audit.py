@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 
-from copilot.ports import AuditRow, CheckedChain
+from copilot.ports import AuditRow, CheckedChain, Held
 from copilot.store.coding import canonical_json
 from copilot.store.database import Database, Row
 
 _START = "0" * 64
+_BEGINNING = Held(seq=0, hash=_START)
 _PAGE = 1_000
 _CHAINS = 200
 
@@ -90,51 +92,80 @@ class SqlAudit:
             after = checked[-1].chain
         return tuple(found)
 
-    async def check(self, *, after: str = "", limit: int) -> tuple[CheckedChain, ...]:
-        """The next chains in the order of their names, each hashed anew from its beginning."""
+    async def check(
+        self,
+        *,
+        after: str = "",
+        limit: int,
+        held: Mapping[str, Held] | None = None,
+        is_whole: bool = False,
+    ) -> tuple[CheckedChain, ...]:
+        """See the port."""
         heads = await self._db.fetch_all(
             "SELECT chain, seq, hash FROM audit_heads WHERE chain > ? ORDER BY chain LIMIT ?",
             (after, limit),
         )
-        strays = await self._db.fetch_all(
-            "SELECT DISTINCT chain FROM audit_log WHERE chain > ? ORDER BY chain LIMIT ?",
-            (after, limit),
+        known = {str(r["chain"]): Held(seq=int(r["seq"]), hash=str(r["hash"])) for r in heads}
+        names = set(known)
+        if held is None or is_whole:
+            strays = await self._db.fetch_all(
+                "SELECT DISTINCT chain FROM audit_log WHERE chain > ? ORDER BY chain LIMIT ?",
+                (after, limit),
+            )
+            names.update(str(row["chain"]) for row in strays)
+        return tuple(
+            [
+                await self._check(name, known.get(name), (held or {}).get(name), is_whole)
+                for name in sorted(names)[:limit]
+            ]
         )
-        known = {str(row["chain"]): (int(row["seq"]), str(row["hash"])) for row in heads}
-        names = sorted(known.keys() | {str(row["chain"]) for row in strays})[:limit]
-        return tuple([await self._check(name, known.get(name)) for name in names])
 
-    async def _check(self, chain: str, head: tuple[int, str] | None) -> CheckedChain:
-        seq, last = 0, _START
-        while page := await self._db.fetch_all(
-            "SELECT * FROM audit_log WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (chain, seq, _PAGE),
-        ):
-            for row in map(_row, page):
-                if fault := _fault(row, seq, last):
-                    return _broken(chain, seq + 1, fault)
-                seq, last = row.seq, row.hash
+    async def _check(
+        self, chain: str, head: Held | None, held: Held | None, is_whole: bool
+    ) -> CheckedChain:
+        at = _BEGINNING if held is None or is_whole else held
+        if at == head:
+            return _whole(chain, at)
+        while page := await self._after(chain, at.seq):
+            for row in page:
+                if fault := _fault(row, at, held):
+                    return _broken(chain, at.seq + 1, fault)
+                at = Held(seq=row.seq, hash=row.hash)
         if head is None:
             return _broken(chain, 1, "the chain has no head")
-        if seq < head[0]:
-            return _broken(chain, seq + 1, "it is missing, with all that followed")
-        if seq > head[0]:
-            return _broken(chain, head[0] + 1, "it was added")
-        if last != head[1]:
-            return _broken(chain, seq, "the head of the chain says another hash")
-        return CheckedChain(chain=chain, n=seq, broken_at=0, fault="")
+        if at.seq < head.seq or (held is not None and head.seq < held.seq):
+            missing = min(at.seq, head.seq) + 1
+            return _broken(chain, missing, "it is missing, with all that followed")
+        if at.seq > head.seq:
+            return _broken(chain, head.seq + 1, "it was added")
+        if at.hash != head.hash:
+            return _broken(chain, at.seq, "the head of the chain says another hash")
+        return _whole(chain, at)
+
+    async def _after(self, chain: str, seq: int) -> list[AuditRow]:
+        rows = await self._db.fetch_all(
+            "SELECT * FROM audit_log WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (chain, seq, _PAGE),
+        )
+        return [_row(row) for row in rows]
+
+
+def _whole(chain: str, last: Held) -> CheckedChain:
+    return CheckedChain(chain=chain, n=last.seq, broken_at=0, fault="", hash=last.hash)
 
 
 def _broken(chain: str, at: int, fault: str) -> CheckedChain:
-    return CheckedChain(chain=chain, n=at - 1, broken_at=at, fault=fault)
+    return CheckedChain(chain=chain, n=at - 1, broken_at=at, fault=fault, hash="")
 
 
-def _fault(row: AuditRow, seq: int, last: str) -> str:
-    """What is wrong with the entry that follows number `seq` and hash `last`."""
-    if row.seq != seq + 1:
+def _fault(row: AuditRow, last: Held, held: Held | None) -> str:
+    """What is wrong with the entry that follows `last`."""
+    if row.seq != last.seq + 1:
         return "it is missing"
-    if row.prev_hash != last:
+    if row.prev_hash != last.hash:
         return "it does not follow from the entry before it"
+    if held is not None and row.seq == held.seq and row.hash != held.hash:
+        return "it is not the one that was there before"
     return "" if _hashed(row) == row else "it was changed"
 
 

@@ -14,7 +14,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -95,7 +95,12 @@ def back_up(
 
 
 def restore(
-    archive: Path, store: Path, *, clock: Clock, replaces: bool = False, on_step: Progress
+    archive: Path | BinaryIO,
+    store: Path,
+    *,
+    clock: Clock,
+    replaces: bool = False,
+    on_step: Progress,
 ) -> Manifest:
     """The store of a backup, with the schema of this program.
 
@@ -107,7 +112,7 @@ def restore(
             co-pilot uses it.
         Unavailable: it cannot be read or written; the disk may be full.
     """
-    with _telling(archive), archive.open("rb") as packed:
+    with _telling(archive), _reading(archive) as packed:
         manifest = read_manifest(packed)
         _refuse_newer(manifest)
         if store.exists() and not replaces:
@@ -282,19 +287,29 @@ def _refuse_if_short(folder: Path, size: int) -> None:
         )
 
 
+def _reading(archive: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    """A stream stays its owner's to close."""
+    return archive.open("rb") if isinstance(archive, Path) else nullcontext(archive)
+
+
 @contextmanager
-def _telling(about: Path) -> Iterator[None]:
+def _telling(about: Path | BinaryIO) -> Iterator[None]:
     """What the system or SQLite says, as an expected error."""
     try:
         yield
     except OSError as error:
         what = _FULL if error.errno in _NO_SPACE else error.strerror or str(error)
-        raise Unavailable(f"{error.filename or about}: {what}; nothing was changed") from error
+        where = error.filename or _name_of(about)
+        raise Unavailable(f"{where}: {what}; nothing was changed") from error
     except sqlite3.Error as error:
         code = error.sqlite_errorcode & 0xFF  # the rest of it says how, which the text does not
         full = {sqlite3.SQLITE_FULL: _FULL, sqlite3.SQLITE_IOERR: f"{_FULL}, or broken"}.get(code)
         said = f"{full} ({error})" if full else str(error)
-        raise Unavailable(f"{about}: {said}; nothing was changed") from error
+        raise Unavailable(f"{_name_of(about)}: {said}; nothing was changed") from error
+
+
+def _name_of(about: Path | BinaryIO) -> str:
+    return str(about) if isinstance(about, Path) else "the standard input"
 
 
 def _named(on_step: Progress, step: str) -> OnStep:

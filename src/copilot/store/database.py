@@ -159,6 +159,13 @@ class Database(Protocol):
         all are to be compared."""
         ...
 
+    async def forget_candidates(
+        self, vectors: str, documents: Sequence[int], model: str = ""
+    ) -> None:
+        """Documents whose vectors (of a model, or all) were removed in this transaction: no index
+        of the database is to give them any more."""
+        ...
+
 
 class Engine(Protocol):
     """A database to open transactions on."""

@@ -49,10 +49,10 @@ class Families:
                 pattern=clip(template.pattern, PATTERN),
                 first_us=first_us,
             )
-            for template_id, (template, first_us) in new.items()
+            for template_id, (template, first_us) in sorted(new.items(), key=lambda one: one[0])
         ]
         siblings = await self._siblings(members)
-        joined = united([*siblings, *members])
+        joined = united([*siblings, *members])  # those that are there before those that come
         family_of = {m.template_id: joined.get(m.family_id, m.family_id) for m in members}
         await self._hold({*family_of.values(), *joined.values()} - new.keys())
         columns = ("template_id", "family_id", "first_key", "last_key")
@@ -109,7 +109,7 @@ class Families:
                             pattern=row["pattern"],
                             first_us=row["first_us"],
                         )
-        return list(found.values())
+        return [found[template_id] for template_id in sorted(found)]
 
     async def _hold(self, families: AbstractSet[int]) -> None:
         """See that they are there, and stay until this transaction ends. Raises: Clash."""

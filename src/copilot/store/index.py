@@ -21,7 +21,7 @@ _MOST_MODELS = 100
 _NOTED_US = 3_600_000_000
 """How far behind the time at which a model was last in use may be."""
 _FORGET_AT_ONCE = 500
-"""Vectors that go in one transaction, and those written together with the last of them."""
+"""Vectors that go in one transaction."""
 _REFUSED = (
     "EXISTS (SELECT 1 FROM refused_texts x WHERE x.corpus = ? AND x.doc_id = s.id "
     "AND x.model = ? AND x.text_hash = d.text_hash)"
@@ -119,6 +119,7 @@ class SqlIndex:
         await self._db.execute(
             f"DELETE FROM {home.vectors} WHERE {home.key} IN ({marks(ids)})", ids
         )
+        await self._db.forget_candidates(home.vectors, ids)
         await self._db.execute(
             f"DELETE FROM refused_texts WHERE corpus = ? AND doc_id IN ({marks(ids)})",
             (corpus, *ids),
@@ -227,15 +228,19 @@ class SqlIndex:
     async def forget_vectors(self, corpus: Corpus, model: str) -> None:
         """See the port."""
         home = HOMES[corpus]
-        last = await self._db.fetch_one(
-            f"SELECT rev FROM {home.vectors} WHERE model = ? ORDER BY rev LIMIT 1 OFFSET ?",
+        oldest = await self._db.fetch_all(
+            f"SELECT {home.key} AS doc_id FROM {home.vectors} WHERE model = ? ORDER BY rev LIMIT ?",
             (model, _FORGET_AT_ONCE),
         )
-        until = "" if last is None else " AND rev <= ?"
+        await self._remove_vectors(home, model, oldest)
+
+    async def _remove_vectors(self, home: Home, model: str, of: Sequence[Row]) -> None:
+        ids = [int(row["doc_id"]) for row in of]
         await self._db.execute(
-            f"DELETE FROM {home.vectors} WHERE model = ?{until}",
-            (model, *([] if last is None else [last["rev"]])),
+            f"DELETE FROM {home.vectors} WHERE model = ? AND {home.key} IN ({marks(ids)})",
+            (model, *ids),
         )
+        await self._db.forget_candidates(home.vectors, ids, model)
 
     async def _models(self) -> list[Row]:
         return await self._db.fetch_all(
@@ -251,15 +256,18 @@ class SqlIndex:
     async def _forget_of_other_length(self, home: Home, model: str, n_bytes: int) -> None:
         """Under one name a server may serve another model: what it no longer compares with is made
         again, a batch for each batch."""
+        name = clip(model, MODEL_CHARS)
         oldest = await self._db.fetch_one(
             f"SELECT embedding, rev FROM {home.vectors} WHERE model = ? ORDER BY rev LIMIT 1",
-            (clip(model, MODEL_CHARS),),
+            (name,),
         )
         if oldest and len(self._db.dialect.vector_bytes(oldest["embedding"])) != n_bytes:
-            await self._db.execute(
-                f"DELETE FROM {home.vectors} WHERE model = ? AND rev <= ?",
-                (clip(model, MODEL_CHARS), oldest["rev"]),
+            batch = await self._db.fetch_all(
+                f"SELECT {home.key} AS doc_id FROM {home.vectors} WHERE model = ? AND rev <= ? "
+                "LIMIT ?",
+                (name, oldest["rev"], _FORGET_AT_ONCE),
             )
+            await self._remove_vectors(home, name, batch)
 
     async def _begin(self, corpus: Corpus) -> int:
         """Counts a write, and makes others wait that write to the same corpus: a reader that sees

@@ -122,7 +122,11 @@ class Ranking:
             vector = self._db.dialect.vector_value(near.vector)
             asked = (vector, model, len(near.vector) // 4, *(some or ()), limit)
             rows = await self._db.fetch_all(sql, asked)
-            found = {int(row["doc_id"]): 1.0 - float(row["distance"]) for row in rows}
+            found = {
+                int(row["doc_id"]): 1.0 - float(row["distance"])
+                for row in rows
+                if row["distance"] is not None  # of a vector of nothing but zeros
+            }
         return {doc: round(cosine, _DIGITS) for doc, cosine in found.items()}
 
     async def _by_words(self, corpus: Corpus, words: Sequence[str]) -> _Scores:

@@ -166,6 +166,11 @@ class SqliteDatabase:
         """None: vectors are compared in memory, all of them."""
         return None
 
+    async def forget_candidates(
+        self, vectors: str, documents: Sequence[int], model: str = ""
+    ) -> None:
+        """Nothing: there is no index that would give any."""
+
     def _on_lane(
         self, work: Callable[[sqlite3.Connection, str, V], T], sql: str, values: V
     ) -> asyncio.Future[T]:
@@ -472,7 +477,7 @@ _TAKEN = {
 def _translated(error: sqlite3.Error | OverflowError) -> CopilotError | None:
     """The error in the domain's words, None for a bug of ours."""
     if isinstance(error, OverflowError):
-        return Invalid(f"a number is out of the store's range: {error}")
+        return Invalid("a number is out of the store's range")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)  # not set by the module's own
     primary = code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

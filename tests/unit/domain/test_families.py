@@ -80,6 +80,15 @@ def test_the_oldest_family_holds() -> None:
     assert united(found) == {0: 3, 1: 3, 2: 3}
 
 
+def test_of_equally_old_families_the_one_that_is_given_first_holds_whatever_its_id() -> None:
+    found = [
+        replace(member, first_us=1)
+        for member in members(*(f"session opened for user {user}" for user in USERS[:ENOUGH]))
+    ]
+
+    assert united(reversed(found)) == {0: 3, 1: 3, 2: 3}
+
+
 WORDS = st.sampled_from(["a", "b", "c", "d", "e", "*", "x=y", "TypeError"])
 PATTERNS = st.lists(st.lists(WORDS, min_size=3, max_size=4).map(" ".join), max_size=60, unique=True)
 

@@ -110,6 +110,15 @@ def test_it_may_go_into_a_stream(store: Path, tmp_path: Path) -> None:
     assert actors_in(tmp_path / "new.db") == ["ana"]
 
 
+def test_it_may_come_out_of_a_stream(store: Path, tmp_path: Path) -> None:
+    backed_up(store, tmp_path / "b.zst")
+    stream = io.BytesIO((tmp_path / "b.zst").read_bytes())
+
+    restore(stream, tmp_path / "new.db", clock=CLOCK, on_step=quietly)
+
+    assert actors_in(tmp_path / "new.db") == ["ana"]
+
+
 def test_it_is_of_one_moment_while_others_write(store: Path, tmp_path: Path) -> None:
     """Each commit adds a row and counts it elsewhere in the file; one comes after every step."""
     asked(store, "CREATE TABLE counter AS SELECT 0 AS n")

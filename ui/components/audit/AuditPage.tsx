@@ -7,7 +7,7 @@ import { useSearchParams } from 'next/navigation'
 import { Empty, Loaded, RowSkeletons } from '@/components/ui/States'
 import { Time } from '@/components/ui/Time'
 import { auditQuery } from '@/lib/api/queries'
-import type { AuditRow } from '@/lib/api/types'
+import type { AuditPage as AuditLog, AuditRow } from '@/lib/api/types'
 
 /** Every act, newest first, and whether anybody has touched the record of it. */
 export function AuditPage() {
@@ -17,7 +17,7 @@ export function AuditPage() {
   const query = useQuery(auditQuery(chain, after))
   return (
     <>
-      {query.data && <Integrity broken={query.data.broken} />}
+      {query.data && <Integrity found={query.data} />}
       <div className="overflow-clip rounded-card border bg-panel">
         {chain && (
           <p className="flex items-center gap-2 border-b px-3 py-2 text-meta">
@@ -46,21 +46,25 @@ export function AuditPage() {
   )
 }
 
-function Integrity({ broken }: { broken: string[] }) {
-  if (broken.length > 0) {
+function Integrity({ found }: { found: AuditLog }) {
+  if (found.broken.length > 0) {
     return (
       <p role="alert" className="mb-3 flex items-center gap-2 rounded-card bg-crit-soft px-3 py-2 font-medium text-crit">
         <ShieldAlert className="size-4 shrink-0" aria-hidden />
         <span className="min-w-0 break-words">
-          These chains do not add up; somebody changed what was recorded: {broken.join(', ')}
+          These chains do not add up; somebody changed what was recorded: {found.broken.join(', ')}
         </span>
       </p>
     )
   }
   return (
-    <p className="mb-3 flex items-center gap-2 text-meta text-fg-2">
+    <p className="mb-3 flex items-start gap-2 text-meta text-fg-2">
       <ShieldCheck className="size-4 shrink-0 text-ok" aria-hidden />
-      Each row carries the hash of the one before it; all chains add up.
+      <span className="min-w-0">
+        Each entry carries the hash of the one before it. All {found.intact_entries} entries add up as far as they were
+        read: from the beginning <Time us={found.whole_us} look="relative" />, what was added since then at{' '}
+        <Time us={found.checked_us} />. <code>incident-copilot audit verify</code> reads all of them now.
+      </span>
     </p>
   )
 }

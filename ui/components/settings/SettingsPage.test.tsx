@@ -18,6 +18,7 @@ test.each([
     'GET /api/database': make.database(),
     'GET /api/set-aside': make.setAside(NOW),
     'GET /api/chaos': make.chaos(),
+    'GET /api/tokens': make.tokens(NOW),
   })
 
   show(<SettingsPage />)

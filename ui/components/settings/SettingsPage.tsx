@@ -19,6 +19,7 @@ import { Appearance } from './Appearance'
 import { DatabaseCard } from './DatabaseCard'
 import { Row, Small } from './Row'
 import { SetAsideCard } from './SetAsideCard'
+import { TokensCard } from './TokensCard'
 import { Troubles } from './Troubles'
 
 export function SettingsPage() {
@@ -33,6 +34,7 @@ export function SettingsPage() {
             {(status) => <About status={status} />}
           </Loaded>
         </Card>
+        <TokensCard />
         <Card title="Could not be seen" aside={query.data?.gaps.length}>
           <Loaded query={query} what="the gaps" skeleton={<RowSkeletons rows={1} />}>
             {(status) => <Gaps status={status} />}

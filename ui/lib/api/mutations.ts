@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { toast } from '../toasts'
 import { ApiError, api, unwrap } from './client'
-import { roomQuery } from './queries'
-import type { ProposalView } from './types'
+import { roomQuery, tokensQuery } from './queries'
+import type { NewToken, ProposalView } from './types'
 
 /** Every write of the API. What it answers is shown at once; the live stream brings the rest. */
 
@@ -145,5 +145,31 @@ export function useChaos() {
       unwrap(api.POST('/api/chaos', { body })),
     onError: complain,
     onSettled: () => client.invalidateQueries({ queryKey: ['chaos'] }),
+  })
+}
+
+/** What it answers holds the token itself: it goes from memory with the view that shows it. */
+export function useMakeToken() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (body: NewToken) => unwrap(api.POST('/api/tokens', { body })),
+    gcTime: 0,
+    onSettled: () => client.invalidateQueries(tokensQuery()),
+  })
+}
+
+export function useRevokeToken() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, reason }: { id: string; reason: string }) =>
+      unwrap(
+        api.POST('/api/tokens/{token_id}/revoke', {
+          params: { path: { token_id: id } },
+          body: { reason },
+        }),
+      ),
+    onSuccess: ({ name }) => toast(`Revoked. Within ten seconds the token of ${name} opens nothing any more`),
+    onError: complain,
+    onSettled: () => client.invalidateQueries(tokensQuery()),
   })
 }

@@ -124,3 +124,7 @@ export const setAsideQuery = () =>
 
 export const chaosQuery = () =>
   queryOptions({ queryKey: ['chaos'], queryFn: () => unwrap(api.GET('/api/chaos')) })
+
+/** For admins; nobody else is answered. */
+export const tokensQuery = () =>
+  queryOptions({ queryKey: ['tokens'], queryFn: () => unwrap(api.GET('/api/tokens')) })

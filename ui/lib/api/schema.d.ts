@@ -13,7 +13,8 @@ export interface paths {
         };
         /**
          * Audit
-         * @description The audit log, newest first; `broken` names chains that were tampered with.
+         * @description The audit log, newest first; `broken` names chains that were tampered with, as far as
+         *     was read: all at `whole_us`, what was added since then at `checked_us`.
          */
         get: operations["audit_api_audit_get"];
         put?: never;
@@ -596,6 +597,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens
+         * @description Every access token that was made, newest first, closed ones too; not those of the first
+         *     start.
+         */
+        get: operations["tokens_api_tokens_get"];
+        put?: never;
+        /**
+         * Create
+         * @description Make one, and tell it this once. Where that answer is lost, the second time is a 409 and
+         *     makes none: close the first, and make another.
+         */
+        post: operations["create_api_tokens_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{token_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke
+         * @description Close it for good, and sign out everybody who came in with it; again, it stays as it is.
+         */
+        post: operations["revoke_api_tokens__token_id__revoke_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -692,10 +739,16 @@ export interface components {
         AuditPage: {
             /** Broken */
             broken: string[];
+            /** Checked Us */
+            checked_us: number;
+            /** Intact Entries */
+            intact_entries: number;
             /** Next After */
             next_after: number | null;
             /** Rows */
             rows: components["schemas"]["AuditView"][];
+            /** Whole Us */
+            whole_us: number;
         };
         /** AuditView */
         AuditView: {
@@ -1238,6 +1291,22 @@ export interface components {
             /** Title */
             title: string;
         };
+        /** NewTokenBody */
+        NewTokenBody: {
+            /**
+             * Expires
+             * @default
+             */
+            expires: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            role: components["schemas"]["Role"] | null;
+        };
         /** NoteBody */
         NoteBody: {
             /** Text */
@@ -1419,6 +1488,14 @@ export interface components {
         ResolveBody: {
             /** Resolution */
             resolution: string;
+        };
+        /** RevokeBody */
+        RevokeBody: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
         };
         /**
          * Risk
@@ -1642,6 +1719,45 @@ export interface components {
             title: string;
             /** Ts Us */
             ts_us: number;
+        };
+        /**
+         * TokenKind
+         * @enum {string}
+         */
+        TokenKind: "person" | "sender";
+        /** TokenMade */
+        TokenMade: {
+            /** Secret */
+            secret: string;
+            token: components["schemas"]["TokenView"];
+        };
+        /**
+         * TokenState
+         * @enum {string}
+         */
+        TokenState: "open" | "expired" | "revoked";
+        /**
+         * TokenView
+         * @description An access token, for admins: whose it is, never what opens.
+         */
+        TokenView: {
+            /** Created By */
+            created_by: string;
+            /** Created Us */
+            created_us: number;
+            /** Expires Us */
+            expires_us: number | null;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["TokenKind"];
+            /** Name */
+            name: string;
+            /** Revoked Us */
+            revoked_us: number | null;
+            role: components["schemas"]["Role"] | null;
+            state: components["schemas"]["TokenState"];
+            /** Used Us */
+            used_us: number | null;
         };
         /**
          * Trouble
@@ -2666,6 +2782,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tokens_api_tokens_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_tokens_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTokenBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_tokens__token_id__revoke_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"];
                 };
             };
             /** @description Default Response */

@@ -7,6 +7,7 @@ compared when it is set. Views are one snapshot (REPEATABLE READ), and a few may
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -125,6 +126,13 @@ class MysqlDatabase:
             return None
         return await self._near.candidates(vectors, key, model, vector, limit)
 
+    async def forget_candidates(
+        self, vectors: str, documents: Sequence[int], model: str = ""
+    ) -> None:
+        """See `Database`; in this transaction."""
+        if self._near is not None and self.is_tidb:
+            await self._near.forget(self, vectors, documents, model)
+
     async def _run(self, sql: str, params: Sequence[Value]) -> Answer:
         self._refuse_if_over()
         self._on_statement(sql)
@@ -185,7 +193,9 @@ class MysqlEngine:
         )
         self._near = NearTables(lambda: self._view(self._lookers), self._transaction, self._schema)
         self._capabilities: Capabilities | None = None
+        self._asking = asyncio.Lock()
         self._begin = _BEGIN
+        self._is_tidb = False
 
     @classmethod
     async def open(
@@ -204,6 +214,7 @@ class MysqlEngine:
         """See that the server is there, and who it is."""
         async with self._view(self._readers) as database:
             await database.fetch_one("SELECT 1 AS one")
+            self._is_tidb = database.is_tidb
             self._begin = _PESSIMISTIC if database.is_tidb else _BEGIN
 
     def transaction(self) -> AbstractAsyncContextManager[MysqlDatabase]:
@@ -251,16 +262,24 @@ class MysqlEngine:
         return 0
 
     async def follow(self, vectors: str, key: str, model: str) -> None:
-        """See `Engine`."""
-        if (await self.capabilities()).vector_index:
+        """See `Engine`. What the server can do is asked where it matters only: to find out makes an
+        index, for which TiFlash takes its time."""
+        able = self._capabilities
+        if not self._is_tidb or (able is not None and not able.vector_index):
+            return
+        if (
+            await self._near.is_worth_it(vectors, model)
+            and (await self.capabilities()).vector_index
+        ):
             await self._near.follow(vectors, key, model)
 
     async def capabilities(self) -> Capabilities:
-        """What this server can do; asked once."""
-        if self._capabilities is None:
-            async with self._schema() as schema:
-                self._capabilities = await probe(schema)
-        return self._capabilities
+        """What this server can do; asked once, whoever else wants to know meanwhile."""
+        async with self._asking:
+            if self._capabilities is None:
+                async with self._schema() as schema:
+                    self._capabilities = await probe(schema)
+            return self._capabilities
 
     async def close(self) -> None:
         """Later transactions are refused. Harmless the second time."""
@@ -287,13 +306,12 @@ class MysqlEngine:
 
     @asynccontextmanager
     async def _loading(self) -> AsyncIterator[MysqlDatabase]:
-        is_asked = (await self.capabilities()).auto_random
-        async with self.transaction() as database:
-            if is_asked:
+        async with self._transaction() as database:
+            if database.is_tidb:
                 await database.execute(_EXPLICIT.format(1))
             yield database
             # Where that raised it stays on: nothing else of ours names an id of that kind.
-            if is_asked:
+            if database.is_tidb:
                 await database.execute(_EXPLICIT.format(0))
 
     @asynccontextmanager

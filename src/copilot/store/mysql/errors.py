@@ -15,7 +15,7 @@ from copilot.domain.errors import Clash, CopilotError, Invalid, TooLarge, Unavai
 
 SAFE = {1205, 1213, 8002, 8005, 8022, 8028, 8147, 9007}
 """Deadlock, lock wait, write conflict, changed schema: the server has kept nothing."""
-TRANSIENT = {8027, 8120, 8229, 8252, 9001, 9002, 9003, 9004, 9005, 9008, 9012, 9013}
+TRANSIENT = {8027, 8120, 8229, 8252, *range(9001, 9006), 9008, 9010, 9011, 9012, 9013}
 """A part of TiDB is away or busy for a moment."""
 GIVEN_UP = {1317, 1969, 3024, 8175, 8176, 8253, 8254, 9006}
 """Killed by an administrator or a limit of time or memory, or its snapshot was cleared away."""
@@ -53,6 +53,8 @@ _AWAY = {
     2026: "TLS failed",
     3159: "it insists on TLS",
 }
+_PLAIN_ANSWER = "WRONG_VERSION_NUMBER"
+"""How OpenSSL calls what was said without TLS."""
 _OUT_OF_MEMORY = "Out Of Memory Quota"
 _MOST = 300
 """Characters of a server's message, at most: it may quote what was sent."""
@@ -103,7 +105,7 @@ def _reason(error: Exception, code: int) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return "its certificate is not signed by an authority we trust, or not for this host"
     if isinstance(cause, ssl.SSLError):
-        return "TLS failed"
+        return "it offers no TLS" if _PLAIN_ANSWER in str(cause) else "TLS failed"
     return _AWAY[code]
 
 

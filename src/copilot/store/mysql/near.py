@@ -1,10 +1,11 @@
 """TiDB's vector index (HNSW): candidates for the nearest, where there are too many to compare all.
 
 It wants one length and no condition, so the vectors of a model lie once more, in a table of their
-own that follows by their revision. It is approximate: it only says whom to look at, many more than
-are asked for, and what it has not seen yet is looked at beside it; the distances are the exact ones
-of the corpus's own table, and our code ranks. Below `LEAST` vectors, without the table, or whenever
-it answers with an error, all are compared, as everywhere else.
+own that follows by their revision; what is removed leaves it in the same transaction. It is
+approximate: it only says whom to look at, many more than are asked for, and what it has not seen yet
+is looked at beside it; the distances are the exact ones of the corpus's own table, and our code
+ranks. Below `LEAST` vectors, without the table, or whenever it answers with an error, all are
+compared, as everywhere else.
 https://docs.pingcap.com/tidb/stable/vector-search-index
 """
 
@@ -19,7 +20,7 @@ import structlog
 from asyncmy.errors import MySQLError
 
 from copilot.domain.errors import CopilotError, Unavailable
-from copilot.store.database import Database, Value
+from copilot.store.database import Database, Value, marks
 from copilot.store.mysql.errors import code_of
 from copilot.store.mysql.schema import Schema
 from copilot.store.vectors import BESIDE, as_text
@@ -84,33 +85,66 @@ class NearTables:
             return None
         return list(dict.fromkeys(int(row["doc_id"]) for row in (*found, *newer)))
 
+    async def is_worth_it(self, vectors: str, model: str) -> bool:
+        """Whether there are so many vectors that the table pays."""
+        return await self._length(vectors, model) > 0
+
+    async def forget(
+        self, database: Database, vectors: str, documents: Sequence[int], model: str
+    ) -> None:
+        """Take documents that have no vector any more, of a model or of all, out of their tables."""
+        rows = await database.fetch_all(_TABLES, (f"{vectors}{BESIDE}%",))
+        beginning = f"{vectors}{BESIDE}{_hash(model)}_" if model else f"{vectors}{BESIDE}"
+        for table in sorted(str(row["t"]) for row in rows):
+            if table.startswith(beginning):
+                await database.execute(
+                    f"DELETE FROM {table} WHERE doc_id IN ({marks(documents)})", documents
+                )
+
     async def follow(self, vectors: str, key: str, model: str) -> None:
         """Make the table where it is worth it, and bring it up to date."""
-        async with self._view() as database:
-            size = await database.fetch_one(*_size(vectors, model))
-        if not size or int(size["n"]) < self._least:
+        length = await self._length(vectors, model)
+        if not length:
             return
-        length = int(size["length"])
         table = table_of(vectors, model, length)
         try:
-            await self._make(table, length)
+            await self._make(table, vectors, key, model, length)
             while await self._step(table, vectors, key, model, length):
                 pass
             await self._drop_unused(vectors, table)
         except (MySQLError, CopilotError) as error:
             log.warning("search.index_not_made", table=table, error=str(error))
 
-    async def _make(self, table: str, length: int) -> None:
-        """Once in a process; each statement may have been done before."""
+    async def _length(self, vectors: str, model: str) -> int:
+        """How many numbers the newest has, 0 where they are too few."""
+        async with self._view() as database:
+            size = await database.fetch_one(*_size(vectors, model))
+        return int(size["length"]) if size and int(size["n"]) >= self._least else 0
+
+    async def _make(self, table: str, vectors: str, key: str, model: str, length: int) -> None:
+        """Once in a process, and without what is gone; each statement may have been done before."""
         if table in self._made:
             return
         async with self._schema() as schema:
             await schema.execute(created(table, length))
             for statements in indexed(table):
                 if await _takes(schema, statements):
-                    self._made.add(table)
-                    return
-        raise Unavailable("no statement that makes a vector index was taken")
+                    break
+            else:
+                raise Unavailable("no statement that makes a vector index was taken")
+        while await self._sweep(table, vectors, key, model) == STEP:
+            pass
+        self._made.add(table)
+
+    async def _sweep(self, table: str, vectors: str, key: str, model: str) -> int:
+        """What is in no corpus any more: an earlier release left it, or it was copied while it was
+        removed."""
+        async with self._transaction() as database:
+            return await database.execute(
+                f"DELETE FROM {table} WHERE doc_id > 0 AND NOT EXISTS (SELECT 1 FROM {vectors} v "
+                f"WHERE v.{key} = {table}.doc_id AND v.model = ?) LIMIT ?",
+                (model, STEP),
+            )
 
     async def _step(self, table: str, vectors: str, key: str, model: str, length: int) -> bool:
         async with self._transaction() as database:

@@ -15,6 +15,9 @@ from copilot.ports import Capabilities
 from copilot.store.mysql.near import COLUMNAR
 from copilot.store.mysql.schema import Schema
 
+SCRATCH = "copilot_scratch_"
+"""What a table to try things on is called; one is left behind where a process is killed."""
+
 
 async def probe(schema: Schema) -> Capabilities:
     """Ask everything once."""
@@ -39,7 +42,7 @@ async def probe(schema: Schema) -> Capabilities:
 class _Questions:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._table = f"copilot_scratch_{secrets.token_hex(4)}"  # several processes may ask
+        self._table = f"{SCRATCH}{secrets.token_hex(4)}"  # several processes may ask
 
     async def takes(self, *statements: str) -> bool:
         """Whether it takes them, one after the other."""

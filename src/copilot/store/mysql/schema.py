@@ -126,8 +126,10 @@ class Schema:
                 f"ALTER TABLE {table} REORGANIZE PARTITION pmax INTO "
                 f"({', '.join(parts)}, PARTITION pmax VALUES LESS THAN (MAXVALUE))"
             )
-        except Clash as clash:  # somebody reads for long; the next time will do
-            log.warning("store.days_not_made", table=table, error=clash.message)
+        except (Clash, MySQLError) as error:
+            # Somebody reads for long, or the server does not part tables this way: `pmax` takes all
+            # meanwhile, and retention goes row by row. The next time will do, or none.
+            log.warning("store.days_not_made", table=table, error=str(error))
             return []
         return [f"{table}.{_named(day)}" for day in days]
 

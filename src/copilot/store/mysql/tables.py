@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copilot.store.database import Table
+from copilot.store.mysql.probes import SCRATCH
 from copilot.store.mysql.schema import Schema
 
 
 async def tables(schema: Schema) -> list[Table]:
-    """By name; columns by name, those of the key in its order."""
+    """By name; columns by name, those of the key in its order. Of what was only tried, none."""
     columns = await schema.fetch(
         "SELECT c.table_name AS t, c.column_name AS c FROM information_schema.columns c "
         "JOIN information_schema.tables b ON b.table_schema = c.table_schema "
@@ -26,4 +27,5 @@ async def tables(schema: Schema) -> list[Table]:
             key=tuple(row["c"] for row in keys if row["t"] == name),
         )
         for name in dict.fromkeys(str(row["t"]) for row in columns)
+        if not name.startswith(SCRATCH)
     ]

@@ -10,7 +10,7 @@ from copilot.store.mysql.errors import is_lost, translated
 
 TABLE: list[tuple[int, type[CopilotError] | None]] = [
     *((code, Clash) for code in (1205, 1213, 8002, 8005, 8022, 8028, 8147, 9007)),
-    *((code, Clash) for code in (8027, 8229, 9001, 9002, 9005, 9012)),
+    *((code, Clash) for code in (8027, 8229, 9001, 9002, 9005, 9010, 9011, 9012)),
     *((code, Clash) for code in (1062, 1586)),
     *((code, Unavailable) for code in (2006, 2013, 1053, 1927)),
     *((code, Unavailable) for code in (1021, 1040, 1044, 1045, 1049, 1114, 1142, 1226, 2003, 2026)),
@@ -56,6 +56,17 @@ def test_a_certificate_that_is_not_trusted_is_said_so() -> None:
 
     assert told is not None
     assert "certificate" in told.message
+
+
+def test_a_server_without_tls_is_said_so() -> None:
+    """As a TiDB of one's own is, unless somebody gave it a certificate."""
+    error = OperationalError(2003, "Can't connect")
+    error.__cause__ = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+
+    told = translated(error)
+
+    assert told is not None
+    assert "it offers no TLS" in told.message
 
 
 def test_a_line_that_broke_is_of_no_use_any_more() -> None:

@@ -5,6 +5,7 @@ The statements are files in `tests/fixtures/tidb`, which `make sqlcheck` gives t
 
 from __future__ import annotations
 
+import asyncio
 import re
 from array import array
 from pathlib import Path
@@ -12,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from copilot.domain.retrieval import Corpus, Near, Vector
+from copilot.store.index import SqlIndex
 from copilot.store.matrices import Matrices
 from copilot.store.mysql import Address
+from copilot.store.mysql.connections import Answer
 from copilot.store.mysql.engine import MysqlEngine
-from copilot.store.mysql.near import MOST_NEWER, NearTables, table_of
+from copilot.store.mysql.near import MOST_NEWER, STEP, NearTables, table_of
 from copilot.store.mysql.probes import probe
 from copilot.store.ranking import Ranking
+from copilot.store.vectors import BESIDE
 from tests.fakes_tidb import FakeTidb, as_script
 
 GOLDEN = Path(__file__).parents[3] / "fixtures/tidb"
@@ -79,6 +83,24 @@ async def test_candidates_come_from_the_index_and_are_compared_exactly() -> None
     is_golden("candidates", as_script(tidb.sent))
 
 
+async def test_a_vector_that_is_near_to_nothing_is_not_found() -> None:
+    """TiDB says NULL of the distance of zeros, and sorts it before all others."""
+    tidb = FakeTidb(
+        {
+            "SELECT template_id AS doc_id, VEC": [
+                {"doc_id": 9, "distance": None},
+                {"doc_id": 2, "distance": 0.25},
+            ],
+            "SELECT doc_id, text_hash": [{"doc_id": 2, "text_hash": b"h"}],
+        }
+    )
+    async with tidb.database(near_tables(tidb)) as database:
+        near = Near(model="minilm", vector=Vector(VECTOR))
+        found = await Ranking(database, Matrices()).rank(Corpus.TEMPLATE, "", limit=10, near=near)
+
+    assert [one.doc_id for one in found] == [2]
+
+
 async def test_the_server_is_asked_what_it_can_do() -> None:
     tidb = FakeTidb({"SELECT VERSION()": [{"version": FakeTidb.version}]})
     async with tidb.schema() as schema:
@@ -89,6 +111,61 @@ async def test_the_server_is_asked_what_it_can_do() -> None:
     assert not able.full_text  # it took the statement, and no index is there
     scratch = re.compile(r"copilot_scratch_\w+")
     is_golden("probes", as_script(tidb.sent, lambda sql: scratch.sub("copilot_scratch", sql)))
+
+
+# --------------------------------------------------------------------------- what is gone
+
+
+async def test_documents_that_go_leave_the_tables_of_all_models_in_the_same_transaction() -> None:
+    tables = [table_of(VECTORS, model, 384) for model in ("minilm", "old")]
+    tidb = FakeTidb(
+        {
+            "SELECT COUNT(*) AS n": [{"n": 2, "words": 9}],
+            "SELECT table_name AS t": [{"t": one} for one in tables],
+        }
+    )
+    async with tidb.database(near_tables(tidb)) as database:
+        await SqlIndex(database, Matrices()).forget(Corpus.TEMPLATE, [4, 5])
+
+    gone = [f"DELETE FROM {one} WHERE doc_id IN (4, 5)".encode() for one in tables]
+    assert [sql for sql in tidb.values if BESIDE.encode() in sql][-2:] == gone
+    is_golden("documents_that_go", as_script(tidb.sent))
+
+
+async def test_vectors_of_a_model_that_go_leave_its_own_tables_only() -> None:
+    mine, other = table_of(VECTORS, "old", 384), table_of(VECTORS, "minilm", 384)
+    tidb = FakeTidb(
+        {
+            "SELECT template_id AS doc_id": [{"doc_id": 4}, {"doc_id": 5}],
+            "SELECT table_name AS t": [{"t": mine}, {"t": other}],
+        }
+    )
+    async with tidb.database(near_tables(tidb)) as database:
+        await SqlIndex(database, Matrices()).forget_vectors(Corpus.TEMPLATE, "old")
+
+    assert [sql for sql in tidb.sent if sql.startswith("DELETE")] == [
+        "DELETE FROM events_embeddings WHERE model = ? AND template_id IN (?, ?)",
+        f"DELETE FROM {mine} WHERE doc_id IN (?, ?)",
+    ]
+    is_golden("vectors_that_go", as_script(tidb.sent))
+
+
+async def test_where_there_is_no_index_nothing_is_taken_out_of_one() -> None:
+    tidb = FakeTidb({"SELECT COUNT(*) AS n": [{"n": 1, "words": 3}]})
+    async with tidb.database(near_tables(tidb)) as database:
+        await SqlIndex(database, Matrices()).forget(Corpus.TEMPLATE, [4])
+
+    assert not any(sql.startswith("DELETE") and BESIDE in sql for sql in tidb.sent)
+
+
+async def test_what_was_left_behind_goes_once_in_a_process_a_step_at_a_time() -> None:
+    tidb = FakeTidb(BIG, counts=[STEP, STEP, 7])
+    tables = near_tables(tidb)
+
+    await tables.follow(VECTORS, KEY, "minilm")
+    await tables.follow(VECTORS, KEY, "minilm")
+
+    assert len([sql for sql in tidb.sent if sql.startswith("DELETE")]) == 3
 
 
 # --------------------------------------------------------------------------- where it does not want
@@ -186,3 +263,40 @@ async def test_a_transaction_on_tidb_says_that_it_locks_what_it_reads() -> None:
         pass
 
     assert [sql for sql in sent if sql.startswith("BEGIN")] == ["BEGIN PESSIMISTIC"]
+
+
+@pytest.mark.parametrize("n", [99_999, 100_000])
+async def test_what_tidb_can_do_is_asked_only_where_there_is_something_to_index(n: int) -> None:
+    size = [{"n": n, "length": 384}]
+    version = [{"version": FakeTidb.version}]
+    tidb = FakeTidb(
+        {"SELECT COUNT(*) AS n": size, "SELECT VERSION()": version}, {"ADD VECTOR INDEX": 8200}
+    )
+    engine = MysqlEngine(ADDRESS, None, turn_s=1, on_statement=tidb.note)
+    for pool in (engine._readers, engine._lookers):
+        pool._opening = tidb.opened
+    engine._schema = tidb.schema  # type: ignore[method-assign]  # its connections are not pooled
+
+    await engine.greet()
+    await engine.follow(VECTORS, KEY, "minilm")
+    asked = [sql for sql in tidb.sent if "copilot_scratch" in sql]
+    await engine.follow(VECTORS, KEY, "minilm")
+
+    assert bool(asked) == (n == 100_000)
+    assert [sql for sql in tidb.sent if "copilot_scratch" in sql] == asked
+
+
+async def test_two_that_want_to_know_at_once_ask_once() -> None:
+    class Slow(FakeTidb):
+        async def run(self, sql: bytes) -> Answer:
+            await asyncio.sleep(0)
+            return await super().run(sql)
+
+    tidb = Slow({"SELECT VERSION()": [{"version": FakeTidb.version}]})
+    engine = MysqlEngine(ADDRESS, None, turn_s=1, on_statement=tidb.note)
+    engine._schema = tidb.schema  # type: ignore[method-assign]  # its connections are not pooled
+
+    one, other = await asyncio.gather(engine.capabilities(), engine.capabilities())
+
+    assert one == other
+    assert len([sql for sql in tidb.sent if sql.startswith("SELECT VERSION()")]) == 1
