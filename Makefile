@@ -73,7 +73,7 @@ fmt: $(STAMP)/dev ## Format the code
 lint: $(STAMP)/dev ## Format and lint, changing nothing
 	@$(BIN)/ruff format --check $(PYTHON_CODE) && $(BIN)/ruff check $(PYTHON_CODE)
 
-types: $(STAMP)/dev ## Type check
+types: $(STAMP)/dev ## Type check all Python, tests and tools as strictly as the product
 	@$(BIN)/mypy
 
 arch: $(STAMP)/dev ## Check the direction of imports

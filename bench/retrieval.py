@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from copilot.agents.runbook import parse_runbook
 from copilot.domain.retrieval import Corpus
@@ -89,8 +90,8 @@ async def measured(embedder: Embedder) -> list[Asked]:
         await store.close()
 
 
-async def _places(store: SqlStore, embedder: Embedder, query: dict[str, object]) -> dict[str, int]:
-    text, wants = str(query["asks"]), query["wants"]
+async def _places(store: SqlStore, embedder: Embedder, query: dict[str, Any]) -> dict[str, int]:
+    text, wants = query["asks"], query["wants"]
     near = await Meaning(embedder, patience_s=60).of(text)
     places = {}
     async with store.view() as view:

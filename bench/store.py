@@ -27,10 +27,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -38,6 +39,17 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.loglines import COMMON, Requests, Writer, id_of
+
+if TYPE_CHECKING:  # what runs is imported where it runs: each process takes only what it needs
+    from random import Random
+
+    from copilot.domain.event import Batch
+    from copilot.domain.search import Query
+    from copilot.ingest.doors import Door
+    from copilot.ports import Clock, StoredBatch
+    from copilot.roles.together import ReceiveAll
+    from copilot.store import SqlStore
+    from copilot.store.telemetry import SqlTelemetry
 
 LINES = 1000
 """A body."""
@@ -70,7 +82,7 @@ async def serve(sink: str, folder: Path, port: int) -> None:
     clock = SystemClock()
     receive_all = await _sink(sink, folder, clock)
     if sink == "raw":
-        ingestion.decode = _decoded_only  # type: ignore[assignment]
+        vars(ingestion)["decode"] = _decoded_only
     routes = ingestion.ingestion_routes(
         Together(receive_all).receive,
         authenticate=_anybody,
@@ -87,7 +99,7 @@ async def _anybody(request: object) -> str:
     return "bench"
 
 
-async def _sink(sink: str, folder: Path, clock: object) -> Callable[..., Awaitable[object]]:
+async def _sink(sink: str, folder: Path, clock: Clock) -> ReceiveAll:
     from copilot.detect.rules import RULES
     from copilot.flow import Flow
     from copilot.journal import Journal
@@ -98,16 +110,16 @@ async def _sink(sink: str, folder: Path, clock: object) -> Callable[..., Awaitab
     if url := os.environ.get("BENCH_STORE"):
         from copilot.store import mysql
 
-        store = await mysql.open_store(mysql.parse_address(url), clock=clock)  # type: ignore[arg-type]
+        store = await mysql.open_store(mysql.parse_address(url), clock=clock)
     else:
-        store = await open_store(folder / "copilot.db", clock=clock)  # type: ignore[arg-type]
+        store = await open_store(folder / "copilot.db", clock=clock)
     await store.migrate()
     if sink in ("rows", "full-text"):
         return await _rows(store, has_text=sink == "full-text")
     flow = Flow(
         store=store,
-        agents=None,  # type: ignore[arg-type]
-        clock=clock,  # type: ignore[arg-type]
+        agents=None,  # type: ignore[arg-type]  # leg 1 asks none
+        clock=clock,
         journal=Journal(cluster="bench"),
         rules=RULES,
     )
@@ -120,22 +132,30 @@ class _RawFile:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
 
-    async def receive_all(self, batches: Sequence[object]) -> list[object]:
+    async def receive_all(self, batches: Sequence[Batch]) -> list[StoredBatch]:
         from copilot.ports import StoredBatch
 
         await asyncio.to_thread(self._write, batches)
         return [
-            StoredBatch(is_repeat=False, n_stored=batch.n_records, first_line=None)  # type: ignore[attr-defined]
+            StoredBatch(is_repeat=False, n_stored=batch.n_records, first_line=None)
             for batch in batches
         ]
 
-    def _write(self, batches: Sequence[object]) -> None:
-        lines = [body for batch in batches for body in batch.lines.body]  # type: ignore[attr-defined]
+    def _write(self, batches: Sequence[Batch]) -> None:
+        lines = [body for batch in batches for body in batch.lines.body]
         self._file.write("\n".join([*lines, ""]).encode())
         os.fdatasync(self._file.fileno())
 
 
-def _decoded_only(door: object, body: bytes, headers: Mapping[str, str], **given: object) -> object:
+def _decoded_only(
+    door: Door,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    sender: str,
+    received_us: int,
+    default_cluster: str = "",
+) -> Batch:
     """What `copilot.ingest.doors.decode` gives, without looking at any line."""
     from copilot.domain.event import Batch, Lines
     from copilot.ingest.doors import key_of
@@ -144,9 +164,9 @@ def _decoded_only(door: object, body: bytes, headers: Mapping[str, str], **given
 
     builder = BatchBuilder(
         source="fluentbit",
-        key=key_of(door, body, str(given["sender"])),  # type: ignore[arg-type]
+        key=key_of(door, body, sender),
         cluster="bench",
-        received_us=int(str(given["received_us"])),
+        received_us=received_us,
     )
     decode_json(body, builder)
     return Batch(
@@ -158,19 +178,19 @@ def _decoded_only(door: object, body: bytes, headers: Mapping[str, str], **given
     )
 
 
-async def _rows(store: object, *, has_text: bool) -> Callable[..., Awaitable[object]]:
+async def _rows(store: SqlStore, *, has_text: bool) -> ReceiveAll:
     """A row a line in `raw_events`, with the indexes of the row tier."""
-    from copilot.domain.event import Batch, LineAddress
+    from copilot.domain.event import LineAddress
     from copilot.ports import StoredBatch
     from copilot.store.columns import Columns
 
     if not has_text:
-        async with store.transaction() as tx:  # type: ignore[attr-defined]
+        async with store.transaction() as tx:
             for trigger in ("ai", "ad", "au"):
                 await tx.telemetry._db.execute(f"DROP TRIGGER raw_events_{trigger}")
 
     async def receive_all(batches: Sequence[Batch]) -> list[StoredBatch]:
-        async with store.transaction() as tx:  # type: ignore[attr-defined]
+        async with store.transaction() as tx:
             telemetry = tx.telemetry
             for batch in batches:
                 columns = Columns([batch])
@@ -503,7 +523,7 @@ TIER_BYTES = 42
 class _Filler:
     """Lines straight into the store, as ingestion would have decoded them."""
 
-    def __init__(self, store: object, total: int) -> None:
+    def __init__(self, store: SqlStore, total: int) -> None:
         self.store = store
         self.writer = Writer(3, warn_share=WARN_SHARE)
         self.now_us = time.time_ns() // 1000 - total * STEP_US - 60_000_000
@@ -536,13 +556,13 @@ class _Filler:
             batch.severity = [0] * FILL
             batch.ts_us = list(range(self.now_us, self.now_us + FILL * STEP_US, STEP_US))
             self.now_us += FILL * STEP_US
-            async with self.store.transaction() as tx:  # type: ignore[attr-defined]
+            async with self.store.transaction() as tx:
                 await tx.telemetry.add(batch.build())
-        await self.store.settle()  # type: ignore[attr-defined]
+        await self.store.settle()
 
     async def seal(self) -> None:
         """As if it were a quarter of an hour later."""
-        async with self.store.transaction() as tx:  # type: ignore[attr-defined]
+        async with self.store.transaction() as tx:
             await tx.telemetry._db.execute(
                 "UPDATE log_segments SET sealed_us = 1 WHERE sealed_us IS NULL"
             )
@@ -552,7 +572,7 @@ class _Filler:
         return self._first_us + number * STEP_US
 
 
-async def _searched(store: object, filler: _Filler) -> dict[str, tuple[float, float, float]]:
+async def _searched(store: SqlStore, filler: _Filler) -> dict[str, tuple[float, float, float]]:
     """Median, 95th percentile, and median of the CPU time, in milliseconds."""
     import random
 
@@ -566,7 +586,7 @@ async def _searched(store: object, filler: _Filler) -> dict[str, tuple[float, fl
             if key == "id_open":
                 number = pick.randrange(n - OPEN_LINES + 1, n)
             start, start_cpu = time.perf_counter(), time.process_time()
-            async with store.view() as look:  # type: ignore[attr-defined]
+            async with store.view() as look:
                 n_hits = await _asked(look.telemetry, key, number, filler, pick)
             waits.append((time.perf_counter() - start) * 1000)
             works.append((time.process_time() - start_cpu) * 1000)
@@ -577,11 +597,13 @@ async def _searched(store: object, filler: _Filler) -> dict[str, tuple[float, fl
     return found
 
 
-async def _asked(telemetry: object, key: str, number: int, filler: _Filler, pick: object) -> int:
+async def _asked(
+    telemetry: SqlTelemetry, key: str, number: int, filler: _Filler, pick: Random
+) -> int:
     from copilot.domain.search import HitKind, Query
 
-    def query(word: str, **given: object) -> Query:
-        values: dict[str, object] = {
+    def query(word: str, **given: Any) -> Query:
+        values: dict[str, Any] = {
             "words": (word,),
             "phrases": (),
             "excluded": (),
@@ -593,23 +615,23 @@ async def _asked(telemetry: object, key: str, number: int, filler: _Filler, pick
             "until_us": 0,
             "limit": 50,
         }
-        return Query(**(values | given))  # type: ignore[arg-type]
+        return Query(**(values | given))
 
     if key in ("id_packed", "id_open"):
-        return len((await telemetry.search(query(id_of(number)))).hits)  # type: ignore[attr-defined]
+        return len((await telemetry.search(query(id_of(number)))).hits)
     if key == "id_nowhere":
-        return len((await telemetry.search(query(id_of(-number)))).hits)  # type: ignore[attr-defined]
+        return len((await telemetry.search(query(id_of(-number)))).hits)
     if key == "common":
         word = COMMON[number % len(COMMON)]
-        return len((await telemetry.search(query(word))).hits)  # type: ignore[attr-defined]
+        return len((await telemetry.search(query(word))).hits)
     if key == "rows":
         word = COMMON[number % len(COMMON)]
         asked = query(word, namespace="ns1", min_severity=13)
-        return len((await telemetry.search(asked)).hits)  # type: ignore[attr-defined]
+        return len((await telemetry.search(asked)).hits)
     at_us = filler.us_of(number)
     if key == "lines":
         pod = ((number - 1) // 25) % 40
-        lines = await telemetry.lines_of(  # type: ignore[attr-defined]
+        lines = await telemetry.lines_of(
             namespace=f"ns{pod % 2}",
             pods=[f"p{pod}"],
             since_us=at_us - 500_000,
@@ -617,11 +639,11 @@ async def _asked(telemetry: object, key: str, number: int, filler: _Filler, pick
             limit=200,
         )
         return len(lines)
-    activity = await telemetry.activity(min_severity=0, window_us=15_000_000, now_us=at_us)  # type: ignore[attr-defined]
+    activity = await telemetry.activity(min_severity=0, window_us=15_000_000, now_us=at_us)
     return len(activity)
 
 
-async def _sizes(store: object, n: int) -> dict[str, float]:
+async def _sizes(store: SqlStore, n: int) -> dict[str, float]:
     """Bytes a line on disk, by part."""
     parts = {
         BLOCK_TIER: ("log_blocks", "log_segments", "log_tokens"),
@@ -629,7 +651,7 @@ async def _sizes(store: object, n: int) -> dict[str, float]:
         "counts of templates": ("template_counts",),
         "row tier (3 % of the lines)": ("raw_events",),
     }
-    async with store.view() as look:  # type: ignore[attr-defined]
+    async with store.view() as look:
         rows = await look.telemetry._db.fetch_all(
             "SELECT name, SUM(pgsize) AS size FROM dbstat GROUP BY name"
         )

@@ -100,7 +100,8 @@ def fill(kube: KubeHttp, deployments: int, replicas: int) -> None:
 
     def all_run() -> bool:
         listed = kube.items("apps/deployments")
-        return sum(d["status"].get("readyReplicas", 0) for d in listed) == deployments * replicas
+        ready: int = sum(d["status"].get("readyReplicas", 0) for d in listed)
+        return ready == deployments * replicas
 
     kube.until(all_run, "every pod", 600)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from copilot.domain.action import SetMemory
 from copilot.domain.alert import Alert, Rule
@@ -122,8 +123,8 @@ def a_kube_event(
     )
 
 
-def a_query(*words: str, kinds: frozenset[HitKind] = frozenset(HitKind), **given: object) -> Query:
-    values: dict[str, object] = {
+def a_query(*words: str, kinds: frozenset[HitKind] = frozenset(HitKind), **given: Any) -> Query:
+    values: dict[str, Any] = {
         "words": words,
         "phrases": (),
         "excluded": (),
@@ -135,11 +136,11 @@ def a_query(*words: str, kinds: frozenset[HitKind] = frozenset(HitKind), **given
         "until_us": 0,
         "limit": 20,
     }
-    return Query(**(values | given))  # type: ignore[arg-type]
+    return Query(**(values | given))
 
 
-def a_new_incident(open_key: str = "Deployment/demo/oom-demo", **given: object) -> NewIncident:
-    values: dict[str, object] = {
+def a_new_incident(open_key: str = "Deployment/demo/oom-demo", **given: Any) -> NewIncident:
+    values: dict[str, Any] = {
         "severity": 2,
         "title": "oom-demo is killed for memory",
         "cluster": "lab",
@@ -150,11 +151,11 @@ def a_new_incident(open_key: str = "Deployment/demo/oom-demo", **given: object) 
         "first_signal_us": NOW_US - 5 * SECOND_US,
         "opened_us": NOW_US,
     }
-    return NewIncident(**(values | given))  # type: ignore[arg-type]
+    return NewIncident(**(values | given))
 
 
-def an_alert(fingerprint: str = "oom/demo/oom-demo/app", **given: object) -> Alert:
-    values: dict[str, object] = {
+def an_alert(fingerprint: str = "oom/demo/oom-demo/app", **given: Any) -> Alert:
+    values: dict[str, Any] = {
         "fingerprint": fingerprint,
         "rule": Rule.OOM_KILLED,
         "cluster": "lab",
@@ -170,7 +171,7 @@ def an_alert(fingerprint: str = "oom/demo/oom-demo/app", **given: object) -> Ale
         "count": 1,
         "source": "pod status",
     }
-    return Alert(**(values | given))  # type: ignore[arg-type]
+    return Alert(**(values | given))
 
 
 def an_entry(title: str = "opened") -> NewEntry:
@@ -237,8 +238,8 @@ def an_approval(
     )
 
 
-def a_memory(incident_id: int = 1, **given: object) -> Memory:
-    values: dict[str, object] = {
+def a_memory(incident_id: int = 1, **given: Any) -> Memory:
+    values: dict[str, Any] = {
         "id": MemoryId(0),
         "incident_id": IncidentId(incident_id),
         "cluster": "lab",
@@ -253,11 +254,11 @@ def a_memory(incident_id: int = 1, **given: object) -> Memory:
         "created_us": NOW_US,
         "expires_us": None,
     }
-    return Memory(**(values | given))  # type: ignore[arg-type]
+    return Memory(**(values | given))
 
 
-def a_runbook(slug: str = "oom-killed", **given: object) -> Runbook:
-    values: dict[str, object] = {
+def a_runbook(slug: str = "oom-killed", **given: Any) -> Runbook:
+    values: dict[str, Any] = {
         "id": RunbookId(0),
         "slug": slug,
         "service": "",
@@ -267,7 +268,7 @@ def a_runbook(slug: str = "oom-killed", **given: object) -> Runbook:
         "source": "docs",
         "updated_us": NOW_US,
     }
-    return Runbook(**(values | given))  # type: ignore[arg-type]
+    return Runbook(**(values | given))
 
 
 def a_notification(dedupe_key: str = "opened:1") -> Notification:

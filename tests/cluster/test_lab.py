@@ -59,7 +59,7 @@ def a_pod(kube: KubeHttp, image: str, **spec: object) -> str:
     """Its name; its account is not waited for by the API server's admission, so we do."""
     kube.until(lambda: kube.get("serviceaccounts", "default").status_code == 200, "an account")
     name = f"pod-{secrets.token_hex(3)}"
-    container = {"name": "app", "image": image, "imagePullPolicy": "Always"}
+    container: Obj = {"name": "app", "image": image, "imagePullPolicy": "Always"}
     container |= {"command": ["/bin/sleep", "600"]}
     body = {
         "metadata": {"name": name},

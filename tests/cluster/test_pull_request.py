@@ -123,8 +123,7 @@ def copilot(
         tmp_path_factory.mktemp("copilot"),
         cluster.kubeconfig,
         context=context,
-        COPILOT_DELIVERY="pull_request",
-        COPILOT_GIT_URL=repository.as_uri(),
+        env={"COPILOT_DELIVERY": "pull_request", "COPILOT_GIT_URL": repository.as_uri()},
     )
     yield running
     running.stop()

@@ -305,8 +305,8 @@ FORBIDDEN: list[tuple[str, str, str, Any]] = [
 
 @pytest.fixture(scope="module")
 def doors(accounts: Accounts) -> Iterator[dict[str, httpx.Client]]:
-    clients = {account: accounts.http(account) for account in Account}
-    yield dict(clients)
+    clients: dict[str, httpx.Client] = {a: accounts.http(a) for a in Account}
+    yield clients
     for client in clients.values():
         client.close()
 
@@ -356,7 +356,7 @@ def copilot(accounts: Accounts, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "COPILOT_NAMESPACE": HOME,
         "COPILOT_CALLER_TOKEN_FILE": str(shown),  # of those here only the gateway asks
     }
-    with roles_on(folder, accounts.kubeconfig, in_turn=True, **more) as running:
+    with roles_on(folder, accounts.kubeconfig, in_turn=True, env=more) as running:
         yield running
 
 

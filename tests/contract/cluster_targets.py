@@ -121,7 +121,7 @@ class KubeHttp:
         middle = f"/namespaces/{place}" if place else ""
         return f"{head}{middle}/{kind}{f'/{name}' if name else ''}"
 
-    def get(self, plural: str, name: str = "", **query: str | int) -> httpx.Response:
+    def get(self, plural: str, name: str = "", /, **query: str | int) -> httpx.Response:
         return self.http.get(self.path(plural, name), params=query)
 
     def read(self, plural: str, name: str) -> Obj:

@@ -972,7 +972,7 @@ def test_a_pod_that_fits_nowhere_stays_pending_and_says_why(
     def look() -> Obj | None:
         for pod in api.pods_of(name):
             conditions = pod["status"].get("conditions") or []
-            found = next((c for c in conditions if c["type"] == "PodScheduled"), {})
+            found: Obj = next((c for c in conditions if c["type"] == "PodScheduled"), {})
             if found.get("status") == "False" and _events(api, pod["metadata"]["name"]):
                 return {"pod": pod, "condition": found}
         return None

@@ -81,7 +81,7 @@ def memory_patch(limit: str, **metadata: str) -> str:
 
 def limit_of(body: bytes) -> str:
     deployment = msgspec.json.decode(body, type=Deployment)
-    (container,) = deployment.spec.template.spec.containers or ()
+    (container,) = deployment.spec.template.spec.containers or []
     assert container.resources is not None
     assert container.resources.limits is not None
     return container.resources.limits["memory"]

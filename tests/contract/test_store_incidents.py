@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import (
     ActionState,
     Applied,
+    Claim,
     Decision,
     Proposal,
     ProposalId,
@@ -34,7 +36,7 @@ from copilot.domain.proposal import (
 )
 from copilot.domain.pull_request import Delivery, PullRequest, PullState
 from copilot.domain.runbook import RunbookId, RunbookMatch
-from copilot.ports import Claim
+from copilot.ports import Session
 from copilot.store import SqlStore
 from tests.builders_store import (
     DEPLOYMENT,
@@ -314,12 +316,12 @@ async def test_an_approval_of_the_right_digest_is_kept_and_moves_the_proposal(
         pytest.param({"ts_us": NOW_US + 3600 * SECOND_US}, id="too late"),
     ],
 )
-async def test_a_flawed_approval_writes_nothing(store: SqlStore, flaw: dict[str, object]) -> None:
+async def test_a_flawed_approval_writes_nothing(store: SqlStore, flaw: dict[str, Any]) -> None:
     async with store.transaction() as tx:
         proposal = await tx.remediation.add(a_proposal())
 
         with pytest.raises(Conflict):
-            await tx.remediation.decide(an_approval(proposal, **flaw))  # type: ignore[arg-type]
+            await tx.remediation.decide(an_approval(proposal, **flaw))
 
         assert await tx.remediation.approvals(proposal.id) == ()
         assert (await tx.remediation.get(proposal.id)).status is ProposalStatus.PROPOSED
@@ -394,12 +396,11 @@ async def test_a_stale_claim_may_not_write(store: SqlStore) -> None:
     assert applied.state is ActionState.APPLIED
 
 
-async def record_applied(tx: object, claim: Claim) -> Claim:
+async def record_applied(tx: Session, claim: Claim) -> Claim:
     applied = Applied(at_us=NOW_US + 5, resource_version="77", generation=4)
-    recorded: Claim = await tx.remediation.record(  # type: ignore[attr-defined]
+    return await tx.remediation.record(
         claim, state=ActionState.APPLIED, at_us=NOW_US + 5, applied=applied, lease_us=1000
     )
-    return recorded
 
 
 async def test_what_was_applied_survives_a_take_over(store: SqlStore) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from copilot.domain.errors import Conflict
+from copilot.domain.event import Batch
 from copilot.domain.objects import ObjectRef
 from copilot.domain.proposal import ProposalId
 from copilot.store import SqlStore
@@ -114,7 +115,7 @@ async def all_bodies(store: SqlStore) -> list[str]:
     return [line.body for line in lines]
 
 
-def the_batch(n: int):  # type: ignore[no-untyped-def]
+def the_batch(n: int) -> Batch:
     return a_batch(
         *(f"{n}/{i}" for i in range(PER_BATCH)),
         key=n.to_bytes(16, "big"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from copilot.domain.change import Change, FieldChange, ObjectVersion
 from copilot.domain.errors import Invalid, NotFound
 from copilot.domain.event import (
+    Batch,
     LineAddress,
     LogLine,
     Point,
@@ -51,11 +53,11 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield store
 
 
-async def add(store: SqlStore, *batches: object) -> list[StoredBatch]:
+async def add(store: SqlStore, *batches: Batch) -> list[StoredBatch]:
     stored = []
     for batch in batches:
         async with store.transaction() as tx:
-            stored.append(await tx.telemetry.add(batch))  # type: ignore[arg-type]
+            stored.append(await tx.telemetry.add(batch))
     return stored
 
 
@@ -65,9 +67,9 @@ async def lines_of(store: SqlStore, **given: int) -> tuple[LogLine, ...]:
         return await look.telemetry.lines_of(namespace="demo", pods=["oom-demo-abc"], **scope)
 
 
-async def search(store: SqlStore, *words: str, **given: object) -> Found:
+async def search(store: SqlStore, *words: str, **given: Any) -> Found:
     async with store.view() as look:
-        return await look.telemetry.search(a_query(*words, **given))  # type: ignore[arg-type]
+        return await look.telemetry.search(a_query(*words, **given))
 
 
 # --------------------------------------------------------------------------- lines
@@ -293,9 +295,9 @@ async def test_an_event_that_is_not_there_is_not_found(store: SqlStore) -> None:
 USERS = ("root", "alice", "bob", "carol", "dave", "erin")
 
 
-async def login(store: SqlStore, user: str, **given: int) -> None:
+async def login(store: SqlStore, user: str, **given: Any) -> None:
     pattern = f"login of user {user} failed"
-    await add(store, a_batch(pattern, pattern=pattern, **given))  # type: ignore[arg-type]
+    await add(store, a_batch(pattern, pattern=pattern, **given))
 
 
 async def the_activity(store: SqlStore) -> tuple[TemplateActivity, ...]:
@@ -354,12 +356,12 @@ async def test_two_families_that_meet_become_one(store: SqlStore) -> None:
 
 async def test_activity_compares_the_window_with_the_one_before(store: SqlStore) -> None:
     minute = 60 * SECOND_US
-    boom = {"pattern": "boom <*>", "severity": Severity.ERROR}
+    boom: dict[str, Any] = {"pattern": "boom <*>", "severity": Severity.ERROR}
     [_, _, last] = await add(
         store,
-        a_batch("x", "y", ts_us=NOW_US - 90 * SECOND_US, **boom),  # type: ignore[arg-type]
+        a_batch("x", "y", ts_us=NOW_US - 90 * SECOND_US, **boom),
         a_batch("chatter", pattern="info", ts_us=NOW_US),
-        a_batch("1", "2", "3", ts_us=NOW_US - 5 * SECOND_US, **boom),  # type: ignore[arg-type]
+        a_batch("1", "2", "3", ts_us=NOW_US - 5 * SECOND_US, **boom),
     )
     assert last.first_line
 
@@ -384,15 +386,15 @@ async def test_activity_compares_the_window_with_the_one_before(store: SqlStore)
 async def test_how_often_an_application_logs_a_template_is_known_by_stretches(
     store: SqlStore,
 ) -> None:
-    boom = {"pattern": "boom <*>", "severity": Severity.ERROR}
+    boom: dict[str, Any] = {"pattern": "boom <*>", "severity": Severity.ERROR}
     beside = msgspec.structs.replace(STREAM, pod="oom-demo-def")
     base_us = NOW_US - NOW_US % (120 * SECOND_US)
     await add(
         store,
-        a_batch("a", "b", ts_us=base_us - 240 * SECOND_US, **boom),  # type: ignore[arg-type]
-        a_batch("c", ts_us=base_us - 170 * SECOND_US, stream=beside, **boom),  # type: ignore[arg-type]
-        a_batch("d", ts_us=base_us - 10 * SECOND_US, **boom),  # type: ignore[arg-type]
-        a_batch("e", ts_us=base_us + 10 * SECOND_US, **boom),  # type: ignore[arg-type]
+        a_batch("a", "b", ts_us=base_us - 240 * SECOND_US, **boom),
+        a_batch("c", ts_us=base_us - 170 * SECOND_US, stream=beside, **boom),
+        a_batch("d", ts_us=base_us - 10 * SECOND_US, **boom),
+        a_batch("e", ts_us=base_us + 10 * SECOND_US, **boom),
         a_batch("chatter", pattern="info", ts_us=base_us - 10 * SECOND_US),
     )
     async with store.view() as look:
@@ -522,11 +524,11 @@ async def test_a_search_that_has_enough_says_how_far_it_looked(store: SqlStore) 
     assert found.looked_back_to_us > NOW_US
 
 
-async def pages(store: SqlStore, *words: str, **given: object) -> list[Found]:
+async def pages(store: SqlStore, *words: str, **given: Any) -> list[Found]:
     """Every page of a search."""
     found: list[Found] = []
     async with store.view() as look:
-        query = a_query(*words, **given)  # type: ignore[arg-type]
+        query = a_query(*words, **given)
         while not found or found[-1].next:
             after = found[-1].next if found else ""
             found.append(await look.telemetry.search(query, after=after))
@@ -658,8 +660,8 @@ async def test_a_line_found_as_a_row_is_not_found_again_in_its_block(store: SqlS
 # --------------------------------------------------------------------------- objects
 
 
-def a_version(version: str = "7", **given: object) -> ObjectVersion:
-    values: dict[str, object] = {
+def a_version(version: str = "7", **given: Any) -> ObjectVersion:
+    values: dict[str, Any] = {
         "cluster": "lab",
         "object": DEPLOYMENT,
         "resource_version": version,
@@ -670,7 +672,7 @@ def a_version(version: str = "7", **given: object) -> ObjectVersion:
         "is_deleted": False,
         "json": b'{"kind":"Deployment"}',
     }
-    return ObjectVersion(**(values | given))  # type: ignore[arg-type]
+    return ObjectVersion(**(values | given))
 
 
 def a_change(ts_us: int = NOW_US) -> Change:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,14 +153,19 @@ def demo_cluster(folder: Path, data: Path, ingest_url: str, ingest_token: str) -
 
 
 def up_on(
-    folder: Path, kubeconfig: Path, *, context: str = "", port: int = 0, **env: str
+    folder: Path,
+    kubeconfig: Path,
+    *,
+    context: str = "",
+    port: int = 0,
+    env: Mapping[str, str] = {},
 ) -> Copilot:
     """`incident-copilot up` on a cluster that is there already. Who starts it stops or kills it;
     again on the same folder goes on with the same data."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"up-{len(list(folder.glob('up-*.log')))}.log"
-    args = ("--kubeconfig", str(kubeconfig), "--cluster", "demo", "--port", str(port))
-    args += ("--context", context) if context else ()
+    there = ("--context", context) if context else ()
+    args = ("--kubeconfig", str(kubeconfig), "--cluster", "demo", "--port", str(port), *there)
     process = start("up", "--no-open", *args, env=environment(folder / "data", **env), log=log)
     copilot = Copilot(url="", data=folder / "data", processes=[process])
     try:
@@ -278,7 +283,7 @@ def a_process_a_role(folder: Path, **env: str) -> Iterator[Copilot]:
     ingestion = f"http://127.0.0.1:{(port := free_port())}"
     with (
         demo_cluster(folder, folder / "data", ingestion, SENDER_TOKEN) as kubeconfig,
-        roles_on(folder, lambda role: kubeconfig, {"ingestion": port}, **env) as copilot,
+        roles_on(folder, lambda role: kubeconfig, {"ingestion": port}, env=env) as copilot,
     ):
         yield copilot
 
@@ -293,7 +298,7 @@ def roles_on(
     given: dict[str, int] | None = None,
     *,
     in_turn: bool = False,
-    **env: str,
+    env: Mapping[str, str] = {},
 ) -> Iterator[Copilot]:
     """`incident-copilot serve ROLE` for every role, each with the kubeconfig it is given; one waits
     for the other where they are not to fight for the processor."""

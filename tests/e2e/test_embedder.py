@@ -34,7 +34,7 @@ def with_vectors(index: dict[str, Any]) -> dict[str, Any] | None:
 def test_with_the_local_model_sections_of_runbooks_come_to_have_a_meaning(
     kubeconfig: Path, tmp_path: Path
 ) -> None:
-    copilot = up_on(tmp_path, kubeconfig, COPILOT_EMBEDDER="local")
+    copilot = up_on(tmp_path, kubeconfig, env={"COPILOT_EMBEDDER": "local"})
     try:
         index = wait_for(lambda: with_vectors(index_of(copilot)), "a vector", 50)
         with copilot.client() as client:
@@ -56,7 +56,7 @@ def all_read(index: dict[str, Any]) -> dict[str, Any] | None:
 def test_without_an_embedder_search_is_by_words_and_says_so(
     kubeconfig: Path, tmp_path: Path
 ) -> None:
-    copilot = up_on(tmp_path, kubeconfig, COPILOT_EMBEDDER="off")
+    copilot = up_on(tmp_path, kubeconfig, env={"COPILOT_EMBEDDER": "off"})
     try:
         index = wait_for(lambda: all_read(index_of(copilot)), "words", 50)
     finally:

@@ -95,7 +95,7 @@ def assert_source_is_stored(client: httpx.Client, evidence: dict[str, Any]) -> N
 
 def assert_pods_are_well(client: httpx.Client) -> None:
     def look() -> bool:
-        counts = client.get("/api/cluster").json()["counts"]
+        counts: dict[str, int] = client.get("/api/cluster").json()["counts"]
         return counts["failing"] == 0 and counts["degraded"] == 0
 
     wait_for(look, "a cluster that is well again", 20)

@@ -57,7 +57,7 @@ class Pair:
 
     def start(self) -> None:
         more = {"COPILOT_STORE": SERVER} if SERVER else {}
-        self.two.append(up_on(self.folder, self.kubeconfig, **more))
+        self.two.append(up_on(self.folder, self.kubeconfig, env=more))
 
     def stop(self) -> None:
         for one in self.two:
@@ -75,7 +75,7 @@ class Pair:
         store = await self._store()
         try:
             async with store.view() as view:
-                row = await view.remediation._db.fetch_one(sql, ())  # type: ignore[attr-defined]
+                row = await view.remediation._db.fetch_one(sql, ())
         finally:
             await store.close()
         return str(row["owner"]) if row else ""

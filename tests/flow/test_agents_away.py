@@ -13,7 +13,7 @@ from copilot.detect.rules import RULES
 from copilot.domain.errors import Away, Unavailable
 from copilot.domain.incident import IncidentId
 from copilot.domain.notification import Channel, Delivery, Notification, NotificationId
-from copilot.domain.proposal import ProposalStatus
+from copilot.domain.proposal import ProposalId, ProposalStatus
 from copilot.flow import Flow
 from copilot.journal import Journal
 from copilot.local import LocalAgents
@@ -154,10 +154,11 @@ async def test_a_person_who_approves_is_told_who_is_away_and_nothing_is_decided(
 ) -> None:
     await house.flow.investigate(INCIDENT)
     (proposal,) = (await house.room()).proposals
+    shown = ProposalId(proposal.id)
     await house.there.shut(Agent.REMEDIATOR)
 
     with pytest.raises(Unavailable, match="agent-remediator does not answer"):
-        await house.flow.approve(proposal.id, digest=proposal.digest, reason="", actor="ada")
+        await house.flow.approve(shown, digest=proposal.digest, reason="", actor="ada")
 
     (same,) = (await house.room()).proposals
     assert same.status is ProposalStatus.PROPOSED

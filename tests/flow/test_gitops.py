@@ -23,7 +23,7 @@ from copilot.journal import Journal
 from copilot.local import LocalAgents, ThroughGit
 from copilot.ports import Kind, Store
 from copilot.remediate.gitops.pull import digest_of
-from copilot.remediate.guard import Policy
+from copilot.remediate.policy import Policy
 from tests.builders_remediate import TARGET
 from tests.builders_store import opened
 from tests.fakes import FixedClock

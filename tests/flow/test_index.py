@@ -21,10 +21,11 @@ from copilot.roles.workers import LEASE_US, Workers
 from copilot.search.indexing import catch_up
 from copilot.search.meaning import Meaning
 from copilot.store import open_store
+from tests.builders_detect import an_alert
 from tests.builders_store import a_batch
 from tests.fakes import FixedClock
 from tests.fakes_embedder import FakeEmbedder
-from tests.unit.agents.test_runbook import a_case, an_alert, shipped
+from tests.unit.agents.test_runbook import a_case, shipped
 
 RUNBOOK = """---
 title: {title}
@@ -251,7 +252,7 @@ def workers(store: Store, owner: str, embedder: FakeEmbedder, clock: FixedClock)
     return Workers(
         store=store,
         flow=None,  # type: ignore[arg-type]  # the index needs none
-        agents=None,  # type: ignore[arg-type]
+        agents=None,  # type: ignore[arg-type]  # nor these
         clock=clock,
         owner=owner,
         embedder=embedder,

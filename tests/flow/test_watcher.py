@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 import pytest
@@ -31,6 +32,7 @@ from tests.builders_objects import (
     waiting,
 )
 
+NowIs = Literal["waiting", "terminated", "running"]
 LOG = ("2026-11-23T07:59:39.5Z cache grew to 28 MiB", "2026-11-23T07:59:40Z cache grew to 30 MiB")
 
 
@@ -101,6 +103,22 @@ class WatchedCluster:
     async def patch(
         self, ref: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
     ) -> bytes:
+        raise NotImplementedError
+
+    async def serves(self, resource: str) -> bool:
+        raise NotImplementedError
+
+    async def resize(
+        self, pod: ObjectRef, patch: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        raise NotImplementedError
+
+    async def create(
+        self, ref: ObjectRef, manifest: str, *, dry_run: bool, field_manager: str
+    ) -> bytes:
+        raise NotImplementedError
+
+    async def delete(self, ref: ObjectRef, *, resource_version: str = "", dry_run: bool) -> None:
         raise NotImplementedError
 
     async def watch(self, kind: Kind) -> AsyncGenerator[Delta, None]:
@@ -240,10 +258,13 @@ def a_point(node: str = "dev", ts_us: int = 1, value: float = 1.0) -> Point:
     return Point(name=MEMORY_WORKING_SET, stream=stream, ts_us=ts_us, value=value)
 
 
-def a_killed_pod(now_is: str = "waiting", killed_s: float = 2, suffix: str = "jhblt") -> Pod:
-    assert now_is in ("waiting", "terminated", "running")
+def a_killed_pod(
+    now_is: NowIs = "waiting",
+    killed_s: float = 2,
+    suffix: str = "jhblt",
+) -> Pod:
     return an_oom_killed_pod(
-        now_is=now_is,  # type: ignore[arg-type]
+        now_is=now_is,
         killed=ago(killed_s),
         restart_count=0,
         suffix=suffix,
@@ -256,12 +277,12 @@ def a_killed_pod(now_is: str = "waiting", killed_s: float = 2, suffix: str = "jh
 async def test_every_kind_is_watched_and_every_delta_handed_over_in_order(scene: Scene) -> None:
     deltas = [Delta(kind=kind, is_synced=n == 1) for kind in Kind for n in range(3)]
     for delta in deltas:
-        scene.cluster.deltas[delta.kind].put_nowait(delta)
+        scene.cluster.deltas[Kind(delta.kind)].put_nowait(delta)
 
     async with watching(scene):
         await settled()
 
-    by_kind = sorted(scene.flow.observed, key=lambda delta: list(Kind).index(delta.kind))
+    by_kind = sorted(scene.flow.observed, key=lambda delta: list(Kind).index(Kind(delta.kind)))
     assert by_kind == deltas
 
 
@@ -424,7 +445,7 @@ async def test_points_that_could_not_be_stored_come_again(scene: Scene) -> None:
     ("now_is", "previous"), [("terminated", False), ("waiting", True), ("running", True)]
 )
 async def test_the_log_of_a_killed_run_is_read_where_it_is(
-    now_is: str, previous: bool, scene: Scene
+    now_is: NowIs, previous: bool, scene: Scene
 ) -> None:
     pod = a_killed_pod(now_is)
 
@@ -478,7 +499,8 @@ async def test_a_container_that_started_again_meanwhile_is_read_as_previous(scen
 async def test_reading_the_same_run_again_after_a_restart_gives_the_same_batch() -> None:
     first, second = Scene(), Scene()
 
-    for scene, now_is in ((first, "terminated"), (second, "running")):
+    shown: tuple[tuple[Scene, NowIs], ...] = ((first, "terminated"), (second, "running"))
+    for scene, now_is in shown:
         async with watching(scene):
             scene.cluster.show(a_killed_pod(now_is))
             await settled()

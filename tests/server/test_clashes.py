@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from copilot.domain.errors import Clash, Conflict
 from copilot.domain.incident import IncidentId
 from copilot.domain.people import Role
+from copilot.domain.proposal import Proposal
 from copilot.domain.retrieval import Corpus, Document
 from copilot.ports import Session
 from copilot.roles import handing_out
@@ -56,7 +59,7 @@ async def test_eight_writers_of_the_same_rows_lose_and_double_nothing(
 
     async def write(store: SqlStore, name: int) -> None:
         for n in range(EACH):
-            await store.run(lambda tx, n=n: all_at_once(tx, incident.id, f"{name}/{n}"))  # type: ignore[misc]
+            await store.run(partial(all_at_once, incident_id=incident.id, name=f"{name}/{n}"))
 
     await asyncio.gather(*(write(store, name) for name, store in enumerate(stores)))
 
@@ -207,6 +210,9 @@ async def keep_unread(tx: Session) -> tuple[Document, ...]:
 async def test_two_workers_never_hold_one_lease(stores: list[SqlStore]) -> None:
     one, other, *_ = stores
 
+    async def put(n: int) -> None:
+        await one.run(lambda tx: tx.jobs.put("leg2", f"{n}", run_us=NOW_US))
+
     async def take(store: SqlStore, owner: str) -> str | None:
         job = await store.run(
             lambda tx: tx.jobs.take("leg2", owner=owner, now_us=NOW_US, lease_us=SECOND_US)
@@ -214,7 +220,7 @@ async def test_two_workers_never_hold_one_lease(stores: list[SqlStore]) -> None:
         return job.payload if job else None
 
     for n in range(ROUNDS):
-        await one.run(lambda tx, n=n: tx.jobs.put("leg2", f"{n}", run_us=NOW_US))  # type: ignore[misc]
+        await put(n)
         taken = await asyncio.gather(take(one, "a"), take(other, "b"))
         assert sorted(taken, key=str) == sorted([f"{n}", None], key=str)
 
@@ -247,7 +253,5 @@ async def test_two_approvals_at_once_are_both_counted(stores: list[SqlStore]) ->
         assert (await look.remediation.get(proposal.id)).status == "approved"
 
 
-def _needs_two(proposal):  # type: ignore[no-untyped-def]
-    import msgspec
-
+def _needs_two(proposal: Proposal) -> Proposal:
     return msgspec.structs.replace(proposal, approvals_needed=2)

@@ -3,6 +3,7 @@ one a role."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -34,8 +35,10 @@ def one_a_role(folder: Path) -> AbstractContextManager[Copilot]:
 
 
 @pytest.mark.parametrize("start", [one_process, one_a_role])
-def test_a_kill_becomes_a_verified_fix(tmp_path: Path, start: type[object]) -> None:
-    with start(tmp_path) as copilot, copilot.client() as client:  # type: ignore[call-arg,attr-defined]
+def test_a_kill_becomes_a_verified_fix(
+    tmp_path: Path, start: Callable[[Path], AbstractContextManager[Copilot]]
+) -> None:
+    with start(tmp_path) as copilot, copilot.client() as client:
         break_it(client)
         incident = wait_for(lambda: open_incident(client), "an incident", 60)
         proposal = wait_for(lambda: proposed(client, incident["id"]), "a proposal", 60)

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from copilot.domain.errors import Clash, Unavailable
+from copilot.ports import Job
 from copilot.store import SqlStore
 from copilot.store.mysql import Address, open_store
 from tests.builders_store import NOW_US, SECOND_US, a_batch
@@ -147,12 +148,12 @@ async def test_a_job_whose_taking_was_not_heard_of_is_done_by_whoever_comes_afte
             await store.run(lambda tx: tx.jobs.take("leg2", owner="a", now_us=NOW_US, lease_us=10))
         armed = False
 
-        at_once, later = [
-            await store.run(
-                lambda tx, at=at: tx.jobs.take("leg2", owner="b", now_us=at, lease_us=SECOND_US)  # type: ignore[misc]
+        async def take(at_us: int) -> Job | None:
+            return await store.run(
+                lambda tx: tx.jobs.take("leg2", owner="b", now_us=at_us, lease_us=SECOND_US)
             )
-            for at in (NOW_US, NOW_US + 11)
-        ]
+
+        at_once, later = [await take(at_us) for at_us in (NOW_US, NOW_US + 11)]
 
         await store.close()
     assert [job is not None for job in (at_once, later)] == (

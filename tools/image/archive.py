@@ -18,14 +18,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-
-from base import PYTHON, base
-from build import BUILDERS, ROOT, Build, version
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lab import host
 from lab.commands import LabError, output
 from lab.instance import cache, locked
+from tools.image.base import PYTHON, base
+from tools.image.build import BUILDERS, ROOT, Build, version
 
 NAME = f"docker.io/library/incident-copilot:{version()}"
 """What it is called once it is imported; a Pod says `incident-copilot:VERSION`."""

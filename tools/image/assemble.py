@@ -26,9 +26,9 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import bill
+from tools.image import bill
 
 PRODUCT = "incident_copilot"
 USER = 10001

@@ -106,12 +106,18 @@ def component(name: str, version: str, purl: str, licence: str = "") -> Componen
 
 def licence(metadata: PackageMetadata) -> str:
     """As the package states it: an expression, a line, or the last words of a classifier."""
-    said = metadata.get("License-Expression") or metadata.get("License") or ""
+    said = _first(metadata, "License-Expression") or _first(metadata, "License")
     if said and "\n" not in said:
         return said
     classifiers = metadata.get_all("Classifier") or []
     named = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License :: ")]
     return named[0] if named else ""
+
+
+def _first(metadata: PackageMetadata, field: str) -> str:
+    """Empty where it has none."""
+    found: list[str] = metadata.get_all(field) or [""]
+    return found[0]
 
 
 def normal(distribution: Distribution) -> str:

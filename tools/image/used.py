@@ -41,7 +41,8 @@ def refuse(names: Iterable[str]) -> None:
     unwanted = set(names)
     for distribution in distributions():
         if normal(distribution) in unwanted:
-            sys.modules.update(dict.fromkeys(modules_of(distribution)))
+            refused = dict.fromkeys(modules_of(distribution))
+            sys.modules.update(refused)  # type: ignore[arg-type]  # typeshed does not know None there
 
 
 def modules_of(distribution: Distribution) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from copilot.store.migrations import SQLITE, migrations
 from copilot.store.mysql import Address, open_store
@@ -19,6 +19,9 @@ from tests.builders_history import a_history
 from tests.builders_store import NOW_US
 from tests.fakes import FixedClock
 from tests.statements import ENGINE
+
+Sent = TypedDict("Sent", {"from": str, "sql": str, "params": list[Any]})
+"""A line of what `tests.statements` writes down."""
 
 EVENTS = frozenset(
     {
@@ -82,7 +85,7 @@ def report(database: str, found: Iterable[Reading]) -> int:
 # --------------------------------------------------------------------------- SQLite
 
 
-def on_sqlite(statements: Iterable[dict[str, Any]]) -> Iterator[Reading]:
+def on_sqlite(statements: Iterable[Sent]) -> Iterator[Reading]:
     """By its planner, which knows no numbers of rows: it takes an index wherever one fits."""
     database = sqlite3.connect(":memory:")
     for sql in [*SQLITE.ledger, *(s for m in migrations(SQLITE) for s in m.statements)]:
@@ -98,19 +101,19 @@ def on_sqlite(statements: Iterable[dict[str, Any]]) -> Iterator[Reading]:
     database.close()
 
 
-def _is_of_both(one: dict[str, Any]) -> bool:
+def _is_of_both(one: Sent) -> bool:
     """Sent by a repository, and SQLite is sent the same."""
     return _is_planned(one) and not any(part in one["sql"] for part in SERVER_ONLY)
 
 
-def _is_planned(one: dict[str, Any]) -> bool:
+def _is_planned(one: Sent) -> bool:
     return one["from"] != ENGINE and one["sql"].startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
 
 
 # --------------------------------------------------------------------------- a server
 
 
-async def on_server(address: Address, statements: Iterable[dict[str, Any]]) -> list[Reading]:
+async def on_server(address: Address, statements: Iterable[Sent]) -> list[Reading]:
     """By its planner over some thousand rows; the database of this address is filled for it."""
     store = await open_store(address, clock=FixedClock(NOW_US))
     try:
@@ -129,7 +132,7 @@ async def on_server(address: Address, statements: Iterable[dict[str, Any]]) -> l
     return found
 
 
-async def _explained(link: Link, one: dict[str, Any]) -> list[Reading]:
+async def _explained(link: Link, one: Sent) -> list[Reading]:
     params = [bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for v in one["params"]]
     sql = one["sql"]
     answer = await link.run(b"EXPLAIN " + statement(sql, params))
@@ -150,5 +153,5 @@ def _ends_early(sql: str) -> bool:
 
 def _table_of(sql: str, name: str) -> str:
     """The table that a plan calls by its alias."""
-    tables = {alias: table for table, alias in _NAMED.findall(sql)}
+    tables: dict[str, str] = {alias: table for table, alias in _NAMED.findall(sql)}
     return tables.get(name, name)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -60,9 +61,13 @@ OLD_POD = a_pod(
 NEW_POD = an_oom_killed_pod(APP, template_hash=NEW, suffix="new01", limit="32Mi")
 
 
-def a_version(thing: msgspec.Struct, kind: str, *, is_deleted: bool = False) -> ObjectVersion:
-    meta = thing.metadata  # type: ignore[attr-defined]
-    assert isinstance(meta, Metadata)
+class HasMetadata(Protocol):
+    @property
+    def metadata(self) -> Metadata: ...
+
+
+def a_version(thing: HasMetadata, kind: str, *, is_deleted: bool = False) -> ObjectVersion:
+    meta = thing.metadata
     owner = controller_of(meta)
     return ObjectVersion(
         cluster="dev",

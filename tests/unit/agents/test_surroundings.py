@@ -51,9 +51,9 @@ from tests.builders_objects import (
     ago_us,
     waiting,
 )
-from tests.unit.agents.test_context import a_batch, a_store, a_version
+from tests.unit.agents.test_context import HasMetadata, a_batch, a_store, a_version
 
-Kept = Sequence[tuple[str, msgspec.Struct]]
+Kept = Sequence[tuple[str, HasMetadata]]
 READS_MODE = Container(
     name="app",
     env=[

@@ -1,6 +1,7 @@
 """Too little memory allowed: when the detective says so, how surely, and when it does not."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -62,8 +63,8 @@ def old_pod(limit: str = "64Mi", image: str = "docker.io/dev/oom-demo:1") -> Pod
     )
 
 
-def killed_pod(limit: str = "32Mi", **how: object) -> Pod:
-    return an_oom_killed_pod("billing", template_hash=NEW, limit=limit, **how)  # type: ignore[arg-type]
+def killed_pod(limit: str = "32Mi", **how: Any) -> Pod:
+    return an_oom_killed_pod("billing", template_hash=NEW, limit=limit, **how)
 
 
 def test_a_kill_at_a_limit_is_supported_and_cites_the_pod() -> None:

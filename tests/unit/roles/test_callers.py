@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from copilot.domain.errors import CopilotError, Refused, Unauthenticated, Unavailable
@@ -63,10 +65,10 @@ async def test_a_role_that_may_not_ask_is_told_who_may(
     ids=["that the cluster does not know", "of another namespace", "that has ended"],
 )
 async def test_a_token_is_no_role_of_ours(
-    given: dict[str, object], username: str, clock: FixedClock
+    given: dict[str, Any], username: str, clock: FixedClock
 ) -> None:
     claims = {"ends_us": clock.now_us() + SECOND_US, **given}
-    token = a_token("gateway", **claims)  # type: ignore[arg-type]
+    token = a_token("gateway", **claims)
     callers = ServiceAccounts(FakeAccounts({token: username}), clock, namespace=HOME)
 
     with pytest.raises(Unauthenticated):

@@ -12,7 +12,7 @@ from copilot.store import packing
 from copilot.store.database import Database
 from copilot.store.packing import Packing
 from copilot.store.session import SqlStore
-from copilot.store.sqlite import SqliteEngine
+from copilot.store.sqlite import SqliteDatabase, SqliteEngine
 from tests.builders_store import NOW_US, a_batch
 from tests.fakes import FixedClock
 
@@ -28,7 +28,7 @@ class Interrupted(SqliteEngine):
     """Statements after which the process dies."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Database]:  # type: ignore[override]
+    async def transaction(self) -> AsyncIterator[SqliteDatabase]:
         if self.retire is not None:
             async with super().transaction() as database:
                 sql = "DELETE FROM log_blocks WHERE first_line = ?"
@@ -36,7 +36,7 @@ class Interrupted(SqliteEngine):
             self.retire = None
         async with super().transaction() as database:
             if self.dies_after is not None:
-                yield _Dying(database, self)  # type: ignore[misc]
+                yield _Dying(database, self)  # type: ignore[misc]  # hands on all else
             else:
                 yield database
 

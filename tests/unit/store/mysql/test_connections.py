@@ -87,7 +87,7 @@ async def test_a_good_bye_that_nobody_hears_holds_up_nobody(
     goodbye: Callable[[], Awaitable[None]],
 ) -> None:
     parting = Parting(goodbye)
-    link = Link(parting, 0.0, 1.0)  # type: ignore[arg-type]
+    link = Link(parting, 0.0, 1.0)  # type: ignore[arg-type]  # all that it asks of one
 
     async with asyncio.timeout(30):
         await link.end(patience_s=0.01)
