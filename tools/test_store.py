@@ -39,7 +39,7 @@ from tests.servers import created, dropped, migrated, offers_tls
 T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
-LIMITS = {"tidb": ("--timeout=90",)}
+LIMITS = {"tidb": ("--timeout=180",)}
 """A test's own time, where it names none: a cluster may be a network away, and its commits are on
 three disks."""
 
