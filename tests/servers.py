@@ -43,11 +43,12 @@ async def created(address: Address) -> None:
     )
 
 
-async def migrated(address: Address, now_us: int) -> None:
-    """With the schema, and days from this one on."""
+async def migrated(address: Address, *times_us: int) -> None:
+    """With the schema, and days around these times, the earliest first."""
     engine = await MysqlEngine.open(address)
     try:
-        await engine.migrate(now_us)
+        for now_us in times_us:
+            await engine.migrate(now_us)
     finally:
         await engine.close()
 
