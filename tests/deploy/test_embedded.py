@@ -22,6 +22,7 @@ from tests.deploy.installation import (
     restarts,
     wait_until_ready,
 )
+from tests.deploy.usage import Usage, requests, table
 from tests.e2e.copilot_process import chaos_target, open_incident_of, resolved, wait_for
 
 pytestmark = [
@@ -70,18 +71,19 @@ def volume(
 
 
 @pytest.fixture(scope="module")
-def installed(shell: Shell, volume: Path) -> Iterator[None]:
+def installed(shell: Shell, volume: Path) -> Iterator[Usage]:
     try:
         shell.run(f"kubectl apply -k {OVERLAY}")
         wait_until_ready(shell, count=1)
-        shell.run("kubectl apply -f demo/oom-demo.yaml")
-        yield
+        with Usage(shell, [HOME]) as usage:
+            shell.run("kubectl apply -f demo/oom-demo.yaml")
+            yield usage
     finally:
         shell.run(f"kubectl delete --ignore-not-found -k {OVERLAY}", timeout_s=180)
 
 
 @pytest.fixture(scope="module")
-def copilot(installed: None, shell: Shell) -> Iterator[Deployed]:
+def copilot(installed: Usage, shell: Shell) -> Iterator[Deployed]:
     with forwarded(shell, FORWARD, access=shell.run(TOKEN).split()[-1]) as deployed:
         yield deployed
 
@@ -92,7 +94,14 @@ def page(browser: Browser, copilot: Deployed) -> Iterator[Page]:
         yield page
 
 
-def test_one_pod_detects_explains_and_heals(page: Page, copilot: Deployed, demo: KubeHttp) -> None:
+def test_one_pod_detects_explains_and_heals(
+    page: Page,
+    copilot: Deployed,
+    demo: KubeHttp,
+    installed: Usage,
+    shell: Shell,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     demo.rolled_out("oom-demo")
     with copilot.client() as client:
         chaos_target(client)
@@ -103,6 +112,8 @@ def test_one_pod_detects_explains_and_heals(page: Page, copilot: Deployed, demo:
 
         assert limit(demo) == "64Mi"
         assert resolved(client, incident["id"])
+    with capsys.disabled():
+        print(f"\n{table(installed, requests(shell))}")  # noqa: T201  for whoever sets the requests
 
 
 def test_what_it_knows_outlives_its_pod(copilot: Deployed, shell: Shell) -> None:
@@ -120,7 +131,7 @@ def test_what_it_knows_outlives_its_pod(copilot: Deployed, shell: Shell) -> None
     assert known
 
 
-def test_uninstalling_leaves_nothing(installed: None, shell: Shell, before: set[str]) -> None:
+def test_uninstalling_leaves_nothing(installed: Usage, shell: Shell, before: set[str]) -> None:
     shell.run(f"kubectl delete -k {OVERLAY}", timeout_s=180)
 
     left = {one for one in inventory(shell) - before if not one.startswith("PersistentVolume ")}

@@ -29,7 +29,7 @@ from tests.deploy.installation import (
     wait_until_ready,
 )
 from tests.deploy.quickstart import founding_commands, readme_commands, with_values
-from tests.deploy.usage import Usage, requests, table
+from tests.deploy.usage import Usage, far_off, requests, table
 from tests.e2e.copilot_process import (
     audited,
     chaos_target,
@@ -105,7 +105,7 @@ def installed(shell: Shell, database: Address, before: set[str]) -> Iterator[Ins
         with shell.running(script.watch):
             wait_until_ready(shell, count=len(ROLES))
         ready_s = time.monotonic() - started
-        with Usage(shell) as usage:
+        with Usage(shell, ROLES) as usage:
             yield Installed(script, ready_s, usage)
     finally:
         shell.run("kubectl delete --ignore-not-found -k deploy/overlays/minikube", timeout_s=180)
@@ -216,9 +216,7 @@ def test_what_is_asked_for_is_what_the_demo_uses(
     with capsys.disabled():
         print(f"\n{table(installed.usage, asked)}")  # noqa: T201  for whoever sets the requests
 
-    used = installed.usage.memory
-    off = {role: asked[role]["memory"] / used[role] for role in ROLES}
-    assert {role: by for role, by in off.items() if not 1 / 1.2 <= by <= 1.2} == {}
+    assert far_off(installed.usage, asked) == {}
 
 
 def test_uninstalling_leaves_nothing(installed: Installed, shell: Shell, before: set[str]) -> None:

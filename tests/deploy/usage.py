@@ -1,18 +1,32 @@
-"""What the roles use, as their kubelet counts it, beside what their manifests ask for."""
+"""What pods of ours use, as their kubelet counts it, beside what their manifests ask for.
+
+Of memory its largest working set, of the processor its busiest minute. The first minute counts as
+any other: what an idle role needs is what its start takes, and not what waiting takes.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
-from tests.deploy.installation import HOME, ROLES, Shell
+from tests.deploy.installation import HOME, Shell
 
 EVERY_S = 5.0
 MIB = 1 << 20
+MINUTE_S = 60.0
+MEMORY_WITHIN = 1.2
+
+
+@dataclass(frozen=True)
+class Look:
+    """When, in seconds since 1970, and the seconds of a processor that were used by then."""
+
+    at_s: float
+    used_s: float
 
 
 @dataclass
@@ -20,33 +34,34 @@ class Usage:
     """Looks every few seconds while it is entered."""
 
     shell: Shell
+    names: Collection[str]
+    """Of the deployments that are looked at; each has one pod all along."""
     memory: dict[str, int] = field(default_factory=dict)
-    """By role: the largest working set, in bytes."""
-    cpu_s: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """By role: when, and how many seconds of a processor by then."""
+    """By name: the largest working set, in bytes."""
+    processor: dict[str, list[Look]] = field(default_factory=dict)
+    """By name, the start first."""
     _over: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> None:
         (node,) = self.shell.read("nodes")["items"]
         path = f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary"
         for pod in json.loads(self.shell.run(f"kubectl get --raw {path}"))["pods"]:
-            role = pod["podRef"]["name"].rsplit("-", 2)[0]
-            if pod["podRef"]["namespace"] != HOME or role not in ROLES:
-                continue
-            for container in pod["containers"]:
-                bytes_now = container["memory"].get("workingSetBytes", 0)
-                self.memory[role] = max(self.memory.get(role, 0), bytes_now)
-                used_s = container["cpu"].get("usageCoreNanoSeconds", 0) / 1e9
-                self.cpu_s.setdefault(role, []).append((time.monotonic(), used_s))
+            name = pod["podRef"]["name"].rsplit("-", 2)[0]
+            if pod["podRef"]["namespace"] == HOME and name in self.names:
+                for container in pod.get("containers") or ():  # none while it goes
+                    self._note(name, container)
 
-    def milli_cpu(self, role: str) -> float:
-        """Of one processor, in thousandths, on average since the first look."""
-        (began, before), (ended, after) = self.cpu_s[role][0], self.cpu_s[role][-1]
-        return 1000 * (after - before) / (ended - began)
-
-    def started_with_s(self, role: str) -> float:
-        """Seconds of a processor until the first look: what a start costs."""
-        return self.cpu_s[role][0][1]
+    def _note(self, name: str, container: Mapping[str, Any]) -> None:
+        bytes_now = container["memory"].get("workingSetBytes", 0)
+        self.memory[name] = max(self.memory.get(name, 0), bytes_now)
+        if "usageCoreNanoSeconds" not in container["cpu"]:
+            return
+        looks = self.processor.setdefault(name, [Look(seconds(container["startTime"]), 0.0)])
+        now = Look(
+            seconds(container["cpu"]["time"]), container["cpu"]["usageCoreNanoSeconds"] / 1e9
+        )
+        if now.at_s > looks[-1].at_s:  # the kubelet counts less often than it is asked
+            looks.append(now)
 
     def _run(self) -> None:
         while not self._over.wait(EVERY_S):
@@ -63,8 +78,27 @@ class Usage:
         self._thread.join(30)
 
 
+def busiest_minute(looks: Sequence[Look]) -> float:
+    """Of one processor, in thousandths: the most on average over a minute, or all of a shorter life."""
+    averages = [
+        average(look, later)
+        for look in looks
+        if (later := next((one for one in looks if one.at_s - look.at_s >= MINUTE_S), None))
+    ]
+    return max(averages, default=average(looks[0], looks[-1]))
+
+
+def average(look: Look, later: Look) -> float:
+    """Between two looks, in thousandths of a processor."""
+    return 1000 * (later.used_s - look.used_s) / (later.at_s - look.at_s)
+
+
+def seconds(when: str) -> float:
+    return datetime.fromisoformat(when).timestamp()
+
+
 def requests(shell: Shell) -> dict[str, Mapping[str, float]]:
-    """By role: thousandths of a processor, and bytes."""
+    """By name of the deployment: thousandths of a processor, and bytes."""
     found: dict[str, Mapping[str, float]] = {}
     for deployment in shell.read(f"-n {HOME} deployments")["items"]:
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -77,11 +111,24 @@ def requests(shell: Shell) -> dict[str, Mapping[str, float]]:
 
 
 def table(usage: Usage, asked: Mapping[str, Mapping[str, float]]) -> str:
-    """For people."""
-    head = "role               start CPU s   CPU m (asked)   memory MiB (asked)"
-    rows = [
-        f"{role:<18} {usage.started_with_s(role):11.1f} {usage.milli_cpu(role):7.0f}"
-        f" ({asked[role]['cpu']:4.0f}) {usage.memory[role] / MIB:10.0f} ({asked[role]['memory'] / MIB:4.0f})"
-        for role in ROLES
-    ]
-    return "\n".join([head, *rows])
+    """For people, and for docs/how-to/sizing.md. The last two columns explain the third: what it
+    used on average all its life, and by the first look."""
+    rows = ["                   memory  asked MiB     CPU  asked m    all along m    start s"]
+    for name, looks in usage.processor.items():
+        wanted = asked[name]
+        rows.append(
+            f"{name:<18} {usage.memory[name] / MIB:6.0f} {wanted['memory'] / MIB:10.0f}"
+            f" {busiest_minute(looks):7.0f} {wanted['cpu']:8.0f}"
+            f" {average(looks[0], looks[-1]):14.0f} {looks[1].used_s:10.1f}"
+        )
+    return "\n".join(rows)
+
+
+def far_off(usage: Usage, asked: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """What is asked for by what is used, where the two are further apart than they may be."""
+    ratios = {name: asked[name]["memory"] / used for name, used in usage.memory.items()}
+    return {
+        f"memory of {name}": ratio
+        for name, ratio in ratios.items()
+        if not 1 / MEMORY_WITHIN <= ratio <= MEMORY_WITHIN
+    }
