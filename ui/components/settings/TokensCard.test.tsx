@@ -6,7 +6,7 @@ import { fakeApi, problem } from '../../tests/fakeApi'
 import { show } from '../../tests/screen'
 import { TokensCard } from './TokensCard'
 
-const tokens = make.tokens(Date.now() * 1000)
+const tokens = make.tokens((Date.now() - 60_000) * 1000) // a minute more than full hours and days
 const [maya] = tokens
 const SECRET = 'opens-nothing-but-this-test'
 const me = (role: string, name = 'ada') => ({ name, role, via: 'token', has_session: true })
