@@ -22,7 +22,7 @@ from tests.deploy.installation import (
     restarts,
     wait_until_ready,
 )
-from tests.deploy.usage import Usage, requests, table
+from tests.deploy.usage import Usage, far_off, requests, table
 from tests.e2e.copilot_process import chaos_target, open_incident_of, resolved, wait_for
 
 pytestmark = [
@@ -94,14 +94,7 @@ def page(browser: Browser, copilot: Deployed) -> Iterator[Page]:
         yield page
 
 
-def test_one_pod_detects_explains_and_heals(
-    page: Page,
-    copilot: Deployed,
-    demo: KubeHttp,
-    installed: Usage,
-    shell: Shell,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_one_pod_detects_explains_and_heals(page: Page, copilot: Deployed, demo: KubeHttp) -> None:
     demo.rolled_out("oom-demo")
     with copilot.client() as client:
         chaos_target(client)
@@ -112,8 +105,16 @@ def test_one_pod_detects_explains_and_heals(
 
         assert limit(demo) == "64Mi"
         assert resolved(client, incident["id"])
+
+
+def test_what_is_asked_for_is_what_the_demo_uses(
+    installed: Usage, shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = requests(shell)
     with capsys.disabled():
-        print(f"\n{table(installed, requests(shell))}")  # noqa: T201  for whoever sets the requests
+        print(f"\n{table(installed, asked)}")  # noqa: T201  for whoever sets the requests
+
+    assert far_off(installed, asked) == {}
 
 
 def test_what_it_knows_outlives_its_pod(copilot: Deployed, shell: Shell) -> None:
