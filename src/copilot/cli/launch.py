@@ -176,9 +176,8 @@ def _announce(
     typer.echo(f"Incident Co-Pilot watches the {kind} {cluster!r}")
     if is_new:
         typer.echo(f"  open          {link}")
-        typer.echo(
-            f"  sender token  {tokens.sender}   (both are shown once; state: {settings.data})"
-        )
+        typer.echo(f"  sender token  {tokens.sender}   (again: incident-copilot token sender)")
+        typer.echo(f"  state         {settings.data}")
     else:
         typer.echo(f"  open          {url}   (sign-in token: incident-copilot token)")
     typer.echo(f"  search        {search}")
