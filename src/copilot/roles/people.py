@@ -37,8 +37,6 @@ KEPT_S = 10.0
 MOST_KEPT = 4096
 USED_EVERY_US = 3_600_000_000
 SEEN_EVERY_US = 300_000_000
-TOLD_EVERY_US = 60_000_000
-"""Wrong attempts are in the audit log once in that time, with how many there were."""
 MOST_TOLD_CHARS = 200
 """Of a path that a stranger made up."""
 GUESSED_TOKENS = Allowance(burst=20, every_s=3), Allowance(burst=200, every_s=0.1)
@@ -89,8 +87,6 @@ class People:
         self._wrong_tokens = _guesses(clock, *GUESSED_TOKENS)
         self._wrong_cookies = _guesses(clock, *GUESSED_COOKIES)
         self._muffled = Muffled(clock)
-        self._untold = 0
-        self._told_us = 0
 
     # ----------------------------------------------------------------- who is asking
 
@@ -355,22 +351,21 @@ class People:
             )
 
     async def _tell_wrong(self, address: str) -> None:
-        """Wrong attempts in the audit log: coarse, so that nobody fills it."""
-        self._untold += 1
-        now_us = self._clock.now_us()
-        if now_us - self._told_us < TOLD_EVERY_US:
+        """Wrong attempts in the audit log, once a minute with how many: nobody fills it."""
+        before = self._muffled.left_out("sign_in.wrong")
+        if before is None:
             return
-        untold, self._untold, self._told_us = self._untold, 0, now_us
-        log.warning("sign_in.wrong", attempts=untold, address=address)
+        attempts = before + 1
+        log.warning("sign_in.wrong", attempts=attempts, address=address)
         with contextlib.suppress(CopilotError):  # the answer is no, written down or not
             async with self._store.transaction() as tx:
                 await tx.audit.append(
                     chain=CHAIN,
-                    ts_us=now_us,
+                    ts_us=self._clock.now_us(),
                     actor="nobody",
                     action="sign_in.wrong",
                     object=address[:64],
-                    detail=f"{untold} wrong since the last such entry, the last from there",
+                    detail=f"{attempts} wrong since the last such entry, the last from there",
                 )
 
 
