@@ -145,7 +145,8 @@ async def sign_out(store: Store, clock: Clock, *, name: str, actor: str) -> int:
     Raises: Invalid for what is no name.
     """
     person = person_name(name)
-    async with store.transaction() as tx:
+
+    async def end(tx: Session) -> int:
         n_ended = await tx.accounts.sign_out_all(person)
         await tx.audit.append(
             chain=CHAIN,
@@ -155,7 +156,9 @@ async def sign_out(store: Store, clock: Clock, *, name: str, actor: str) -> int:
             object=person,
             detail=f"everywhere: {n_ended}",
         )
-    return n_ended
+        return n_ended
+
+    return await store.run(end)
 
 
 def effective_after_s() -> int:
